@@ -1,0 +1,5 @@
+"""Agents that write texts with a language model."""
+
+from agents.llm.generator import GeneratorAgent
+
+__all__ = ["GeneratorAgent"]

@@ -1,0 +1,57 @@
+"""The one loop in which every agent plays."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.agent import Agent, Envs
+from signal_env.vector_env import closed_round
+
+
+class Step(NamedTuple):
+    """What happened in one step of all sub-environments; the first one is the reset, without texts.
+
+    Attributes:
+        texts: The texts offered.
+        rewards: `(num_envs,)` rewards.
+        infos: The environment's infos.
+        metrics: What the agent's `learn` returned.
+        round: The round that the step closed, or None.
+    """
+
+    texts: Sequence[str]
+    rewards: NDArray[np.float64]
+    infos: dict[str, Any]
+    metrics: dict[str, float]
+    round: dict[str, Any] | None
+
+
+def rollout(envs: Envs, agent: Agent, seed: int) -> Iterator[Step]:
+    """Plays one episode and yields each step, so that the caller may log, show progress, or stop.
+
+    Args:
+        envs: A vector environment whose sub-environments end together, such as `gym.make_vec("SignalEnv-...", n)`.
+        agent: The agent.
+        seed: Seed of the environment and of the agent.
+
+    Example:
+        >>> import gymnasium as gym
+        >>> import signal_env
+        >>> from agents.pool import RandomAgent
+        >>> options = {"pool_size": 100, "round_size": 50, "selection": "submitted"}
+        >>> envs = gym.make_vec("SignalEnv-reviews-v0", num_envs=50, **options)
+        >>> [step.round["labeled"] for step in rollout(envs, RandomAgent(), seed=0)]
+        [50, 100]
+    """
+    observations, infos = envs.reset(seed=seed)
+    agent.reset(envs, seed)
+    yield Step((), np.zeros(0), infos, {}, closed_round(infos))
+    ended = False
+    while not ended:
+        texts = agent.act(observations)
+        observations, rewards, terminated, truncated, infos = envs.step(texts)
+        metrics = agent.learn(rewards, infos)
+        yield Step(texts, rewards, infos, metrics, closed_round(infos))
+        ended = bool(np.all(terminated | truncated))

@@ -1,0 +1,1 @@
+"""The command line: `python -m experiments`, also installed as `signal-env`."""

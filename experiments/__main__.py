@@ -1,0 +1,48 @@
+"""`python -m experiments COMMAND`, also installed as `signal-env COMMAND`."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import get_type_hints
+
+from signal_env.extras import MissingExtra
+
+COMMANDS = {
+    "run": "One agent plays one episode.",
+    "demo": "The agents play the embedded corpus, and a table and a figure compare them.",
+    "annotator": "Fine-tunes a model on a task's full training split, to label synthetic texts.",
+    "pretrain": "Trains the embedded models, or a small generator on a task's own text.",
+    "bench": "Measures where the time of a run goes.",
+}
+"""Each is a module with a `main` that takes one configuration, and its own `parse` if a dataclass does not say it all."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code; what a user can mend ends in one line, not in a traceback."""
+    args = list(sys.argv[1:] if args is None else args)
+    if not args or args[0] not in COMMANDS:
+        lines = [f"  {name:<12}{about}" for name, about in COMMANDS.items()]
+        print("\n".join(["usage: signal-env COMMAND [OPTIONS]   (signal-env COMMAND --help for its options)", *lines]))
+        return 0 if args in ([], ["-h"], ["--help"]) else 2
+    name, *options = args
+    try:
+        command = import_module(f"experiments.{name}")
+        if hasattr(command, "parse"):
+            config = command.parse(options)
+        else:
+            import tyro
+
+            form = get_type_hints(command.main)["config"]
+            config = tyro.cli(form, prog=f"signal-env {name}", args=options, config=(tyro.conf.OmitArgPrefixes,))
+        command.main(config)
+    except (ValueError, TypeError, OSError, MissingExtra) as error:
+        print(f"signal-env {name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"signal-env {name}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

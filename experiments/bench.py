@@ -1,0 +1,94 @@
+"""`python -m experiments bench`: plays a run and measures where its time goes."""
+
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from experiments.config import RunConfig, parse
+from experiments.progress import console
+from experiments.run import play
+from signal_env import learner, observation
+from signal_env.classifiers.linear import LinearClassifier
+from signal_env.classifiers.pretrained import TextModel
+from signal_env.wrappers.recording import RunLog
+
+__all__ = ["main", "parse"]
+
+MODELS = ("loading", "agent", "annotator", "encoder forward")
+"""The parts of a run that are the models' own work; the others are the environment's."""
+
+
+class Profile:
+    """Seconds by part of a program: a part's time stops while another part runs inside it."""
+
+    def __init__(self, rest: str) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._running = [rest]
+        self._since = time.perf_counter()
+
+    @contextmanager
+    def measure(self, part: str, owner: Any, name: str) -> Iterator[None]:
+        """While this is open, the calls of the function `owner.name` count for `part`."""
+        function: Callable[..., Any] = getattr(owner, name)
+
+        @wraps(function)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            self._switch(lambda: self._running.append(part))
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._switch(lambda: self._running.pop())
+
+        setattr(owner, name, timed)
+        try:
+            yield
+        finally:
+            setattr(owner, name, function)
+
+    def stop(self) -> None:
+        """Counts the time up to now."""
+        self._switch(lambda: None)
+
+    def _switch(self, change: Callable[[], object]) -> None:
+        now = time.perf_counter()
+        self.seconds[self._running[-1]] += now - self._since
+        self._since = now
+        change()
+
+
+def main(config: RunConfig) -> dict[str, float]:
+    """Plays the run in a temporary folder and prints the seconds of its parts; returns them."""
+    agent = type(config.agent_options)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        profile = Profile(rest="environment: the rest")
+        for part, owner, name in (
+            ("loading", learner.Learner, "__init__"),
+            ("loading", agent, "reset"),
+            ("agent", agent, "act"),
+            ("annotator", learner.Learner, "_ask"),
+            ("encoder forward", TextModel, "run"),
+            ("environment: tokenizing", TextModel, "encode"),
+            ("environment: training the head", LinearClassifier, "fit"),
+            ("environment: neighbours", observation, "find_neighbors"),
+            ("environment: neighbours", learner, "find_neighbors"),
+            ("environment: logs", RunLog, "offer"),
+        ):
+            stack.enter_context(profile.measure(part, owner, name))
+        play(replace(config, out=Path(folder) / "run"), lambda *_: None)
+        profile.stop()
+    seconds, total = dict(profile.seconds), sum(profile.seconds.values())
+    table = Table("part", "seconds", "share", title=f"{config.agent} on {config.env}")
+    for part in sorted(seconds, key=lambda part: (part not in MODELS, -seconds[part])):
+        table.add_row(part, f"{seconds[part]:.2f}", f"{seconds[part] / total:.1%}")
+    console.print(table)
+    outside = sum(value for part, value in seconds.items() if part not in MODELS)
+    console.print(f"{total:.1f} s in all; {outside:.1f} s ({outside / total:.1%}) outside the models' own work")
+    return seconds

@@ -1,0 +1,148 @@
+"""What the command line and a configuration file say, and how both become one run's configuration."""
+
+import argparse
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import tyro
+import yaml
+
+import signal_env  # noqa: F401  (registers the environments)
+from agents.agent import Agent, get_agent
+from signal_env.config import SignalConfig
+
+
+class RunError(ValueError):
+    """A run that cannot be made as described; the message says why and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvironmentOptions(SignalConfig):
+    """The environment's options, restricted to what a command line or a file can say."""
+
+    task: str | None = None
+    acquisition: str = "signal"
+    reward: str = "signal"
+    classifier: str = "finetune"
+    classifier_options: Mapping[str, int | float | str] = dataclasses.field(default_factory=dict)
+    annotator: str = "model"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """One agent plays one episode; what happens is written to a folder of its own."""
+
+    env: str = "SignalEnv-reviews-v0"
+    """The environment's id."""
+    agent: str = "random"
+    """The agent's name."""
+    seed: int = 0
+    """Seed of the environment and of the agent."""
+    num_envs: int | None = None
+    """Texts per step; default: all of a round's."""
+    out: Path | None = None
+    """The run's folder; default: runs/ENV-AGENT-seedSEED."""
+    overwrite: bool = False
+    """Replace the run that is in the folder."""
+    config: Path | None = None
+    """A YAML file to take the values from; what is said on the command line goes before it."""
+    options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
+    """The environment's options."""
+    agent_options: Any = None
+    """The agent's options."""
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.out or Path("runs") / f"{self.env}-{self.agent}-seed{self.seed}"
+
+    def as_yaml(self) -> str:
+        """The configuration as a YAML file that `--config` reads back."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain |= {"options": dataclasses.asdict(self.options), "agent_options": dataclasses.asdict(self.agent_options)}
+        for name in ("config", "overwrite", "out"):
+            plain.pop(name)
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+
+
+def make_config(env: str, agent: str, **values: Any) -> RunConfig:
+    """A run's configuration: the defaults of the environment and of the agent, and what is given.
+
+    Args:
+        env: The environment's id.
+        agent: The agent's name.
+        values: Fields of `RunConfig`; `options` and `agent_options` are mappings.
+
+    Raises:
+        RunError: If the environment, or a value's name, is not known.
+        UnknownName: If the agent is not known.
+
+    Example:
+        >>> make_config("SignalEnv-reviews-v0", "random", options={"pool_size": 100}).options.selection
+        'submitted'
+    """
+    if env not in gym.registry:
+        known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
+        raise RunError(f"No environment {env!r} is registered. Known: {', '.join(known)}.")
+    agent_class = get_agent(agent)
+    spec_options = {**gym.spec(env).kwargs, "selection": agent_class.selection}
+    options = _fill(EnvironmentOptions, {**spec_options, **values.pop("options", {})})
+    agent_options = _fill(agent_class, values.pop("agent_options", {}))
+    run: RunConfig = _fill(
+        RunConfig, {**values, "env": env, "agent": agent, "options": options, "agent_options": agent_options}
+    )
+    return run
+
+
+def parse(args: Sequence[str]) -> RunConfig:
+    """Reads a run's configuration from the command line, and from the file that `--config` names."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--config", type=Path)
+    first.add_argument("--env")
+    first.add_argument("--agent")
+    said, _ = first.parse_known_args(args)
+    values = _read(said.config) if said.config else {}
+    env = said.env or values.pop("env", RunConfig.env)
+    agent = said.agent or values.pop("agent", RunConfig.agent)
+    default = make_config(env, agent, **{k: v for k, v in values.items() if k not in ("env", "agent")})
+    with_types = dataclasses.make_dataclass(
+        "run", [("agent_options", get_agent(agent), dataclasses.field())], bases=(RunConfig,), frozen=True, kw_only=True
+    )
+    with_types.__doc__ = f"{RunConfig.__doc__} The defaults shown are those of {env} and {agent}."
+    fields = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}
+    parsed = tyro.cli(
+        with_types,
+        prog="signal-env run",
+        args=list(args),
+        default=with_types(**fields),
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+    return RunConfig(**{name: getattr(parsed, name) for name in fields})
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise RunError(f"The configuration file {file} cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise RunError(f"The configuration file {file} holds a mapping of a run's values; got {values!r:.80}.")
+    return values
+
+
+def _fill(of: type[Any], values: Mapping[str, Any]) -> Any:
+    """Makes a dataclass from values, and says which names are not its own."""
+    known = [field.name for field in dataclasses.fields(of)]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise RunError(f"{of.__name__} has no {', '.join(unknown)}. Its values are: {', '.join(known)}.")
+    return of(**values)
+
+
+def agent_of(config: RunConfig) -> Agent:
+    """The agent that the configuration describes."""
+    agent: Agent = config.agent_options
+    return agent

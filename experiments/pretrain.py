@@ -1,0 +1,254 @@
+"""`python -m experiments pretrain`: trains the embedded models, or a small generator on a task's own text.
+
+The small generator is the offline stand-in for a pretrained large language model: it has learned, from texts outside
+the experiments' pools, what a text of the task looks like, and nothing else.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium.utils import seeding
+from numpy.typing import NDArray
+
+from experiments.progress import console, progress_bar
+from signal_env.classifiers.pretrained import EMBEDDED, blocks, quiet_transformers
+from signal_env.config import SignalConfig
+from signal_env.data import load
+from signal_env.env import experiment_seed
+from signal_env.learner import draw_pool, experiment_sizes
+from signal_env.observation import prompt
+from signal_env.storage import cache_dir, new_folder
+from signal_env.tasks import Task, get_task
+
+PAD, UNKNOWN, CLS, SEP, MASK, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[END]"
+IGNORED = -100
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainConfig:
+    """Trains a tiny BERT and a tiny Qwen2 on the reviews corpus, or with --task a small Qwen2 on that task's text."""
+
+    task: str = "reviews"
+    """A registered task, or the path of a task's .yaml file."""
+    data_dir: str | None = None
+    """Folder of the data; default: SIGNAL_ENV_DATA, else the hub."""
+    out: Path | None = None
+    """Folder to save to; default: the package for the reviews task, else the task's place in the cache."""
+    exclude_seeds: int = 10
+    """The pools of the experiments with the seeds under this number are kept out of the generator's text."""
+    exclude_fraction: float = 0.01
+    """The size of those pools, as `pool_fraction`; smaller pools of the same seeds are parts of them."""
+    encoder_steps: int = 3000
+    """Steps of the encoder (reviews only), 32 reviews of three sentences each."""
+    generator_steps: int = 3000
+    """Steps of the generator, 32 prompts with their answers each."""
+    vocabulary: int = 4000
+    """Tokens of the tokenizers, at most."""
+    hidden_size: int = 128
+    """Width of the models."""
+    layers: int = 4
+    """Layers of the models."""
+    learning_rate: float = 2e-3
+    """Peak of the schedule, for AdamW."""
+    seed: int = 0
+    """Seed of the weights, the order of the texts and the masks."""
+
+
+def main(config: PretrainConfig) -> None:
+    """Trains and saves what the configuration asks for."""
+    task = get_task(config.task)
+    if task.name == "reviews":
+        sentences = new_sentences(config.seed)
+        texts = [text for text, _ in sentences]
+        train_encoder(documents(sentences, config.seed), config, (config.out or EMBEDDED) / "encoder")
+        train_generator(task, texts, config, (config.out or EMBEDDED) / "generator")
+    else:
+        texts = texts_outside_pools(task, config)
+        train_generator(task, texts, config, config.out or cache_dir("generators", task.name))
+
+
+def new_sentences(seed: int) -> list[tuple[str, int]]:
+    """Sentences of the reviews grammar, with their labels, that are in neither split of the corpus."""
+    from signal_env.data.reviews import generate
+
+    corpus = load(get_task("reviews"))
+    known = {*corpus.train.texts, *corpus.evaluation.texts}
+    return [(text, label) for text, label in generate(60_000, seed=1_000 + seed) if text not in known]
+
+
+def documents(sentences: Sequence[tuple[str, int]], seed: int, passes: int = 4, length: int = 3) -> list[str]:
+    """Whole reviews: some sentences of one reviewer, who likes the film or does not.
+
+    A masked word can then be told from the other sentences, as in real text, and the encoder learns what goes together.
+    """
+    rng = np.random.default_rng(seed)
+    reviews = []
+    for label in (0, 1) * passes:
+        of_label = [text for text, other in sentences if other == label]
+        order = rng.permutation(len(of_label))
+        reviews += [". ".join(of_label[i] for i in block) for block in blocks(order.tolist(), length)]
+    return reviews
+
+
+def texts_outside_pools(task: Task, config: PretrainConfig) -> list[str]:
+    """A task's training split without the pools of the experiments."""
+    corpus = load(task, config.data_dir)
+    options = SignalConfig(task=config.task, data_dir=config.data_dir, pool_fraction=config.exclude_fraction)
+    size = experiment_sizes(options).pool
+    excluded: set[int] = set()
+    for seed in range(config.exclude_seeds):
+        rng, _ = seeding.np_random(seed)
+        excluded.update(draw_pool(len(corpus.train.texts), size, experiment_seed(rng)).tolist())
+    return [text for index, text in enumerate(corpus.train.texts) if index not in excluded]
+
+
+def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> None:
+    """A BERT with the masked language model's objective (Devlin et al. 2018): 15 % of the tokens, 80/10/10."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+
+    special = [PAD, UNKNOWN, CLS, SEP, MASK]
+    raw = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+    raw.normalizer = normalizers.BertNormalizer(lowercase=True)
+    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    raw.decoder = decoders.WordPiece()
+    raw.train_from_iterator(
+        texts, trainers.WordPieceTrainer(vocab_size=config.vocabulary, special_tokens=special, show_progress=False)
+    )
+    ends = [(token, raw.token_to_id(token)) for token in (CLS, SEP)]
+    raw.post_processor = processors.TemplateProcessing(f"{CLS} $A {SEP}", f"{CLS} $A {SEP} $B:1 {SEP}:1", ends)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=raw, pad_token=PAD, unk_token=UNKNOWN, cls_token=CLS, sep_token=SEP, mask_token=MASK
+    )
+    torch.manual_seed(config.seed)
+    model = BertForMaskedLM(
+        BertConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=config.hidden_size,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.hidden_size // 32,
+            intermediate_size=4 * config.hidden_size,
+            max_position_embeddings=128,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    rng = np.random.default_rng(config.seed)
+
+    def masked(texts: list[str]) -> Any:
+        batch = tokenizer(texts, padding=True, truncation=True, max_length=128, return_tensors="pt")
+        ids, labels = batch["input_ids"], batch["input_ids"].clone()
+        chosen = torch.from_numpy(rng.random(tuple(ids.shape)) < 0.15) & (ids >= len(special))
+        labels[~chosen] = IGNORED
+        fate = torch.from_numpy(rng.random(tuple(ids.shape)))
+        ids[chosen & (fate < 0.8)] = tokenizer.mask_token_id
+        random_ids = torch.from_numpy(rng.integers(len(special), len(tokenizer), tuple(ids.shape)))
+        swapped = chosen & (fate > 0.9)
+        ids[swapped] = random_ids[swapped]
+        return batch | {"labels": labels}
+
+    loss = _fit("encoder", model, (masked(batch) for batch in _draws(texts, 32, rng)), config.encoder_steps, config)
+    _save(model, tokenizer, out, config, texts=len(texts), steps=config.encoder_steps, loss=loss)
+
+
+def train_generator(task: Task, texts: Sequence[str], config: PretrainConfig, out: Path) -> None:
+    """A Qwen2 that continues the environment's prompts: every example and the answer are texts of the task."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    forms = (prompt(task, texts[i : i + 3]) for i in range(0, len(texts), 3))
+    raw.train_from_iterator(
+        forms,
+        trainers.BpeTrainer(
+            vocab_size=config.vocabulary, special_tokens=[PAD, END], initial_alphabet=alphabet, show_progress=False
+        ),
+    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=PAD, eos_token=END)
+    torch.manual_seed(config.seed)
+    model = Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=len(tokenizer),
+            hidden_size=config.hidden_size,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.hidden_size // 32,
+            num_key_value_heads=config.hidden_size // 64,
+            intermediate_size=3 * config.hidden_size,
+            max_position_embeddings=1024,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    rng = np.random.default_rng(config.seed)
+
+    def answered(texts: list[str]) -> Any:
+        examples = [texts[i : i + 4] for i in range(0, len(texts), 4)]
+        forms = [f"{prompt(task, three)} {answer}{END}" for *three, answer in examples]
+        batch = tokenizer(
+            forms, padding=True, truncation=True, max_length=512, padding_side="right", return_tensors="pt"
+        )
+        labels = batch["input_ids"].clone()
+        labels[batch["attention_mask"] == 0] = IGNORED
+        return batch | {"labels": labels}
+
+    loss = _fit(
+        "generator", model, (answered(batch) for batch in _draws(texts, 128, rng)), config.generator_steps, config
+    )
+    facts = {"task": task.name, "excluded_seeds": config.exclude_seeds, "excluded_fraction": config.exclude_fraction}
+    _save(model, tokenizer, out, config, texts=len(texts), steps=config.generator_steps, loss=loss, **facts)
+
+
+def _draws(texts: Sequence[str], size: int, rng: np.random.Generator) -> Iterator[list[str]]:
+    """Random texts, epoch after epoch, without end."""
+    while True:
+        order: NDArray[np.int64] = rng.permutation(len(texts))
+        for start in range(0, len(order) - size + 1, size):
+            yield [texts[i] for i in order[start : start + size]]
+
+
+def _fit(name: str, model: Any, batches: Iterator[Any], steps: int, config: PretrainConfig) -> float:
+    """Trains by AdamW with a warm-up and a cosine decay; returns the mean loss of the last tenth of the steps."""
+    import torch
+    from transformers import get_cosine_schedule_with_warmup
+
+    optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=0.01, fused=True)
+    schedule = get_cosine_schedule_with_warmup(optimizer, steps // 20, steps)
+    model.train()
+    losses = []
+    with progress_bar() as progress:
+        bar = progress.add_task(name, total=steps, status="")
+        for batch in (next(batches) for _ in range(steps)):
+            batch.pop("token_type_ids", None)
+            loss = model(**batch).loss
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+            progress.update(bar, advance=1, status=f"loss {losses[-1]:.3f}")
+    return float(np.mean(losses[-max(1, steps // 10) :]))
+
+
+def _save(model: Any, tokenizer: Any, out: Path, config: PretrainConfig, **facts: Any) -> None:
+    """Saves a model in half precision with its tokenizer, and says what was made."""
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    record = {"parameters": parameters, **facts, "learning_rate": config.learning_rate, "seed": config.seed}
+    with new_folder(out) as folder, quiet_transformers():
+        model.half().save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    megabytes = sum(file.stat().st_size for file in out.iterdir()) / 1e6
+    console.print(
+        f"{out.name}: {parameters:,} parameters, loss {facts['loss']:.3f}, {megabytes:.1f} MB, saved to {out}"
+    )

@@ -1,0 +1,103 @@
+"""Reads run folders into tables and learning curves."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from rich.table import Table
+
+from signal_env.extras import require
+
+
+def read_rounds(folders: Iterable[Path]) -> Any:
+    """The rounds of all runs as a pandas table, with `env`, `agent`, `seed` and `share`, labeled instances over |R|.
+
+    Raises:
+        FileNotFoundError: If a folder holds no run.
+    """
+    pandas = require("pandas", "plots")
+    rows = []
+    for folder in folders:
+        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        run = {name: config[name] for name in ("env", "agent", "seed")}
+        with open(folder / "rounds.jsonl", encoding="utf-8") as lines:
+            rows += [run | json.loads(line) for line in lines]
+    table = pandas.DataFrame(rows)
+    table["share"] = table["labeled"] / table["pool"]
+    return table
+
+
+def interval(values: Any) -> tuple[float, float]:
+    """The mean and the half width of its 95 % confidence interval (Student's t); no width for a single value.
+
+    Example:
+        >>> [round(float(v), 2) for v in interval([0.7, 0.8, 0.9])]
+        [0.8, 0.25]
+    """
+    stats = require("scipy.stats", "plots")
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) < 2:
+        return float(values.mean()), float("nan")
+    return float(values.mean()), float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
+
+
+def summarize(rounds: Any) -> Any:
+    """One row per environment and agent.
+
+    `first`, `at_100` and `last` are accuracies at the initial labels, at the last round within 100 % of the pool, and
+    at the end; `area` is the mean accuracy over the labels from the first round to 100 % (normalised area under the
+    curve);
+    `synthetic` is the share of synthetic texts in the final labeled set. All are lists over seeds.
+    """
+    pandas = require("pandas", "plots")
+    rows = []
+    for (env, agent, seed), run in rounds.groupby(["env", "agent", "seed"]):
+        within = run[run["share"] <= 1.0]
+        share, accuracy = within["share"].to_numpy(), within["accuracy"].to_numpy()
+        area = np.trapezoid(accuracy, share) / (share[-1] - share[0]) if len(share) > 1 else accuracy[0]
+        row = {"env": env, "agent": agent, "seed": seed, "labels": run["labeled"].iloc[-1], "area": area}
+        row |= {"first": accuracy[0], "at_100": accuracy[-1], "last": run["accuracy"].iloc[-1]}
+        rows.append(row | {"synthetic": run["synthetic_share"].iloc[-1]})
+    return pandas.DataFrame(rows).groupby(["env", "agent"]).agg(list)
+
+
+def summary_table(rounds: Any) -> Table:
+    """The summary as a table: means with 95 % confidence intervals over the seeds."""
+    columns = ("first", "at_100", "area", "last")
+    titles = ("first round", "at 100 %", "area to 100 %", "end")
+    table = Table("environment", "agent", "seeds", "labels", *titles, "synthetic")
+    for (env, agent), row in summarize(rounds).iterrows():
+        cells = ["{:.3f} ± {:.3f}".format(*interval(row[c])).replace(" ± nan", "") for c in columns]
+        table.add_row(
+            env, agent, str(len(row["seed"])), str(max(row["labels"])), *cells, f"{np.mean(row['synthetic']):.0%}"
+        )
+    return table
+
+
+def plot_curves(rounds: Any, file: Path) -> None:
+    """Draws accuracy against labeled instances as a share of the pool: means with 95 % bands over the seeds."""
+    matplotlib = require("matplotlib", "plots")
+    matplotlib.use("Agg")
+    pyplot = require("matplotlib.pyplot", "plots")
+    environments = list(rounds.groupby("env"))
+    figure, axes = pyplot.subplots(1, len(environments), figsize=(6 * len(environments), 4), squeeze=False)
+    for axis, (env, of_env) in zip(axes[0], environments, strict=True):
+        for agent, of_agent in of_env.groupby("agent"):
+            points = of_agent.groupby("labeled")
+            share = [100 * group["share"].iloc[0] for _, group in points]
+            mean, half = np.array([interval(group["accuracy"]) for _, group in points]).T
+            (line,) = axis.plot(share, mean, marker="o", markersize=3, label=agent)
+            axis.fill_between(
+                share, mean - np.nan_to_num(half), mean + np.nan_to_num(half), color=line.get_color(), alpha=0.2
+            )
+        axis.axvline(100, color="grey", linewidth=0.8, linestyle=":")
+        axis.set(title=env, xlabel="labeled instances (% of the real pool)", ylabel="accuracy")
+        axis.legend()
+    figure.tight_layout()
+    temporary = file.with_name(f".{file.name}")
+    figure.savefig(temporary, format="png", dpi=120)
+    temporary.replace(file)
+    pyplot.close(figure)

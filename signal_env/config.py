@@ -1,0 +1,151 @@
+"""Every option of the environment, as plain data."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from signal_env.acquisition import AcquisitionFunction
+from signal_env.annotators import Annotator
+from signal_env.classifiers import Classifier
+from signal_env.rewards import RewardTerm
+from signal_env.tasks import Task
+
+
+class ConfigError(ValueError):
+    """Options that do not fit together; the message says which, and what would."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SignalConfig:
+    """The options of an experiment. Plain values survive JSON; objects and callables work too, but do not."""
+
+    task: str | Task | None = None
+    """A registered task, or the path of a task's .yaml file."""
+    data_dir: str | None = None
+    """Folder of the data; default: SIGNAL_ENV_DATA, else the hub."""
+    pool_size: int | None = None
+    """Texts in the real pool R; default: by `pool_fraction`."""
+    pool_fraction: float = 0.01
+    """The real pool as a share of the original training split (the paper: 0.001 and 0.01)."""
+    initial_labeled: int | None = None
+    """Texts of R labeled at the start; default: `round_size`."""
+    round_size: int | None = None
+    """The paper's b, instances labeled per round; default: by `round_fraction`."""
+    round_fraction: float = 0.1
+    """`round_size` as a share of R."""
+    offers_per_round: int | None = None
+    """Texts offered per round; default: `round_size`, as in the paper. More let a policy practise without labels."""
+    budget: int | None = None
+    """Labeled instances at which the episode terminates; default: by `budget_fraction`."""
+    budget_fraction: float | None = None
+    """The budget as a share of R; default: the paper's 2.0 with selection="acquisition" and 1.0 with "submitted"."""
+    selection: Literal["acquisition", "submitted"] = "acquisition"
+    """Who chooses what is labeled: the acquisition function among all of U, or the agent, by the texts it submits."""
+    acquisition: str | AcquisitionFunction = "signal"
+    """The acquisition function: a registered name or a callable."""
+    n_neighbors: int = 10
+    """The paper's k, labeled neighbours per text; clamped to the size of the labeled set."""
+    normalize: bool = True
+    """Whether neighbours are found among l2-normalised encodings."""
+    reward: str | Mapping[str, float] | RewardTerm = "signal"
+    """The reward: a term's name, a mapping from names to weights, or a callable."""
+    invalid_reward: float = 0.0
+    """The reward of an empty, over-long, unparsable or duplicate text."""
+    classifier: str | Classifier = "finetune"
+    """The target classifier M: "finetune", "linear", a registered name, or an object."""
+    encoder: str = "bert-base-uncased"
+    """The classifier's pretrained encoder: "embedded", "minilm", a folder, or a hub name."""
+    classifier_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """The classifier's own hyperparameters."""
+    annotator: str | Annotator = "model"
+    """Who labels synthetic texts: "model", "rule", "gold" (nobody), a registered name, or a callable."""
+    annotator_model: str | None = None
+    """Folder or hub name of the annotator "model"; default: the one made by `python -m experiments annotator`."""
+    annotator_noise: float = 0.0
+    """Probability with which the annotator's label is replaced by another class."""
+    n_examples: int = 3
+    """The paper's p, in-context examples per prompt."""
+    evaluation_size: int | None = None
+    """Texts of the evaluation split that accuracy is measured on; default: all."""
+    max_text_length: int = 2000
+    """Characters of the longest text that may be labeled."""
+    device: str = "cpu"
+    """Torch device of the classifier and the annotator."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """The numbers of an experiment, worked out from the options and the size of the training split."""
+
+    pool: int
+    initial: int
+    round: int
+    offers: int
+    budget: int
+
+    @classmethod
+    def of(cls, config: SignalConfig, original: int, available: int) -> "Sizes":
+        """Works out the sizes.
+
+        Args:
+            config: The options.
+            original: Texts in the original training split, of which `pool_fraction` is a share.
+            available: Distinct texts in the training split at hand.
+
+        Raises:
+            ConfigError: If they do not fit together.
+
+        Example: SST-2 at 1 %, with the paper's defaults.
+            >>> Sizes.of(SignalConfig(), original=67_349, available=66_978)
+            Sizes(pool=673, initial=67, round=67, offers=67, budget=1346)
+        """
+        pool = round(original * config.pool_fraction) if config.pool_size is None else config.pool_size
+        _range("pool_size", pool, 1, available, f"{available} texts of the training split")
+        labels = max(1, round(pool * config.round_fraction)) if config.round_size is None else config.round_size
+        _range("round_size", labels, 1, pool, f"the pool's {pool} texts")
+        initial = labels if config.initial_labeled is None else config.initial_labeled
+        _range("initial_labeled", initial, 1, pool, f"the pool's {pool} texts")
+        offers = labels if config.offers_per_round is None else config.offers_per_round
+        _range("offers_per_round", offers, 1)
+        default_share = 2.0 if config.selection == "acquisition" else 1.0
+        share = default_share if config.budget_fraction is None else config.budget_fraction
+        budget = round(pool * share) if config.budget is None else config.budget
+        _range("budget", budget)
+        _expect(
+            budget > initial,
+            f"The budget of {budget} labels is spent by the {initial} initial ones; give a larger budget or a smaller "
+            "initial_labeled.",
+        )
+        return cls(pool, initial, labels, offers, budget)
+
+
+def check(config: SignalConfig) -> None:
+    """Checks the options that need no data.
+
+    Raises:
+        ConfigError: If one is out of its range.
+    """
+    _expect(config.task is not None, "Give task=NAME or task=FILE.yaml.")
+    _expect(
+        config.selection in ("acquisition", "submitted"),
+        f"selection is 'acquisition' or 'submitted'; got {config.selection!r}.",
+    )
+    _range("n_neighbors", config.n_neighbors, 1)
+    _range("n_examples", config.n_examples, 0)
+    _range("max_text_length", config.max_text_length, 1)
+    if config.evaluation_size is not None:
+        _range("evaluation_size", config.evaluation_size, 1)
+    _expect(abs(config.invalid_reward) < float("inf"), f"invalid_reward is finite; got {config.invalid_reward}.")
+
+
+def _range(name: str, value: int, low: int | None = None, high: int | None = None, top: str = "") -> None:
+    """Checks that an option is a whole number in its range; `top` says what bounds it above."""
+    _expect(isinstance(value, int) and not isinstance(value, bool), f"{name} is a whole number; got {value!r}.")
+    limits = f"at least {low}" if high is None else f"from {low} to {top}"
+    fits = (low is None or value >= low) and (high is None or value <= high)
+    _expect(fits, f"{name} is {limits}; got {value}.")
+
+
+def _expect(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)

@@ -1,0 +1,375 @@
+"""The learner: the state of the paper's Algorithm 1 and its verbs. It knows nothing of Gymnasium.
+
+One round is `offers` times `offer` (lines 1 to 7, for the texts offered), then `close_round` (lines 8 to 10). The
+environments are shells over it, so a reward can never depend on whether texts came one at a time or all at once.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signal_env.acquisition import acquisitions, find_neighbors, top
+from signal_env.annotators import AnnotatorError, make_annotator
+from signal_env.classifiers import ClassifierError, make_classifier
+from signal_env.config import ConfigError, SignalConfig, Sizes, check
+from signal_env.data import load
+from signal_env.observation import feature_names, features, prompt
+from signal_env.prediction import Prediction
+from signal_env.rewards import Candidates, Reward
+from signal_env.spaces import is_utf8
+from signal_env.tasks import get_task
+
+
+@dataclasses.dataclass(frozen=True)
+class Offer:
+    """What became of the texts offered.
+
+    Attributes:
+        texts: `n` texts, white space collapsed.
+        rewards: `(n,)` rewards, each the sum of the text's terms.
+        terms: For each reward term its weighted values `(n,)`; "invalid" holds what invalid texts are paid.
+        invalid: For each text why it is not valid ("empty", "too long", "malformed", "unparsable", "duplicate"), or "".
+        real: For each text whether it is an unlabeled text of the real pool.
+    """
+
+    texts: tuple[str, ...]
+    rewards: NDArray[np.float64]
+    terms: dict[str, NDArray[np.float64]]
+    invalid: tuple[str, ...]
+    real: tuple[bool, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """The state of the experiment after a retraining.
+
+    Attributes:
+        index: 0 for the initial labeled set, then 1, 2, ...
+        pool: The size of the real pool R.
+        accuracy: Accuracy on the evaluation split.
+        evaluation_size: The number of texts that it was measured on.
+        labeled: The size of the labeled set L.
+        unlabeled: The size of the unlabeled set U.
+        selected_real: Real texts labeled in this round.
+        selected_synthetic: Synthetic texts labeled in this round.
+        synthetic_share: The share of synthetic texts in L.
+        label_counts: `(C,)` the labels in L.
+        offers: Texts offered in this round.
+        invalid_offers: Those of them that were not valid.
+        reward_mean: Mean reward of the round's offers; 0 if there were none.
+        score_selected: Mean acquisition score of the texts labeled; 0 where no function chose them.
+        score_unlabeled: Mean acquisition score of U before the selection; 0 likewise.
+        annotator_agreement: The share of this round's real texts on which the annotator agrees with the gold label;
+            None in rounds that asked the annotator nothing.
+    """
+
+    index: int
+    pool: int
+    accuracy: float
+    evaluation_size: int
+    labeled: int
+    unlabeled: int
+    selected_real: int
+    selected_synthetic: int
+    synthetic_share: float
+    label_counts: NDArray[np.int64]
+    offers: int
+    invalid_offers: int
+    reward_mean: float
+    score_selected: float
+    score_unlabeled: float
+    annotator_agreement: float | None
+
+
+class Learner:
+    """A pool R, a labeled set L, an unlabeled set U and a classifier M, and what Algorithm 1 does with them.
+
+    Attributes:
+        task: The task.
+        sizes: Pool, initial, round, offers and budget.
+        feature_names: The names of the classifier vector's features.
+        pool: The texts of R, since the last reset.
+
+    Args:
+        config: The options of the experiment.
+
+    Raises:
+        ValueError: If the options, the task, the data or a name is wrong; the message says what would be right.
+    """
+
+    def __init__(self, config: SignalConfig) -> None:
+        check(config)
+        self.config = config
+        self.task = get_task(config.task or "")
+        self._acquisition = (
+            acquisitions[config.acquisition] if isinstance(config.acquisition, str) else config.acquisition
+        )
+        self._reward = Reward(config.reward)
+        self._corpus = load(self.task, config.data_dir)
+        self.sizes = experiment_sizes(config)
+        self._annotate = make_annotator(
+            config.annotator, self.task, config.annotator_model, config.annotator_noise, config.device
+        )
+        self._classifier = make_classifier(
+            config.classifier, self.task, config.encoder, config.device, **config.classifier_options
+        )
+        self._evaluation = self._evaluation_texts()
+        self.feature_names = feature_names(self.task)
+
+    def reset(self, seed: int) -> Round:
+        """Draws the pool and the initial labeled set, and trains the classifier on it."""
+        streams = np.random.SeedSequence(seed).spawn(3)
+        self._prompt_rng, self._selection_rng, self._training_rng = map(np.random.default_rng, streams)
+        texts, labels = self._corpus.train
+        drawn = draw_pool(len(texts), self.sizes.pool, seed)
+        self.pool = tuple(texts[i] for i in drawn)  # R
+        self._hidden = {texts[i]: int(labels[i]) for i in drawn}  # the gold labels of R
+        self._unlabeled = dict.fromkeys(self.pool, True)  # U: each text, and whether it is real
+        self._labeled: dict[str, int] = {}  # L: each text and its label
+        self._n_synthetic = 0
+        self._round = -1
+        self._offers: list[Offer] = []
+        return self._finish_round(list(self.pool[: self.sizes.initial]))
+
+    @property
+    def unlabeled(self) -> tuple[str, ...]:
+        """The texts of U, real ones first; their labels stay hidden."""
+        return tuple(self._unlabeled)
+
+    @property
+    def labeled(self) -> tuple[tuple[str, int], ...]:
+        """The texts of L with their labels, in the order in which they were labeled."""
+        return tuple(self._labeled.items())
+
+    @property
+    def offers_made(self) -> int:
+        """The number of texts offered in this round."""
+        return sum(len(offer.texts) for offer in self._offers)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is spent, or the agent has submitted all there was."""
+        return len(self._labeled) >= self.sizes.budget or (self.config.selection == "submitted" and not self._unlabeled)
+
+    def state(self, offers_made: int) -> NDArray[np.float32]:
+        """The classifier vector as it stands after so many offers of this round; see `feature_names`."""
+        vector = self._features.copy()
+        vector[0] = offers_made / self.sizes.offers
+        return vector
+
+    def prompts(self, n: int) -> list[str]:
+        """The next n prompts, each with p in-context examples drawn from R (line 1)."""
+        p = min(self.config.n_examples, len(self.pool))
+        draws = (self._prompt_rng.choice(len(self.pool), size=p, replace=False) for _ in range(n))
+        return [prompt(self.task, [self.pool[i] for i in draw]) for draw in draws]
+
+    def offer(self, texts: Sequence[str]) -> Offer:
+        """Adds texts to U and scores them under the current classifier (lines 3 to 7 and 12).
+
+        A text that is empty, too long, malformed, unparsable or a duplicate of L, of U or of an earlier offer of the
+        round is paid `invalid_reward` and enters nothing. With `selection="submitted"` an unlabeled real text is no
+        duplicate: it *is* that instance, the first time it is offered in the round.
+        """
+        texts = [" ".join(text.split()) for text in texts]
+        real = tuple(self._unlabeled.get(text, False) for text in texts)
+        seen = {text for offer in self._offers for text in offer.texts}
+        invalid = []
+        for text in texts:
+            invalid.append(self._why_invalid(text, seen))
+            seen.add(text)
+        valid = np.array([not reason for reason in invalid], dtype=bool)
+        candidates = self._candidates([text for text, ok in zip(texts, valid, strict=True) if ok])
+        terms = {name: np.zeros(len(texts)) for name in self._reward.terms}
+        if candidates.texts:
+            for name, values in self._reward(candidates).items():
+                terms[name][valid] = values
+        terms["invalid"] = np.where(valid, 0.0, self.config.invalid_reward)
+        for i, text in enumerate(candidates.texts):
+            if text not in self._unlabeled:
+                self._unlabeled[text] = False
+                self._unlabeled_predictions.append(candidates.prediction.rows([i]))
+        offer = Offer(tuple(texts), np.sum(list(terms.values()), axis=0), terms, tuple(invalid), real)
+        self._offers.append(offer)
+        return offer
+
+    def close_round(self) -> Round:
+        """Labels a batch, retrains the classifier on all of L and measures it (lines 8 to 10)."""
+        n = min(self.sizes.round, self.sizes.budget - len(self._labeled))
+        if self.config.selection == "submitted":
+            return self._finish_round(self._submitted()[:n])
+        scores = self._scores()
+        order = top(scores, n)
+        texts = list(self._unlabeled)
+        return self._finish_round([texts[i] for i in order], scores[order], scores)
+
+    def _finish_round(
+        self, batch: list[str], selected: NDArray[np.float64] | None = None, scores: NDArray[np.float64] | None = None
+    ) -> Round:
+        """Lines 9 and 10: moves the batch from U to L, retrains and evaluates."""
+        synthetic = [text for text in batch if not self._unlabeled[text]]
+        labels = {text: self._hidden[text] for text in batch if self._unlabeled[text]}
+        agreement = None
+        if synthetic:
+            agreement = self._agreement(list(labels)) if labels else None
+            labels |= dict(zip(synthetic, self._ask(synthetic), strict=True))
+        self._n_synthetic += len(synthetic)
+        for text in batch:
+            del self._unlabeled[text]
+            self._labeled[text] = labels[text]
+        if batch:
+            self._train()
+        self._round += 1
+        offers, self._offers = self._offers, []
+        rewards = np.concatenate([offer.rewards for offer in offers]) if offers else np.zeros(0)
+        return Round(
+            index=self._round,
+            pool=self.sizes.pool,
+            accuracy=self._accuracy,
+            evaluation_size=len(self._evaluation[0]),
+            labeled=len(self._labeled),
+            unlabeled=len(self._unlabeled),
+            selected_real=len(batch) - len(synthetic),
+            selected_synthetic=len(synthetic),
+            synthetic_share=self._n_synthetic / len(self._labeled),
+            label_counts=np.bincount(list(self._labeled.values()), minlength=self.task.n_classes),
+            offers=len(rewards),
+            invalid_offers=sum(bool(reason) for offer in offers for reason in offer.invalid),
+            reward_mean=_mean(rewards),
+            score_selected=_mean(selected),
+            score_unlabeled=_mean(scores),
+            annotator_agreement=agreement,
+        )
+
+    def _train(self) -> None:
+        """Retrains M on all of L (line 10), measures it, and predicts L and U under it once for the round to come."""
+        labels = np.array(list(self._labeled.values()), dtype=np.int64)
+        self._classifier.fit(tuple(self._labeled), labels, int(self._training_rng.integers(2**31)))
+        self._labeled_prediction = self._predict(tuple(self._labeled))
+        unlabeled = self._predict(self.unlabeled)
+        self._unlabeled_predictions = [unlabeled]
+        texts, gold = self._evaluation
+        self._accuracy = float((self._predict(texts).probabilities.argmax(axis=1) == gold).mean())
+        self._features = features(
+            self._labeled_prediction,
+            labels,
+            unlabeled,
+            labeled_share=len(labels) / self.sizes.budget,
+            synthetic_share=self._n_synthetic / len(labels),
+            n_neighbors=self.config.n_neighbors,
+            normalize=self.config.normalize,
+        )
+
+    def _predict(self, texts: Sequence[str]) -> Prediction:
+        if not texts:
+            return self._labeled_prediction.rows(slice(0, 0))
+        prediction = self._classifier.predict(texts)
+        shapes = tuple(np.shape(values) for values in prediction)
+        expected = ((len(texts), self.task.n_classes), (len(texts), *shapes[1][1:]))
+        if shapes != expected:
+            raise ClassifierError(
+                f"The classifier returned probabilities and embeddings of the shapes {shapes} for {len(texts)} texts; "
+                f"expected {expected[0]} and ({len(texts)}, d)."
+            )
+        for name, values in zip(prediction._fields, prediction, strict=True):
+            finite = np.isfinite(values).all(axis=1)
+            if not finite.all():
+                raise ClassifierError(
+                    f"The classifier's {name} of the text {texts[int(finite.argmin())]!r} are not finite."
+                )
+        return prediction
+
+    def _candidates(self, texts: Sequence[str]) -> Candidates:
+        """What reward terms see of valid texts (lines 4 and 5)."""
+        prediction = self._predict(texts)
+        labels = np.array(list(self._labeled.values()), dtype=np.int64)
+        neighbors = find_neighbors(prediction, self._labeled_prediction, self.config.n_neighbors, self.config.normalize)
+        return Candidates(tuple(texts), prediction, self._labeled_prediction, labels, neighbors)
+
+    def _scores(self) -> NDArray[np.float64]:
+        """The acquisition scores of U under the classifier that the round's offers saw (lines 4 to 7)."""
+        arrays = zip(*self._unlabeled_predictions, strict=True)
+        unlabeled = Prediction(*(np.concatenate(rows) for rows in arrays))
+        scores = self._acquisition(
+            unlabeled,
+            self._labeled_prediction,
+            n_neighbors=self.config.n_neighbors,
+            normalize=self.config.normalize,
+            rng=self._selection_rng,
+        )
+        if scores.shape != (len(self._unlabeled),) or not np.isfinite(scores).all():
+            raise ValueError(
+                f"The acquisition function {self.config.acquisition!r} returned the shape {scores.shape} or values "
+                f"that are not finite; expected {(len(self._unlabeled),)} finite scores."
+            )
+        return scores
+
+    def _submitted(self) -> list[str]:
+        """The valid texts of the round's offers, in order."""
+        return [
+            text
+            for offer in self._offers
+            for text, reason in zip(offer.texts, offer.invalid, strict=True)
+            if not reason
+        ]
+
+    def _why_invalid(self, text: str, seen: set[str]) -> str:
+        if not any(character.isprintable() and not character.isspace() for character in text):
+            return "empty"
+        if len(text) > self.config.max_text_length:
+            return "too long"
+        if not is_utf8(text):
+            return "malformed"
+        if self.task.fields(text) is None:
+            return "unparsable"
+        submits_real = self.config.selection == "submitted" and self._unlabeled.get(text, False)
+        if text in seen or text in self._labeled or (text in self._unlabeled and not submits_real):
+            return "duplicate"
+        return ""
+
+    def _ask(self, texts: Sequence[str]) -> list[int]:
+        """The annotator's labels, checked."""
+        labels = np.asarray(self._annotate(texts))
+        if labels.shape != (len(texts),) or not np.isin(labels, np.arange(self.task.n_classes)).all():
+            raise AnnotatorError(
+                f"The annotator returned {labels!r} for {len(texts)} texts; expected as many labels from 0 to "
+                f"{self.task.n_classes - 1}."
+            )
+        return [int(label) for label in labels]
+
+    def _agreement(self, real: Sequence[str]) -> float:
+        """The share of real texts on which the annotator agrees with the gold label."""
+        return _mean(np.array(self._ask(real)) == [self._hidden[text] for text in real])
+
+    def _evaluation_texts(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """The evaluation split, or a fixed random part of it."""
+        texts, labels = self._corpus.evaluation
+        n = len(texts) if self.config.evaluation_size is None else self.config.evaluation_size
+        if n > len(texts):
+            raise ConfigError(f"evaluation_size is at most the split's {len(texts)} texts; got {n}.")
+        chosen = np.sort(np.random.default_rng(0).choice(len(texts), size=n, replace=False))
+        return tuple(texts[i] for i in chosen), labels[chosen]
+
+
+def draw_pool(available: int, size: int, seed: int) -> NDArray[np.int64]:
+    """The indices of the pool that a seed draws from a training split; a smaller pool is the beginning of a larger.
+
+    Example:
+        >>> draw_pool(10, 3, seed=0).tolist() == draw_pool(10, 5, seed=0)[:3].tolist()
+        True
+    """
+    return np.random.default_rng(seed).permutation(available)[:size]
+
+
+def experiment_sizes(config: SignalConfig) -> Sizes:
+    """The numbers of the experiment that the options describe, for which the data are loaded."""
+    task = get_task(config.task or "")
+    available = len(load(task, config.data_dir).train.texts)
+    return Sizes.of(config, task.train_size or available, available)
+
+
+def _mean(values: NDArray[Any] | None) -> float:
+    """The mean, 0 if there are no values."""
+    return float(np.mean(values)) if values is not None and len(values) else 0.0

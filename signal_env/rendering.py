@@ -1,0 +1,37 @@
+"""The state of an experiment as text, for people."""
+
+from io import StringIO
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from signal_env.learner import Learner, Offer, Round
+
+
+def view(learner: Learner, last_round: Round, offer: Offer | None) -> RenderableType:
+    """A panel with the round, the labeled set's balance, and the texts offered last with their rewards."""
+    counts = zip(learner.task.class_names, last_round.label_counts, strict=True)
+    summary = (
+        f"round {last_round.index} · accuracy {last_round.accuracy:.3f} · labeled {last_round.labeled} of "
+        f"{learner.sizes.budget} · synthetic {last_round.synthetic_share:.0%} · unlabeled {len(learner.unlabeled)} · "
+        f"offers {learner.offers_made} of {learner.sizes.offers}\n"
+        + " · ".join(f"{name} {count}" for name, count in counts)
+    )
+    parts: list[RenderableType] = [Text(summary)]
+    if offer is not None:
+        table = Table("reward", "text", box=None, expand=True)
+        for reward, text, reason in zip(offer.rewards, offer.texts, offer.invalid, strict=True):
+            shown = ascii(text)[1:-1] if reason == "malformed" else text[:200]
+            table.add_row(Text(f"{reward:.3f}"), Text(f"{shown} ({reason})" if reason else shown))
+        parts.append(table)
+    return Panel(Group(*parts), title=f"signal_env · {learner.task.name}", width=100)
+
+
+def as_text(renderable: RenderableType) -> str:
+    """What `rich` would print, without colours."""
+    console = Console(file=StringIO(), width=100, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()

@@ -1,0 +1,51 @@
+"""Where made things are kept, and how files are written so that nothing is ever half there."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def cache_dir(*parts: str) -> Path:
+    """A place under `SIGNAL_ENV_CACHE`, or else under the user's cache folder.
+
+    Example:
+        >>> cache_dir("annotators", "sst2").parts[-2:]
+        ('annotators', 'sst2')
+    """
+    root = os.environ.get("SIGNAL_ENV_CACHE")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "signal_env"
+    return (Path(root) if root else base).joinpath(*parts)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file under a temporary name and renames it, so that a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path)
+    try:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yields a temporary folder that becomes `path` (replacing what was there) if the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    """A new hidden name in the same folder, so that renaming it to `path` is one step."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -1,0 +1,143 @@
+"""The vector environment: `num_envs` texts a step, all on one shared learner."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from signal_env.config import ConfigError, SignalConfig
+from signal_env.env import (
+    experiment_seed,
+    make_spaces,
+    offer_info,
+    refuse_options,
+    render,
+    require_running,
+    require_text,
+    round_info,
+)
+from signal_env.learner import Learner, Offer, Round
+
+Bools = NDArray[np.bool_]
+
+
+class SignalVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
+    """`SignalEnv` with `num_envs` prompts of one round at a time, so that a step offers `num_envs` texts.
+
+    Row i of the first step is what `SignalEnv` would show and pay at its step i, and so on: the sub-environments are
+    the offers of one experiment, not experiments of their own (for those, `gym.make_vec(...,
+    vectorization_mode="sync")`). With `num_envs == offers_per_round` a step is a round. The sub-environments end
+    together; there is no automatic reset, and a step after the end raises `gymnasium.error.ResetNeeded`.
+
+    `infos` holds `SignalEnv`'s info with one row per text. A closed round is in the last row, the offer that closed it:
+    `infos["round"]["accuracy"][-1]`; `closed_round(infos)` reads it.
+
+    Args:
+        num_envs: Texts per step; a divisor of `offers_per_round`.
+        max_episode_steps: The steps after which the episode is truncated.
+        render_mode: "ansi", "human" or None.
+        options: The fields of `signal_env.config.SignalConfig`.
+
+    Raises:
+        ConfigError: If `num_envs` does not divide `offers_per_round`.
+    """
+
+    metadata = {"render_modes": ["ansi", "human"], "render_fps": 4, "autoreset_mode": AutoresetMode.DISABLED}
+
+    def __init__(
+        self, num_envs: int = 1, max_episode_steps: int | None = None, render_mode: str | None = None, **options: Any
+    ) -> None:
+        self.num_envs = num_envs
+        self.max_episode_steps = max_episode_steps
+        self.render_mode = render_mode
+        self.learner = Learner(SignalConfig(**options))
+        offers = self.learner.sizes.offers
+        if num_envs < 1 or offers % num_envs:
+            divisors = [n for n in range(1, offers + 1) if offers % n == 0]
+            raise ConfigError(f"num_envs divides offers_per_round = {offers}: one of {divisors}; got {num_envs}.")
+        self.single_observation_space, self.single_action_space = make_spaces(self.learner)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._steps = 0
+        self._last_round: Round | None = None
+        self._last_offer: Offer | None = None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the observation's classifier features, in order."""
+        return self.learner.feature_names
+
+    @property
+    def unlabeled(self) -> tuple[str, ...]:
+        """The texts of U, real ones first; their labels stay hidden."""
+        return self.learner.unlabeled
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Begins a new experiment, as `SignalEnv.reset` with the same seed does."""
+        super().reset(seed=seed)
+        refuse_options(options)
+        self._last_round = self.learner.reset(experiment_seed(self.np_random))
+        self._last_offer = None
+        self._steps = 0
+        round_infos: dict[str, Any] = {}
+        for i in range(self.num_envs):
+            round_infos = self._add_info(round_infos, {"round": round_info(self._last_round)}, i)
+        return self._observations(), round_infos
+
+    def step(self, actions: Sequence[str]) -> tuple[dict[str, Any], NDArray[np.float64], Bools, Bools, dict[str, Any]]:
+        """Offers `num_envs` texts.
+
+        Raises:
+            ValueError: If there are more or fewer.
+            TypeError: If one is no `str`.
+            gymnasium.error.ResetNeeded: Before the first reset and after the end.
+        """
+        require_running(self._last_round, self.learner)
+        if isinstance(actions, str) or len(actions) != self.num_envs:
+            raise ValueError(
+                f"Expected a sequence of {self.num_envs} texts, one per sub-environment; got {actions!r:.80}."
+            )
+        for action in actions:
+            require_text(action)
+        offer = self._last_offer = self.learner.offer(actions)
+        self._steps += 1
+        each = [offer_info(offer, i) for i in range(self.num_envs)]
+        if self.learner.offers_made == self.learner.sizes.offers:
+            self._last_round = self.learner.close_round()
+            each[-1]["round"] = round_info(self._last_round)
+        infos: dict[str, Any] = {}
+        for i, info in enumerate(each):
+            infos = self._add_info(infos, info, i)
+        terminated = np.full(self.num_envs, self.learner.finished)
+        truncated = np.full(self.num_envs, self._steps == self.max_episode_steps)
+        if self.render_mode == "human":
+            self.render()
+        return self._observations(), offer.rewards, terminated, truncated, infos
+
+    def render(self) -> tuple[str, ...] | None:
+        """One frame, of the learner that all sub-environments share, in a tuple."""
+        frame = render(self.render_mode, self.learner, self._last_round, self._last_offer)
+        return None if frame is None else (frame,)
+
+    def _observations(self) -> dict[str, Any]:
+        made = self.learner.offers_made
+        states = [self.learner.state(made + i) for i in range(self.num_envs)]
+        return {"prompt": tuple(self.learner.prompts(self.num_envs)), "classifier": np.stack(states)}
+
+
+def closed_round(infos: dict[str, Any]) -> dict[str, Any] | None:
+    """The round that a step of a vector environment closed, or None.
+
+    Example:
+        >>> closed_round({"text": ["a", "b"]}) is None
+        True
+    """
+    if "round" not in infos:
+        return None
+    rounds = infos["round"]
+    return {name: values[-1] for name, values in rounds.items() if not name.startswith("_") and rounds[f"_{name}"][-1]}

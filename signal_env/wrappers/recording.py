@@ -1,0 +1,128 @@
+"""Writes every offered text and every round to a run's folder, one JSON object a line."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import VectorEnv, VectorWrapper
+
+from signal_env.vector_env import closed_round
+
+
+class RunLog:
+    """`offers.jsonl` and `rounds.jsonl` in a folder; each line is flushed as it is written.
+
+    A line of `offers.jsonl` has `round`, `offer` (from 0 in each round), `text`, `reward`, `real`, `invalid` and
+    `reward_terms`; a line of `rounds.jsonl` has the fields of `signal_env.learner.Round`.
+
+    Args:
+        folder: Where to write; it is made if it is not there.
+
+    Raises:
+        FileExistsError: If the folder holds a log already: nothing is ever written over.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._offers = self._new("offers.jsonl")
+        self._rounds = self._new("rounds.jsonl")
+        self._round = self._offer = 0
+
+    def offer(self, text: str, reward: float, info: dict[str, Any]) -> None:
+        """Logs one offered text and its info."""
+        kept = {name: info[name] for name in ("real", "invalid", "reward_terms")}
+        line = {"round": self._round + 1, "offer": self._offer, "text": text, "reward": reward, **kept}
+        self._write(self._offers, line)
+        self._offer += 1
+
+    def round(self, info: dict[str, Any]) -> None:
+        """Logs a closed round, or the state after a reset."""
+        self._write(self._rounds, info)
+        self._round, self._offer = int(info["index"]), 0
+
+    def close(self) -> None:
+        """Closes both files."""
+        self._offers.close()
+        self._rounds.close()
+
+    def _new(self, name: str) -> TextIO:
+        return open(self.folder / name, "x", encoding="utf-8", errors="backslashreplace")
+
+    @staticmethod
+    def _write(file: TextIO, line: dict[str, Any]) -> None:
+        # A lone surrogate, which UTF-8 cannot write, is written as its JSON escape.
+        file.write(json.dumps(line, ensure_ascii=False, default=_plain) + "\n")
+        file.flush()
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{value!r} cannot be written to a log.")
+
+
+class Record(gym.Wrapper[Any, str, Any, str]):
+    """Logs a `SignalEnv`'s offers and rounds to a folder; see `RunLog`."""
+
+    def __init__(self, env: gym.Env[Any, str], folder: str | Path) -> None:
+        super().__init__(env)
+        self.log = RunLog(folder)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Resets the environment and logs the initial round."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        self.log.round(info["round"])
+        return observation, info
+
+    def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Steps, and logs the offer and the round if it closed."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.log.offer(info["text"], float(reward), info)
+        if "round" in info:
+            self.log.round(info["round"])
+        return observation, reward, terminated, truncated, info
+
+    def close(self) -> None:
+        """Closes the log and the environment."""
+        self.log.close()
+        super().close()
+
+
+class VectorRecord(VectorWrapper):
+    """Logs a `SignalVectorEnv`'s offers and rounds to a folder; see `RunLog`."""
+
+    def __init__(self, envs: VectorEnv[Any, Any, Any], folder: str | Path) -> None:
+        super().__init__(envs)
+        self.log = RunLog(folder)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Resets the environment and logs the initial round."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        self.log.round(closed_round(infos) or {})
+        return observations, infos
+
+    def step(self, actions: Sequence[str]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Steps, and logs the offers and the round if it closed."""
+        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        for i in range(self.num_envs):
+            terms = infos["reward_terms"]
+            info = {
+                "real": infos["real"][i],
+                "invalid": infos["invalid"][i],
+                "reward_terms": {name: terms[name][i] for name in terms if not name.startswith("_")},
+            }
+            self.log.offer(infos["text"][i], float(rewards[i]), info)
+        closed = closed_round(infos)
+        if closed is not None:
+            self.log.round(closed)
+        return observations, rewards, terminated, truncated, infos
+
+    def close(self, **kwargs: Any) -> None:
+        """Closes the log and the environments."""
+        self.log.close()
+        super().close(**kwargs)

@@ -1,0 +1,90 @@
+"""The frozen generator: embedded, from a folder with a chat template, and what is said when there is none."""
+
+import shutil
+
+import gymnasium as gym
+import pytest
+from transformers import AutoTokenizer
+
+from agents.llm import GeneratorAgent
+from agents.llm.generator import as_model_input
+from agents.rollout import rollout
+from signal_env.classifiers.pretrained import EMBEDDED, ModelError
+
+REVIEWS = "SignalEnv-reviews-v0"
+SMALL = {"pool_size": 60, "round_size": 30, "evaluation_size": 40}
+
+
+def play(num_envs=30, seed=0, **options):
+    envs = gym.make_vec(REVIEWS, num_envs=num_envs, budget=60, **SMALL)
+    return list(rollout(envs, GeneratorAgent(**options), seed))
+
+
+def texts_of(steps):
+    return [text for step in steps for text in step.texts]
+
+
+def test_the_embedded_generator_writes_new_reviews():
+    steps = play()
+    texts = texts_of(steps)
+    assert len(texts) == 30
+    invalid = [reason for reason in steps[-1].infos["invalid"] if reason]
+    assert len(invalid) <= 3
+    words = {word for text in texts for word in text.split()}
+    assert len(words) > 60
+    assert all("\n" not in text and "[END]" not in text and "[PAD]" not in text for text in texts)
+    assert sum(text.count(" ") for text in texts) / 30 > 4
+
+
+def test_it_repeats_with_its_seed_and_only_then():
+    assert texts_of(play(seed=1)) == texts_of(play(seed=1)) != texts_of(play(seed=2))
+
+
+def test_it_goes_on_from_its_state():
+    envs = gym.make_vec(REVIEWS, num_envs=30, **SMALL)
+    observations, _ = envs.reset(seed=0)
+    one, other = GeneratorAgent(), GeneratorAgent()
+    one.reset(envs, 0)
+    one.act(observations)
+    other.reset(envs, 0)
+    other.load_state_dict(one.state_dict())
+    assert one.act(observations) == other.act(observations)
+
+
+def test_cold_sampling_repeats_itself_more():
+    hot, cold = (len(set(texts_of(play(temperature=t)))) for t in (1.0, 0.05))
+    assert cold < hot
+
+
+def test_max_new_tokens_bounds_the_answer():
+    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED / "generator")
+    assert all(len(tokenizer(text)["input_ids"]) <= 4 for text in texts_of(play(max_new_tokens=4)))
+
+
+def test_a_folder_with_a_chat_template(tmp_path):
+    folder = tmp_path / "chat"
+    shutil.copytree(EMBEDDED / "generator", folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+    tokenizer.save_pretrained(folder)
+    loaded = AutoTokenizer.from_pretrained(folder)
+    assert as_model_input(loaded, "write one") == "<user>write one<assistant>"
+    assert as_model_input(AutoTokenizer.from_pretrained(EMBEDDED / "generator"), "write one") == "write one"
+    assert len(texts_of(play(generator=str(folder)))) == 30
+
+
+def test_a_model_without_padding_token_pads_with_its_end_token(tmp_path):
+    folder = tmp_path / "no_pad"
+    shutil.copytree(EMBEDDED / "generator", folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(folder)
+    assert texts_of(play(generator=str(folder))) == texts_of(play())
+
+
+def test_missing_models_say_what_to_do(monkeypatch, tmp_path):
+    with pytest.raises(ModelError, match="No model folder at /no/such/model"):
+        play(generator="/no/such/model")
+    monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match="experiments pretrain --task reviews"):
+        play(generator="small")

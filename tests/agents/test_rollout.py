@@ -1,0 +1,96 @@
+"""The one loop: a user's own agent in ten lines, and the built-in agents."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from agents.agent import Agent, agents, get_agent
+from agents.pool import RandomAgent
+from agents.rollout import rollout
+
+REVIEWS = "SignalEnv-reviews-v0"
+SMALL = {"pool_size": 43, "round_size": 4, "evaluation_size": 40}
+
+
+class CountingAgent(Agent):
+    """Offers numbered texts and keeps what it is paid."""
+
+    def reset(self, envs, seed):
+        self.num_envs, self.count, self.paid = envs.num_envs, 0, []
+
+    def act(self, observations):
+        assert len(observations["prompt"]) == self.num_envs
+        self.count += self.num_envs
+        return [f"film number {self.count - i}" for i in range(self.num_envs)]
+
+    def learn(self, rewards, infos):
+        self.paid.extend(rewards)
+        return {"paid": float(np.sum(rewards))}
+
+
+def test_an_agent_of_a_users_own_sees_prompts_and_rewards():
+    envs, agent = gym.make_vec(REVIEWS, num_envs=2, budget=12, **SMALL), CountingAgent()
+    steps = list(rollout(envs, agent, seed=0))
+    assert [step.round["labeled"] for step in steps if step.round] == [4, 8, 12]
+    assert steps[0].texts == ()
+    assert len(agent.paid) == 8
+    assert sum(step.metrics.get("paid", 0.0) for step in steps) == pytest.approx(sum(agent.paid))
+    assert agent.state_dict() == {}
+
+
+def random_texts(seed, num_envs=4):
+    envs = gym.make_vec(REVIEWS, num_envs=num_envs, selection="submitted", **SMALL)
+    steps = list(rollout(envs, RandomAgent(), seed=seed))
+    return [text for step in steps for text in step.texts], steps, envs
+
+
+def test_random_labels_the_whole_pool_and_no_text_twice():
+    texts, steps, envs = random_texts(0)
+    offered = [text for text in texts if text]
+    assert len(offered) == len(set(offered)) == 39
+    assert set(offered) | set(envs.unwrapped.learner.pool[:4]) == set(envs.unwrapped.learner.pool)
+    assert steps[-1].round["labeled"] == 43
+    assert texts[-1] == ""  # 39 texts do not fill ten rounds of 4: the last one passes
+
+
+@pytest.mark.parametrize("num_envs", [1, 2])
+def test_random_offers_no_text_twice_in_a_round_of_several_steps(num_envs):
+    texts, steps, _ = random_texts(0, num_envs)
+    offered = [text for text in texts if text]
+    assert len(offered) == len(set(offered)) == 39
+    assert steps[-1].round["labeled"] == 43
+
+
+def test_random_repeats_with_its_seed_and_only_then():
+    assert random_texts(1)[0] == random_texts(1)[0] != random_texts(2)[0]
+
+
+def test_random_draws_each_text_equally_often():
+    """Chi-squared test of the first draw over many seeds, at a level of one in a thousand."""
+    from scipy.stats import chisquare
+
+    envs = gym.make_vec(REVIEWS, num_envs=1, selection="submitted", pool_size=12, round_size=2, evaluation_size=5)
+    observations, _ = envs.reset(seed=0)
+    agent, counts = RandomAgent(), dict.fromkeys(envs.unwrapped.unlabeled, 0)
+    for seed in range(600):
+        agent.reset(envs, seed)
+        counts[agent.act(observations)[0]] += 1
+    assert chisquare(list(counts.values())).pvalue > 1e-3
+
+
+def test_an_agent_goes_on_from_its_state():
+    envs = gym.make_vec(REVIEWS, num_envs=2, selection="submitted", **SMALL)
+    observations, _ = envs.reset(seed=0)
+    one, other = RandomAgent(), RandomAgent()
+    one.reset(envs, 0)
+    one.act(observations)
+    other.reset(envs, 0)
+    other.load_state_dict(one.state_dict())
+    assert one.act(observations) == other.act(observations)
+
+
+def test_names():
+    assert get_agent("random") is RandomAgent
+    assert {"random", "generator"} <= set(agents)
+    with pytest.raises(ValueError, match="Did you mean 'random'"):
+        get_agent("randon")

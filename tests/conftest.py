@@ -1,0 +1,78 @@
+"""Shared fixtures: where the real texts and models are, and small experiments on each registered environment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[1].parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> str:
+    """The folder of real SST-2, AG News and QNLI."""
+    folder = Path(os.environ.get("SIGNAL_ENV_DATA", SHARED / "data"))
+    if not (folder / "sst2").is_dir():
+        pytest.skip("needs the real data sets: set SIGNAL_ENV_DATA to their folder")
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """The folder of annotators fine-tuned on the real data sets."""
+    folder = Path(os.environ.get("SIGNAL_ENV_MODELS", SHARED / "models"))
+    if not (folder / "annotator-sst2").is_dir():
+        pytest.skip("needs fine-tuned annotators: set SIGNAL_ENV_MODELS to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def colours_task(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A user's own task with three classes: a .yaml file and a folder of texts."""
+    folder = tmp_path_factory.mktemp("colours")
+    things = [
+        "apple",
+        "house",
+        "river",
+        "stone",
+        "cloud",
+        "chair",
+        "train",
+        "mouse",
+        "plant",
+        "spoon",
+        "glove",
+        "candle",
+    ]
+    for split, places in (("train", ("here", "there", "outside", "below")), ("test", ("above", "inside"))):
+        rows = [f"the {c} {t} is {p},{c}" for t in things for p in places for c in ("red", "green", "blue")]
+        (folder / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    (folder / "colours.yaml").write_text(
+        "name: colours\ninstruction: 'Write something of a colour:'\nclass_names: [red, green, blue]\n",
+        encoding="utf-8",
+    )
+    return str(folder / "colours.yaml")
+
+
+@pytest.fixture(scope="session")
+def small_options(request: pytest.FixtureRequest):
+    """Returns a function from a registered id to options that make it a small experiment on real parts."""
+
+    def options(env_id: str) -> dict[str, object]:
+        small = {"pool_size": 40, "round_size": 4, "evaluation_size": 40, "classifier": "linear"}
+        if env_id == "SignalEnv-reviews-v0":
+            return small
+        if env_id == "SignalEnv-v0":
+            task = request.getfixturevalue("colours_task")
+            return small | {"task": task, "encoder": "embedded", "annotator": always_first}
+        task = env_id.split("-")[1]
+        annotator = str(request.getfixturevalue("models_dir") / f"annotator-{task}")
+        data = request.getfixturevalue("data_dir")
+        return small | {"data_dir": data, "encoder": "minilm", "annotator_model": annotator}
+
+    return options
+
+
+def always_first(texts):
+    """An annotator of a user's own."""
+    return [0] * len(texts)

@@ -1,0 +1,141 @@
+"""Both classifiers through the protocol: what they learn, that they repeat, and that a text's company does not matter."""
+
+import numpy as np
+import pytest
+import torch
+
+from signal_env.classifiers import Classifier, classifiers, make_classifier
+from signal_env.data import load
+from signal_env.tasks import Task, get_task
+
+REVIEWS = get_task("reviews")
+FAST = {"linear": {}, "finetune": {"epochs": 3, "learning_rate": 1e-3}}
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return load(REVIEWS)
+
+
+def fitted(name, corpus, n=60, seed=0, **options):
+    classifier = make_classifier(name, REVIEWS, "embedded", **(FAST[name] | options))
+    classifier.fit(corpus.train.texts[:n], corpus.train.labels[:n], seed)
+    return classifier
+
+
+@pytest.mark.parametrize("name", sorted(FAST))
+class TestEveryClassifier:
+    def test_predictions_have_the_stated_form(self, name, corpus):
+        classifier = fitted(name, corpus)
+        assert isinstance(classifier, Classifier)
+        probabilities, embeddings = classifier.predict(corpus.evaluation.texts[:7])
+        assert probabilities.shape == (7, 2)
+        assert embeddings.shape == (7, 128)
+        assert np.allclose(probabilities.sum(axis=1), 1)
+
+    def test_fitting_again_gives_the_same_classifier(self, name, corpus):
+        texts = corpus.evaluation.texts[:20]
+        classifier = fitted(name, corpus)
+        first = classifier.predict(texts)
+        classifier.fit(
+            corpus.train.texts[60:70], corpus.train.labels[60:70], seed=5
+        )  # from the pretrained weights anew
+        assert not np.array_equal(classifier.predict(texts).probabilities, first.probabilities)
+        classifier.fit(corpus.train.texts[:60], corpus.train.labels[:60], seed=0)
+        again, other = classifier.predict(texts), fitted(name, corpus).predict(texts)
+        for prediction in (again, other):
+            assert np.array_equal(prediction.probabilities, first.probabilities)
+            assert np.array_equal(prediction.embeddings, first.embeddings)
+
+    def test_a_texts_numbers_do_not_depend_on_its_company(self, name, corpus):
+        texts = list(corpus.evaluation.texts[20:40])
+        together = fitted(name, corpus).predict(texts)
+        classifier = fitted(name, corpus)
+        for i, text in reversed(list(enumerate(texts))):
+            alone = classifier.predict([text])
+            assert np.array_equal(alone.probabilities[0], together.probabilities[i])
+            assert np.array_equal(alone.embeddings[0], together.embeddings[i])
+
+    def test_torchs_global_random_state_and_threads_are_left_alone(self, name, corpus):
+        torch.manual_seed(3)
+        before, threads = torch.get_rng_state(), torch.get_num_threads()
+        fitted(name, corpus).predict(corpus.evaluation.texts[:5])
+        assert torch.equal(torch.get_rng_state(), before)
+        assert torch.get_num_threads() == threads
+
+    def test_one_class_and_one_text_are_enough(self, name, corpus):
+        classifier = make_classifier(name, REVIEWS, "embedded", **FAST[name])
+        classifier.fit(corpus.train.texts[:1], np.array([1]), seed=0)
+        probabilities = classifier.predict(["a film", "🙂", "x" * 5000]).probabilities
+        assert np.isfinite(probabilities).all()
+        assert (probabilities[:, 1] > 0.5).all()
+
+    def test_more_classes(self, name, corpus):
+        task = Task(name="three", instruction="Write:", class_names=("a", "b", "c"))
+        classifier = make_classifier(name, task, "embedded", **FAST[name])
+        classifier.fit(["red", "green", "blue"] * 4, np.array([0, 1, 2] * 4), seed=0)
+        assert classifier.predict(["red", "green"]).probabilities.shape == (2, 3)
+
+    def test_an_unknown_option_is_an_error(self, name, corpus):
+        with pytest.raises(TypeError, match="depht"):
+            make_classifier(name, REVIEWS, "embedded", depht=3)
+
+
+def test_the_linear_head_is_scikit_learns_logistic_regression(corpus):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import normalize
+
+    classifier = fitted("linear", corpus, n=200)
+    x = normalize(classifier.predict(corpus.train.texts[:200]).embeddings.astype(np.float64))
+    peer = LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000).fit(x, corpus.train.labels[:200])
+    new = corpus.evaluation.texts[:100]
+    expected = peer.predict_proba(normalize(classifier.predict(new).embeddings.astype(np.float64)))
+    assert np.allclose(classifier.predict(new).probabilities, expected, atol=1e-4)
+
+
+def test_finetuned_logits_are_linear_in_the_embedding(corpus):
+    classifier = fitted("finetune", corpus)
+    probabilities, embeddings = classifier.predict(corpus.evaluation.texts[:10])
+    logits = embeddings @ classifier.head.weight.detach().numpy().T + classifier.head.bias.detach().numpy()
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert np.allclose(probabilities, expected, atol=1e-5)
+
+
+def test_finetuning_fits_its_labels(corpus):
+    classifier = fitted("finetune", corpus, n=40, epochs=40, learning_rate=1e-3)
+    predicted = classifier.predict(corpus.train.texts[:40]).probabilities.argmax(axis=1)
+    assert (predicted == corpus.train.labels[:40]).mean() > 0.95
+
+
+def test_labels_teach_the_linear_classifier(corpus):
+    gold = corpus.evaluation.labels
+    few, many = (fitted("linear", corpus, n=n).predict(corpus.evaluation.texts) for n in (20, 1000))
+    accuracy = [(p.probabilities.argmax(axis=1) == gold).mean() for p in (few, many)]
+    assert accuracy[1] > accuracy[0] + 0.05
+    assert accuracy[1] > 0.65
+
+
+def test_a_registered_name_of_a_user():
+    @classifiers.register("always_zero")
+    def make(task, encoder, device, **options):
+        class Zero:
+            def fit(self, texts, labels, seed):
+                pass
+
+            def predict(self, texts):
+                raise NotImplementedError
+
+        return Zero()
+
+    assert isinstance(make_classifier("always_zero", REVIEWS, "embedded"), Classifier)
+
+
+def test_fields_are_encoded_as_a_pair():
+    from signal_env.classifiers.linear import shared_encoder
+
+    task = get_task("qnli")
+    text_model = shared_encoder(task, "embedded", "cpu", 128).text_model
+    (encoded,) = text_model.encode(["Question: is it good Sentence: it is dull"])
+    tokens = text_model.tokenizer.convert_ids_to_tokens(encoded["input_ids"])
+    assert tokens.count("[SEP]") == 2
+    assert max(encoded["token_type_ids"]) == 1

@@ -1,0 +1,45 @@
+"""The training loop: its early stop and its batches."""
+
+import numpy as np
+import pytest
+
+from signal_env.classifiers import make_classifier
+from signal_env.classifiers.training import Training, _batches, _plateau, train
+from signal_env.data import load
+from signal_env.tasks import get_task
+
+
+def test_batches_hold_every_text_once_and_texts_of_similar_length():
+    lengths = np.random.default_rng(0).integers(1, 100, 500).tolist()
+    batches = list(_batches(lengths, 10, np.random.default_rng(1)))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(500))
+    spread = [max(lengths[i] for i in batch) - min(lengths[i] for i in batch) for batch in batches]
+    assert np.mean(spread) < 10
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([1.0, 0.5, 0.4], False),
+        ([0.5, 0.6, 0.6, 0.6], True),
+        ([1.0, 0.999, 0.998, 0.997], True),
+        ([1, 0.9, 0.8, 0.7], False),
+    ],
+)
+def test_plateau(losses, expected):
+    assert _plateau(losses, patience=3) is expected
+
+
+def test_training_stops_at_the_target_loss():
+    corpus = load(get_task("reviews"))
+    counts = []
+    for target in (0.5, 0.0):
+        model = make_classifier("finetune", get_task("reviews"), "embedded").text_model
+        training = Training(epochs=30, learning_rate=1e-3, target_loss=target, patience=30)
+        seen = []
+        steps = train(
+            model, corpus.train.texts[:32], corpus.train.labels[:32], training, 0, lambda *s, seen=seen: seen.append(s)
+        )
+        assert [step for step, _, _ in seen] == list(range(1, steps + 1))
+        counts.append(steps)
+    assert counts[0] < counts[1] == 60

@@ -1,0 +1,139 @@
+"""The hub source, on local folders of the hub's format, and what it says when the hub cannot be asked."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from signal_env.data import DataError, load
+from signal_env.tasks import Hub, Task
+
+datasets = pytest.importorskip("datasets")
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def cache_in_a_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("SIGNAL_ENV_DATA", raising=False)
+
+
+def put(folder, train, evaluation, ending="csv", split="validation"):
+    """Writes a data set as the hub keeps it."""
+    folder.mkdir()
+    for name, columns in (("train", train), (split, evaluation)):
+        data = datasets.Dataset.from_dict(columns)
+        file = folder / f"{name}.{ending}"
+        data.to_csv(file) if ending == "csv" else data.to_parquet(file)
+    return folder
+
+
+def task_of(folder, **hub):
+    return Task(
+        name="mood",
+        instruction="Write one:",
+        class_names=("bad", "good"),
+        columns=("text", "text_pair") if len(hub.get("columns", ())) == 2 else ("text",),
+        evaluation="validation",
+        hub=Hub(path=str(folder), **hub),
+    )
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_data_set_of_the_hub_s_format_becomes_a_corpus(tmp_path, ending):
+    folder = put(
+        tmp_path / "set",
+        {"sentence": ["fun ", "שלום 🙂", "fun"], "label": [1, 0, 0], "idx": [0, 1, 2]},
+        {"sentence": ["dull", "dull"], "label": [0, 1], "idx": [0, 1]},
+        ending,
+    )
+    train, evaluation = load(task_of(folder, columns=("sentence",)))
+    assert train.texts == ("fun", "שלום 🙂")
+    assert train.labels.tolist() == [1, 0]
+    assert evaluation.texts == ("dull", "dull")
+    assert evaluation.labels.tolist() == [0, 1]
+
+
+def test_the_hub_s_own_column_names_are_mapped_in_order(tmp_path):
+    data = {"answer": ["she did"], "question": ["who?"], "gold": ["good"]}
+    folder = put(tmp_path / "set", data, data)
+    task = task_of(folder, columns=("question", "answer"), label="gold")
+    assert load(task).train.texts == ("Text: who? Text pair: she did",)
+    assert load(task).train.labels.tolist() == [1]
+
+
+def test_a_missing_split_is_named_with_what_to_do(tmp_path):
+    data = {"text": ["a"], "label": [0]}
+    folder = put(tmp_path / "set", data, data, split="test")
+    with pytest.raises(DataError, match=r"No data for task 'mood'.*\(validation\).*data_dir=FOLDER.*SIGNAL_ENV_DATA"):
+        load(task_of(folder))
+
+
+def test_a_missing_column_is_named_with_the_split(tmp_path):
+    data = {"sentence": ["a"], "label": [0]}
+    folder = put(tmp_path / "set", data, data)
+    with pytest.raises(DataError, match=r"\(train\), row 1.*missing \['text'\], found \['label', 'sentence'\]"):
+        load(task_of(folder))
+
+
+def test_hidden_labels_are_refused(tmp_path):
+    folder = put(tmp_path / "set", {"text": ["a"], "label": [0]}, {"text": ["b", "c"], "label": [1, -1]})
+    with pytest.raises(DataError, match=r"\(validation\), row 2: unknown label '-1'"):
+        load(task_of(folder))
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"No data for task 'mood'.*nowhere.*data_dir"):
+        load(task_of(tmp_path / "nowhere"))
+
+
+def run_alone(code, tmp_path):
+    """The output of a fresh interpreter without network, data folder or cache."""
+    environment = {name: value for name, value in os.environ.items() if name != "SIGNAL_ENV_DATA"}
+    environment |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_an_unreachable_hub_says_the_ways_to_get_the_data(tmp_path):
+    message = run_alone(
+        """
+from signal_env.data import DataError, load
+from signal_env.tasks import get_task
+try:
+    load(get_task("sst2"))
+except DataError as error:
+    print(error)
+""",
+        tmp_path,
+    )
+    assert "No data for task 'sst2'" in message
+    assert "'stanfordnlp/sst2'" in message
+    assert "data_dir=FOLDER" in message
+    assert "SIGNAL_ENV_DATA=FOLDER" in message
+    assert "sst2/train.csv and sst2/validation.csv" in message
+
+
+def test_without_the_data_extra_the_message_names_it_and_the_other_ways(tmp_path):
+    message = run_alone(
+        """
+import sys
+sys.modules["datasets"] = None
+from signal_env.data import load
+from signal_env.extras import MissingExtra
+from signal_env.tasks import get_task
+try:
+    load(get_task("qnli"))
+except MissingExtra as error:
+    print(error)
+""",
+        tmp_path,
+    )
+    assert "No data for task 'qnli'" in message
+    assert "pip install 'signal-env[data]'" in message
+    assert "data_dir=FOLDER" in message
+    assert "SIGNAL_ENV_DATA=FOLDER" in message

@@ -1,0 +1,239 @@
+"""The learner: one round of Algorithm 1 walked by hand, and what a user's own parts may and may not return."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.special import rel_entr
+
+from signal_env.config import SignalConfig
+from signal_env.learner import Learner
+from signal_env.prediction import Prediction
+
+SMALL = SignalConfig(
+    task="reviews",
+    pool_size=30,
+    round_size=5,
+    evaluation_size=50,
+    classifier="linear",
+    encoder="embedded",
+    annotator="rule",
+    n_neighbors=3,
+)
+
+
+def small(**options):
+    return Learner(dataclasses.replace(SMALL, **options))
+
+
+class CountingClassifier:
+    """A user's own classifier: the embedding is the text's length and vowels, the probabilities a function of both."""
+
+    def __init__(self):
+        self.fits = []
+
+    def fit(self, texts, labels, seed):
+        self.fits.append((tuple(texts), tuple(int(label) for label in labels), seed))
+
+    def predict(self, texts):
+        x = np.array([[len(text), sum(text.count(v) for v in "aeiou")] for text in texts], dtype=float)
+        p = 1 / (1 + np.exp(-(x[:, 0] - 40 + len(self.fits)) / 10))
+        return Prediction(np.stack([1 - p, p], axis=1), x)
+
+
+def scores_by_hand(classifier, texts, labeled, k):
+    """Algorithm 1, lines 4 to 7, straight from the paper."""
+    unlabeled, known = classifier.predict(texts), classifier.predict(labeled)
+    scores = []
+    for p, x in zip(unlabeled.probabilities, unlabeled.embeddings, strict=True):
+        distances = np.sqrt(((known.embeddings - x) ** 2).sum(axis=1))
+        nearest = sorted(range(len(labeled)), key=lambda j: (distances[j], j))[:k]
+        terms = [rel_entr(p, known.probabilities[j]).sum() / distances[j] if distances[j] else 0.0 for j in nearest]
+        scores.append(sum(terms) / k)
+    return scores
+
+
+def test_one_round_is_algorithm_1():
+    classifier = CountingClassifier()
+    asked = []
+
+    def annotator(texts):
+        asked.extend(texts)
+        return np.ones(len(texts), dtype=int)
+
+    learner = small(classifier=classifier, annotator=annotator, normalize=False)
+    start = learner.reset(seed=0)
+    assert start.labeled == len(learner.labeled) == 5
+    assert [text for text, _ in learner.labeled] == list(learner.pool[:5])
+    assert len(classifier.fits) == 1
+
+    offered = [f"{'long ' * i}text number {i}" for i in range(5)]
+    offer = learner.offer(offered)
+    labeled = [text for text, _ in learner.labeled]
+    unlabeled = [*learner.pool[5:], *offered]
+    assert learner.unlabeled == tuple(unlabeled)
+    scores = scores_by_hand(classifier, unlabeled, labeled, k=3)
+    assert offer.rewards.tolist() == pytest.approx(scores[-5:], rel=1e-6)  # line 12, before retraining
+    assert len(classifier.fits) == 1
+
+    order = sorted(range(len(unlabeled)), key=lambda i: (-scores[i], i))[:5]
+    batch = [unlabeled[i] for i in order]
+    closed = learner.close_round()
+    assert [text for text, _ in learner.labeled[5:]] == batch  # lines 8 and 9
+    assert len(classifier.fits) == 2  # line 10, on all of L
+    assert classifier.fits[1][0] == tuple(text for text, _ in learner.labeled)
+    synthetic = [text for text in batch if text in offered]
+    assert synthetic
+    assert closed.selected_synthetic == len(synthetic)
+    assert closed.selected_real == 5 - len(synthetic)
+    assert closed.score_selected == pytest.approx(np.mean([scores[i] for i in order]))
+    assert all(label == 1 for text, label in learner.labeled if text in synthetic)
+    gold = dict(zip(*learner._corpus.train, strict=True))
+    assert all(label == gold[text] for text, label in learner.labeled if text not in synthetic)
+    assert set(learner.unlabeled) == set(unlabeled) - set(batch)
+    assert set(asked) <= set(batch)
+
+
+def test_annotator_agreement_is_measured_on_the_real_texts_of_the_round():
+    zeros = lambda texts: np.zeros(len(texts), dtype=int)  # noqa: E731
+    learner = small(classifier=CountingClassifier(), annotator=zeros, normalize=False)
+    learner.reset(seed=0)
+    learner.offer([f"{'long ' * i}text number {i}" for i in range(5)])
+    closed = learner.close_round()
+    gold = dict(zip(*learner._corpus.train, strict=True))
+    real = [text for text, _ in learner.labeled[5:] if text in gold]
+    assert closed.selected_synthetic
+    assert closed.annotator_agreement == pytest.approx(np.mean([gold[text] == 0 for text in real]))
+
+
+def test_synthetic_texts_that_are_not_selected_stay_for_later_rounds():
+    learner = small()
+    learner.reset(seed=0)
+    learner.offer([f"a film about item {i}" for i in range(5)])
+    closed = learner.close_round()
+    left = [text for text in learner.unlabeled if text.startswith("a film about item")]
+    assert len(left) == 5 - closed.selected_synthetic
+    assert closed.unlabeled == 30 + 5 - 10
+
+
+def test_the_budget_is_never_overspent():
+    learner = small(budget=13)
+    learner.reset(seed=0)
+    sizes = []
+    while not learner.finished:
+        learner.offer([f"round {len(sizes)} film {i}" for i in range(5)])
+        sizes.append(learner.close_round().labeled)
+    assert sizes == [10, 13]
+
+
+def test_submitted_texts_over_the_batch_are_not_labeled():
+    learner = small(selection="submitted", offers_per_round=8)
+    learner.reset(seed=0)
+    texts = learner.unlabeled[:8]
+    learner.offer(texts)
+    learner.close_round()
+    assert [text for text, _ in learner.labeled[5:]] == list(texts[:5])
+
+
+def test_a_round_of_invalid_texts_changes_no_label():
+    classifier = CountingClassifier()
+    learner = small(selection="submitted", classifier=classifier)
+    before = learner.reset(seed=0)
+    learner.offer([""] * 5)
+    closed = learner.close_round()
+    assert closed.labeled == before.labeled
+    assert closed.accuracy == before.accuracy
+    assert closed.invalid_offers == closed.offers == 5
+    assert len(classifier.fits) == 1
+
+
+def test_evaluation_size_is_recorded_and_the_same_for_every_seed():
+    learner = small(evaluation_size=7)
+    assert learner.reset(seed=0).evaluation_size == 7
+    texts = learner._evaluation[0]
+    assert learner.reset(seed=1).evaluation_size == 7
+    assert learner._evaluation[0] == texts
+
+
+def test_gold_labels_real_texts_only():
+    learner = small(annotator="gold", selection="submitted")
+    learner.reset(seed=0)
+    learner.offer(["a synthetic film", "", "", "", ""])
+    with pytest.raises(ValueError, match="labels real texts only"):
+        learner.close_round()
+
+
+def test_accuracy_equals_a_count_over_the_evaluation_split():
+    learner = small()
+    closed = learner.reset(seed=3)
+    texts, gold = learner._evaluation
+    predicted = learner._classifier.predict(texts).probabilities.argmax(axis=1)
+    assert closed.accuracy == np.mean([p == g for p, g in zip(predicted, gold, strict=True)])
+
+
+class Broken(CountingClassifier):
+    """A classifier whose predictions are spoilt by a function."""
+
+    def __init__(self, spoil):
+        super().__init__()
+        self.spoil = spoil
+
+    def predict(self, texts):
+        return self.spoil(super().predict(texts))
+
+
+def one_nan(prediction):
+    prediction.embeddings[1, 0] = np.nan
+    return prediction
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (one_nan, "embeddings of the text .* are not finite"),
+        (lambda p: Prediction(p.probabilities[:, :1], p.embeddings), "expected .*2.* and"),
+        (lambda p: Prediction(p.probabilities, p.embeddings[1:]), "embeddings of the shapes"),
+    ],
+)
+def test_a_classifier_that_returns_the_unusable_is_named(spoil, message):
+    with pytest.raises(ValueError, match=message):
+        small(classifier=Broken(spoil)).reset(seed=0)
+
+
+@pytest.mark.parametrize("labels", [[2] * 5, [0.5] * 5, [0] * 4, None])
+def test_an_annotator_that_returns_the_unusable_is_named(labels):
+    def annotator(texts):
+        return [labels[0]] * len(texts) if labels is not None and len(labels) == 5 else labels
+
+    learner = small(annotator=annotator, selection="submitted")
+    learner.reset(seed=0)
+    learner.offer([f"synthetic {i}" for i in range(5)])
+    with pytest.raises(ValueError, match="The annotator returned"):
+        learner.close_round()
+
+
+def test_an_object_that_is_no_classifier_is_refused():
+    with pytest.raises(TypeError, match="fit and predict"):
+        small(classifier=object())
+
+
+def test_a_users_acquisition_function_and_its_checks():
+    def shortest(unlabeled, labeled, *, n_neighbors, normalize, rng):
+        return -unlabeled.embeddings[:, 0]
+
+    learner = small(classifier=CountingClassifier(), acquisition=shortest)
+    learner.reset(seed=0)
+    expected = sorted(learner.unlabeled, key=len)[:5]
+    learner.close_round()
+    assert sorted(len(text) for text, _ in learner.labeled[5:]) == [len(text) for text in expected]
+    learner = small(acquisition=lambda unlabeled, labeled, **_: np.full(3, np.nan))
+    learner.reset(seed=0)
+    with pytest.raises(ValueError, match="The acquisition function"):
+        learner.close_round()
+
+
+def test_prompts_do_not_depend_on_how_many_are_asked_for():
+    one, many = small(), small()
+    one.reset(seed=2)
+    many.reset(seed=2)
+    assert [one.prompts(1)[0] for _ in range(6)] == many.prompts(4) + many.prompts(2)

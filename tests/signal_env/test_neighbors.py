@@ -1,0 +1,128 @@
+"""Nearest neighbours are exact: equal to brute force in double precision, whatever a query comes with."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signal_env.neighbors import nearest
+
+settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("untimed")
+
+
+def brute_force(queries, points, k):
+    """Indices and distances, nearest first and by index among equals, one query and one point at a time."""
+    indices, distances = [], []
+    for query in queries.astype(np.float64):
+        pairs = sorted((float(np.linalg.norm(point - query)), i) for i, point in enumerate(points.astype(np.float64)))
+        distances.append([distance for distance, _ in pairs[:k]])
+        indices.append([i for _, i in pairs[:k]])
+    return np.array(indices), np.array(distances)
+
+
+def check(queries, points, k):
+    """Asserts that `nearest` equals brute force."""
+    found = nearest(queries, points, k)
+    indices, distances = brute_force(queries, points, k)
+    np.testing.assert_array_equal(found.indices, indices)
+    np.testing.assert_allclose(found.distances, distances, rtol=1e-12, atol=0)
+
+
+def cloud(seed, n, d, dtype=np.float64):
+    return np.random.default_rng(seed).normal(size=(n, d)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(st.integers(0, 10**6), st.integers(1, 30), st.integers(1, 60), st.integers(1, 8), st.integers(1, 70))
+def test_equals_brute_force(dtype, seed, n, m, d, k):
+    check(cloud(seed, n, d, dtype), cloud(seed + 1, m, d, dtype), k)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 40))
+def test_among_equal_distances_the_smaller_index_comes_first(seed, d, k):
+    # On a grid of 2, 4 or 8 points, 60 points are equally far from a query by the dozen.
+    rng = np.random.default_rng(seed)
+    check(rng.integers(0, 2, (10, d)).astype(np.float32), rng.integers(0, 2, (60, d)).astype(np.float32), k)
+
+
+def test_a_hundred_copies_of_one_point_are_taken_by_index():
+    points = np.repeat(cloud(0, 3, 16, np.float32), 100, axis=0)
+    order = np.random.default_rng(1).permutation(300)
+    check(cloud(2, 50, 16, np.float32), points[order], 10)
+    check(cloud(2, 50, 16, np.float32), points[order], 150)
+
+
+@pytest.mark.parametrize("spread", [1e-1, 1e-2, 1e-3])
+def test_points_that_nearly_coincide_are_told_apart(spread):
+    # Encodings of one classifier lie in a narrow cone: far from the origin, near each other.
+    centre = 10 * cloud(0, 1, 64)
+    queries = (centre + spread * cloud(1, 40, 64)).astype(np.float32)
+    points = (centre + spread * cloud(2, 400, 64)).astype(np.float32)
+    check(queries, points, 10)
+
+
+def test_double_precision_is_used_where_it_is_given():
+    points = 1 + np.arange(50)[::-1, None] * 1e-10  # all the same in single precision; the last is the nearest
+    check(np.ones((1, 1)), points, 3)
+
+
+def test_a_copy_is_at_distance_zero_and_first():
+    points = cloud(0, 30, 8, np.float32)
+    found = nearest(points, points, 3)
+    np.testing.assert_array_equal(found.indices[:, 0], np.arange(30))
+    np.testing.assert_array_equal(found.distances[:, 0], np.zeros(30))
+    assert (found.distances[:, 1:] > 0).all()
+
+
+def test_distances_are_euclidean_not_squared():
+    found = nearest(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [6.0, 8.0]]), 2)
+    assert found.distances.tolist() == [[5.0, 10.0]]
+
+
+@pytest.mark.parametrize("k", [1, 4, 5, 6, 1000])
+def test_k_is_clamped_to_the_number_of_points(k):
+    found = nearest(cloud(0, 7, 3), cloud(1, 5, 3), k)
+    assert found.indices.shape == found.distances.shape == (7, min(k, 5))
+
+
+def test_no_queries_have_no_neighbours():
+    found = nearest(np.zeros((0, 4)), cloud(0, 5, 4), 3)
+    assert found.indices.shape == found.distances.shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("spread", [1.0, 1e-3])
+def test_a_query_alone_gets_what_it_gets_among_many_to_the_bit(dtype, spread):
+    points = (5 + spread * cloud(0, 200, 32)).astype(dtype)
+    queries = (5 + spread * cloud(1, 1500, 32)).astype(dtype)
+    together = nearest(queries, points, 10)
+    for i in (*range(25), 1023, 1024, 1499):
+        alone = nearest(queries[i : i + 1], points, 10)
+        np.testing.assert_array_equal(alone.indices[0], together.indices[i])
+        np.testing.assert_array_equal(alone.distances[0], together.distances[i])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arrays_in_any_memory_order_are_accepted_and_left_alone(dtype):
+    queries, points = cloud(0, 12, 6, dtype), cloud(1, 20, 6, dtype)
+    expected = nearest(queries, points, 4)
+    strided = np.zeros((20, 12), dtype)
+    strided[:, ::2] = points
+    found = nearest(np.asfortranarray(queries), strided[:, ::2], 4)
+    np.testing.assert_array_equal(found.indices, expected.indices)
+    np.testing.assert_array_equal(points, cloud(1, 20, 6, dtype))
+
+
+@pytest.mark.parametrize(
+    ("queries", "points", "k", "words"),
+    [
+        ((2, 3), (5, 3), 0, "k = 0"),
+        ((2, 3), (5, 3), -1, "k = -1"),
+        ((2, 3), (0, 3), 1, r"\(0, 3\)"),
+        ((2, 3), (5, 4), 1, r"\(2, 3\) and \(5, 4\)"),
+    ],
+)
+def test_what_has_no_neighbours_is_refused(queries, points, k, words):
+    with pytest.raises(ValueError, match=rf"Expected k >= 1 .* with m >= 1; got.*{words}"):
+        nearest(np.zeros(queries), np.zeros(points), k)

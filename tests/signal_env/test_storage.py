@@ -1,0 +1,155 @@
+"""Where made things are kept, and that nothing is ever half written."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signal_env.storage import cache_dir, new_folder, write_text
+
+settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("untimed")
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# The cache.
+
+
+@pytest.fixture
+def nowhere_set(monkeypatch, tmp_path):
+    for name in ("SIGNAL_ENV_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def test_the_cache_lies_in_the_user_s_own_by_default(nowhere_set, tmp_path):
+    assert cache_dir("annotators", "sst2") == tmp_path / "home" / ".cache" / "signal_env" / "annotators" / "sst2"
+
+
+def test_the_desktop_s_cache_folder_comes_before_that(nowhere_set, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_dir("a") == tmp_path / "xdg" / "signal_env" / "a"
+
+
+def test_our_own_variable_comes_first(nowhere_set, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path / "ours"))
+    assert cache_dir("a", "b") == tmp_path / "ours" / "a" / "b"
+    assert cache_dir() == tmp_path / "ours"
+
+
+def test_empty_variables_are_as_good_as_none(nowhere_set, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("SIGNAL_ENV_CACHE", "")
+    assert cache_dir() == tmp_path / "home" / ".cache" / "signal_env"
+
+
+def test_asking_for_a_place_makes_no_folder(nowhere_set, tmp_path):
+    cache_dir("annotators")
+    assert not (tmp_path / "home").exists()
+
+
+# Files.
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\r")))
+def test_a_text_is_read_back_as_it_was_written(tmp_path_factory, text):
+    file = tmp_path_factory.mktemp("files") / "note.txt"
+    write_text(file, text)
+    assert file.read_bytes() == text.encode("utf-8")
+    assert names(file.parent) == ["note.txt"]
+
+
+def test_a_lone_surrogate_does_not_stop_a_log(tmp_path):
+    write_text(tmp_path / "log", "before \ud800 after")
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "before \\ud800 after"
+
+
+def test_missing_folders_are_made_and_old_files_replaced(tmp_path):
+    file = tmp_path / "a" / "b" / "note.txt"
+    write_text(file, "a first and longer version")
+    write_text(file, "a second")
+    assert file.read_text(encoding="utf-8") == "a second"
+    assert names(file.parent) == ["note.txt"]
+
+
+def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
+    file = tmp_path / "note.txt"
+    write_text(file, "old")
+    with pytest.raises(TypeError):
+        write_text(file, None)
+    assert file.read_text(encoding="utf-8") == "old"
+    assert names(tmp_path) == ["note.txt"]
+
+
+def test_an_error_while_renaming_leaves_nothing_behind(tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "inside").touch()
+    with pytest.raises(OSError, match="taken"):
+        write_text(tmp_path / "taken", "text")
+    assert names(tmp_path) == ["taken"]
+    assert names(tmp_path / "taken") == ["inside"]
+
+
+def test_a_written_file_may_be_read_by_whom_any_new_file_may_be(tmp_path):
+    write_text(tmp_path / "ours", "text")
+    (tmp_path / "plain").write_text("text", encoding="utf-8")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+# Folders.
+
+
+def test_a_new_folder_appears_when_the_block_ends(tmp_path):
+    target = tmp_path / "a" / "model"
+    with new_folder(target) as folder:
+        (folder / "part").write_text("1", encoding="utf-8")
+        assert not target.exists()
+        assert folder.parent == target.parent  # the same file system, so that renaming is atomic
+    assert names(target) == ["part"]
+    assert names(target.parent) == ["model"]
+
+
+def test_a_new_folder_replaces_the_old_one_whole(tmp_path):
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "old").touch()
+    with new_folder(target) as folder:
+        (folder / "new").touch()
+        assert names(target) == ["old"]
+    assert names(target) == ["new"]
+    assert names(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_error_leaves_the_old_folder_and_no_temporary_one(tmp_path, error):
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "old").touch()
+
+    def fail(folder):
+        (folder / "half").touch()
+        raise error("stopped")
+
+    with pytest.raises(error, match="stopped"), new_folder(target) as folder:
+        fail(folder)
+    assert names(target) == ["old"]
+    assert names(tmp_path) == ["model"]
+
+
+def test_a_new_folder_may_be_entered_by_others(tmp_path):
+    with new_folder(tmp_path / "model"):
+        pass
+    assert (tmp_path / "model").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_path_may_be_relative(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_text(Path("note.txt"), "text")
+    with new_folder(Path("model")) as folder:
+        (folder / "part").touch()
+    assert names(tmp_path) == ["model", "note.txt"]

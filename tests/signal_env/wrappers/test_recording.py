@@ -1,0 +1,60 @@
+"""The logs: what they hold is what happened, the same from both wrappers, and nothing is written over."""
+
+import json
+
+import gymnasium as gym
+import pytest
+
+from signal_env.wrappers import Record, VectorRecord
+
+REVIEWS = "SignalEnv-reviews-v0"
+SMALL = {"pool_size": 40, "round_size": 4, "evaluation_size": 40}
+TEXTS = ["a film", "", "a lone \ud800", "ein schöner Film 🙂", "line\u2028separator", "a film", "last", "of all"]
+
+
+def lines(file):
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+
+
+def test_single_and_vector_logs_are_equal_line_by_line(tmp_path):
+    env = Record(gym.make(REVIEWS, **SMALL), tmp_path / "single")
+    envs = VectorRecord(gym.make_vec(REVIEWS, num_envs=4, **SMALL), tmp_path / "vector")
+    env.reset(seed=0)
+    envs.reset(seed=0)
+    for text in TEXTS:
+        env.step(text)
+    for start in (0, 4):
+        envs.step(TEXTS[start : start + 4])
+    for name in ("offers.jsonl", "rounds.jsonl"):
+        assert lines(tmp_path / "single" / name) == lines(tmp_path / "vector" / name)
+    env.close()
+    envs.close()
+
+
+def test_lines_hold_what_happened(tmp_path):
+    env = Record(gym.make(REVIEWS, **SMALL), tmp_path)
+    _, info = env.reset(seed=0)
+    rewards, rounds = [], [info["round"]]
+    for text in TEXTS:
+        _, reward, _, _, info = env.step(text)
+        rewards.append(reward)
+        if "round" in info:
+            rounds.append(info["round"])
+        assert len(lines(tmp_path / "offers.jsonl")) == len(rewards)  # flushed at once
+    offers = lines(tmp_path / "offers.jsonl")
+    assert [offer["reward"] for offer in offers] == rewards
+    assert [offer["text"] for offer in offers][:4] == TEXTS[:4]
+    assert [(offer["round"], offer["offer"]) for offer in offers] == [(r, i) for r in (1, 2) for i in range(4)]
+    assert [offer["invalid"] for offer in offers][:3] == ["", "empty", "malformed"]
+    assert all(abs(sum(offer["reward_terms"].values()) - offer["reward"]) < 1e-9 for offer in offers)
+    logged = lines(tmp_path / "rounds.jsonl")
+    assert [line["labeled"] for line in logged] == [4, 8, 12]
+    assert [line["accuracy"] for line in logged] == [r["accuracy"] for r in rounds]
+    assert logged[-1]["label_counts"] == rounds[-1]["label_counts"].tolist()
+    env.close()
+
+
+def test_an_earlier_log_is_never_written_over(tmp_path):
+    Record(gym.make(REVIEWS, **SMALL), tmp_path).close()
+    with pytest.raises(FileExistsError):
+        Record(gym.make(REVIEWS, **SMALL), tmp_path)
