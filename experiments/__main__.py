@@ -14,7 +14,7 @@ COMMANDS = {
     "pretrain": "Trains the embedded models, or a small generator on a task's own text.",
     "bench": "Measures where the time of a run goes.",
 }
-"""Each is a module with a `main` that takes one configuration, and its own `parse` if a dataclass does not say it all."""
+"""Each is a module with a `main` of one configuration, and its own `parse` if a dataclass does not say it all."""
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -25,7 +25,7 @@ class EnvironmentOptions(SignalConfig):
 
     task: str | None = None
     acquisition: str = "signal"
-    reward: str = "signal"
+    reward: str | Mapping[str, float] = "signal"
     classifier: str = "finetune"
     classifier_options: Mapping[str, int | float | str] = dataclasses.field(default_factory=dict)
     annotator: str = "model"

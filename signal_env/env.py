@@ -133,9 +133,8 @@ class SignalEnv(gym.Env[Observation, str], EzPickle):
 
 def make_spaces(learner: Learner) -> tuple[spaces.Dict, Unicode]:
     """The observation and action spaces of one text."""
-    longest_prompt = 10_000 + (learner.config.n_examples + 1) * 100_000
     observation_space = spaces.Dict(
-        prompt=Unicode(longest_prompt),
+        prompt=Unicode(learner.longest_prompt),
         classifier=spaces.Box(0.0, 1.0, shape=(len(learner.feature_names),), dtype=np.float32),
     )
     return observation_space, Unicode(learner.config.max_text_length)

@@ -92,6 +92,7 @@ class Learner:
         sizes: Pool, initial, round, offers and budget.
         feature_names: The names of the classifier vector's features.
         pool: The texts of R, since the last reset.
+        offers_made: The number of texts offered in this round.
 
     Args:
         config: The options of the experiment.
@@ -131,7 +132,7 @@ class Learner:
         self._labeled: dict[str, int] = {}  # L: each text and its label
         self._n_synthetic = 0
         self._round = -1
-        self._offers: list[Offer] = []
+        self._open_round()
         return self._finish_round(list(self.pool[: self.sizes.initial]))
 
     @property
@@ -145,11 +146,6 @@ class Learner:
         return tuple(self._labeled.items())
 
     @property
-    def offers_made(self) -> int:
-        """The number of texts offered in this round."""
-        return sum(len(offer.texts) for offer in self._offers)
-
-    @property
     def finished(self) -> bool:
         """Whether the budget is spent, or the agent has submitted all there was."""
         return len(self._labeled) >= self.sizes.budget or (self.config.selection == "submitted" and not self._unlabeled)
@@ -159,6 +155,12 @@ class Learner:
         vector = self._features.copy()
         vector[0] = offers_made / self.sizes.offers
         return vector
+
+    @property
+    def longest_prompt(self) -> int:
+        """The number of characters that no prompt exceeds."""
+        longest = max(self._corpus.train.texts, key=len)
+        return len(prompt(self.task, [longest] * self.config.n_examples))
 
     def prompts(self, n: int) -> list[str]:
         """The next n prompts, each with p in-context examples drawn from R (line 1)."""
@@ -175,11 +177,10 @@ class Learner:
         """
         texts = [" ".join(text.split()) for text in texts]
         real = tuple(self._unlabeled.get(text, False) for text in texts)
-        seen = {text for offer in self._offers for text in offer.texts}
         invalid = []
         for text in texts:
-            invalid.append(self._why_invalid(text, seen))
-            seen.add(text)
+            invalid.append(self._why_invalid(text))
+            self._seen.add(text)
         valid = np.array([not reason for reason in invalid], dtype=bool)
         candidates = self._candidates([text for text, ok in zip(texts, valid, strict=True) if ok])
         terms = {name: np.zeros(len(texts)) for name in self._reward.terms}
@@ -193,6 +194,7 @@ class Learner:
                 self._unlabeled_predictions.append(candidates.prediction.rows([i]))
         offer = Offer(tuple(texts), np.sum(list(terms.values()), axis=0), terms, tuple(invalid), real)
         self._offers.append(offer)
+        self.offers_made += len(texts)
         return offer
 
     def close_round(self) -> Round:
@@ -222,7 +224,8 @@ class Learner:
         if batch:
             self._train()
         self._round += 1
-        offers, self._offers = self._offers, []
+        offers = self._offers
+        self._open_round()
         rewards = np.concatenate([offer.rewards for offer in offers]) if offers else np.zeros(0)
         return Round(
             index=self._round,
@@ -242,6 +245,11 @@ class Learner:
             score_unlabeled=_mean(scores),
             annotator_agreement=agreement,
         )
+
+    def _open_round(self) -> None:
+        self._offers: list[Offer] = []
+        self._seen: set[str] = set()
+        self.offers_made = 0
 
     def _train(self) -> None:
         """Retrains M on all of L (line 10), measures it, and predicts L and U under it once for the round to come."""
@@ -315,7 +323,7 @@ class Learner:
             if not reason
         ]
 
-    def _why_invalid(self, text: str, seen: set[str]) -> str:
+    def _why_invalid(self, text: str) -> str:
         if not any(character.isprintable() and not character.isspace() for character in text):
             return "empty"
         if len(text) > self.config.max_text_length:
@@ -325,7 +333,7 @@ class Learner:
         if self.task.fields(text) is None:
             return "unparsable"
         submits_real = self.config.selection == "submitted" and self._unlabeled.get(text, False)
-        if text in seen or text in self._labeled or (text in self._unlabeled and not submits_real):
+        if text in self._seen or text in self._labeled or (text in self._unlabeled and not submits_real):
             return "duplicate"
         return ""
 

@@ -81,7 +81,7 @@ class Task:
             raise TaskError(f"Task {self.name!r} needs the column of at least one text field.")
         if self.hub is not None and len(self.hub.columns) != len(self.columns):
             raise TaskError(
-                f"Task {self.name!r} has the columns {self.columns}, and the hub's columns {self.hub.columns} are as many."
+                f"Task {self.name!r} has the columns {self.columns}; expected as many for the hub, got {self.hub.columns}."
             )
         if not self.field_names:
             names = tuple(column.replace("_", " ").capitalize() for column in self.columns)
@@ -108,7 +108,7 @@ class Task:
             return fields[0]
         if not all(fields):
             raise ValueError(f"Task {self.name!r} needs a text in each of {names}; got {list(fields)}.")
-        # A field that holds a later field's name in its own words gets a backslash before the colon; reading takes it off.
+        # Where a field itself holds a later field's name, its colon gets a backslash, which reading takes off again.
         escaped = [re.sub(rf"({self._later(i)})(\\*):(?!\S)", r"\1\\\2:", field) for i, field in enumerate(fields[:-1])]
         return " ".join(f"{name}: {field}" for name, field in zip(names, [*escaped, fields[-1]], strict=True))
 
@@ -152,8 +152,8 @@ class Task:
                 raise TaskError(f"{part} is a list of names; got {values[part]!r}.")
             if any(isinstance(name, bool) for name in values.get(part, [])):
                 raise TaskError(
-                    f"{part} is a list of names; got {values[part]}. YAML reads an unquoted yes, no, on or off as a truth "
-                    "value: put it in quotes."
+                    f"{part} is a list of names; got {values[part]}. YAML reads an unquoted yes, no, on or off as a "
+                    "truth value: put it in quotes."
                 )
             if part in values:
                 values[part] = tuple(str(name) for name in values[part])

@@ -157,7 +157,8 @@ def test_odd_texts_are_legal_and_named(text, reason):
     before = set(env.unwrapped.unlabeled)
     _, reward, terminated, truncated, info = env.step(text)
     assert info["invalid"] == reason
-    assert not (terminated or truncated)
+    assert not terminated
+    assert not truncated
     assert sum(info["reward_terms"].values()) == pytest.approx(reward, abs=1e-12)
     assert np.isfinite(reward)
     entered = set(env.unwrapped.unlabeled) - before

@@ -1,4 +1,4 @@
-"""Both classifiers through the protocol: what they learn, that they repeat, and that a text's company does not matter."""
+"""Both classifiers: what they learn, that they repeat, and that a text's company does not matter."""
 
 import numpy as np
 import pytest

@@ -17,7 +17,7 @@ def test_names():
 
 @pytest.mark.parametrize("name", ["/no/such/model", "./no_such_model", "~/no/such/model"])
 def test_a_missing_folder_says_what_was_expected(name):
-    with pytest.raises(ModelError, match="config.json and model.safetensors"):
+    with pytest.raises(ModelError, match=r"config\.json and model\.safetensors"):
         model_path(name)
 
 
