@@ -30,7 +30,7 @@ def gold(task: Task, model: str | None, device: str) -> Annotator:
     def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
         raise AnnotatorError(
             f"The annotator 'gold' labels real texts only, and {texts[0]!r} is synthetic. "
-            f"Give another annotator: {', '.join(name for name in annotators if name != 'gold')}, or a callable."
+            "Give annotator='model' (or 'rule' for the reviews task), or a callable."
         )
 
     return annotate

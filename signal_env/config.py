@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any, Literal
 
 from signal_env.acquisition import AcquisitionFunction
@@ -99,6 +100,9 @@ class Sizes:
             >>> Sizes.of(SignalConfig(), original=67_349, available=66_978)
             Sizes(pool=673, initial=67, round=67, offers=67, budget=1346)
         """
+        shares = {name: getattr(config, name) for name in ("pool_fraction", "round_fraction", "budget_fraction")}
+        for name, value in shares.items():
+            _expect(value is None or 0 <= value < float("inf"), f"{name} is a share of at least 0; got {value}.")
         pool = round(original * config.pool_fraction) if config.pool_size is None else config.pool_size
         _range("pool_size", pool, 1, available, f"{available} texts of the training split")
         labels = max(1, round(pool * config.round_fraction)) if config.round_size is None else config.round_size
@@ -140,7 +144,7 @@ def check(config: SignalConfig) -> None:
 
 def _range(name: str, value: int, low: int | None = None, high: int | None = None, top: str = "") -> None:
     """Checks that an option is a whole number in its range; `top` says what bounds it above."""
-    _expect(isinstance(value, int) and not isinstance(value, bool), f"{name} is a whole number; got {value!r}.")
+    _expect(isinstance(value, Integral) and not isinstance(value, bool), f"{name} is a whole number; got {value!r}.")
     limits = f"at least {low}" if high is None else f"from {low} to {top}"
     fits = (low is None or value >= low) and (high is None or value <= high)
     _expect(fits, f"{name} is {limits}; got {value}.")

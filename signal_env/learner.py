@@ -28,7 +28,7 @@ class Offer:
     """What became of the texts offered.
 
     Attributes:
-        texts: `n` texts, white space collapsed.
+        texts: `n` texts, in their one written form: `Task.write`, runs of white space as one space.
         rewards: `(n,)` rewards, each the sum of the text's terms.
         terms: For each reward term its weighted values `(n,)`; "invalid" holds what invalid texts are paid.
         invalid: For each text why it is not valid ("empty", "too long", "malformed", "unparsable", "duplicate"), or "".
@@ -175,7 +175,7 @@ class Learner:
         round is paid `invalid_reward` and enters nothing. With `selection="submitted"` an unlabeled real text is no
         duplicate: it *is* that instance, the first time it is offered in the round.
         """
-        texts = [" ".join(text.split()) for text in texts]
+        texts = [self._canonical(text) for text in texts]
         real = tuple(self._unlabeled.get(text, False) for text in texts)
         invalid = []
         for text in texts:
@@ -313,6 +313,11 @@ class Learner:
                 f"that are not finite; expected {(len(self._unlabeled),)} finite scores."
             )
         return scores
+
+    def _canonical(self, text: str) -> str:
+        """The one written form of a text, so that no copy passes for another text."""
+        fields = self.task.fields(text)
+        return " ".join(text.split()) if fields is None else self.task.write(*fields)
 
     def _submitted(self) -> list[str]:
         """The valid texts of the round's offers, in order."""

@@ -56,15 +56,26 @@ def nearest(queries: Floats, points: Floats, k: int) -> Neighbors:
     k = min(k, len(points))
     index = faiss.IndexFlatL2(points.shape[1])
     index.add(np.ascontiguousarray(points, dtype=np.float32))
-    _, found = index.search(np.ascontiguousarray(queries, dtype=np.float32), min(k + SPARE, len(points)))
+    squared, found = index.search(np.ascontiguousarray(queries, dtype=np.float32), min(k + SPARE, len(points)))
     found = np.sort(found, axis=1)  # a stable sort by distance then puts the smaller index first
     indices = np.empty((len(queries), k), dtype=np.int64)
     distances = np.empty((len(queries), k), dtype=np.float64)
     for start in range(0, len(queries), BLOCK):
         block = slice(start, start + BLOCK)
-        difference = points[found[block]].astype(np.float64) - queries[block, None, :]
-        distance = np.sqrt((difference * difference).sum(axis=2))
-        order = np.argsort(distance, axis=1, kind="stable")[:, :k]
-        indices[block] = np.take_along_axis(found[block], order, axis=1)
-        distances[block] = np.take_along_axis(distance, order, axis=1)
+        indices[block], distances[block] = _closest(queries[block], points, found[block], k)
+    if found.shape[1] < len(points):
+        # Where the farthest point found may tie with the k-th nearest in single precision, all points are measured.
+        scale = float(np.abs(queries).max(initial=0.0) + np.abs(points).max()) ** 2
+        certain = squared[:, -1] - distances[:, -1] ** 2 > 1e-5 * points.shape[1] * scale
+        everything = np.arange(len(points))[None, :]
+        for i in np.flatnonzero(~certain):
+            indices[i], distances[i] = _closest(queries[i : i + 1], points, everything, k)
     return Neighbors(indices, distances)
+
+
+def _closest(queries: Floats, points: Floats, candidates: NDArray[np.int64], k: int) -> Neighbors:
+    """The k nearest of each query's candidates, which come in ascending order, measured in double precision."""
+    difference = points[candidates].astype(np.float64) - queries[:, None, :]
+    distance = np.sqrt((difference * difference).sum(axis=2))
+    order = np.argsort(distance, axis=1, kind="stable")[:, :k]
+    return Neighbors(np.take_along_axis(candidates, order, axis=1), np.take_along_axis(distance, order, axis=1))

@@ -81,7 +81,7 @@ class Task:
             raise TaskError(f"Task {self.name!r} needs the column of at least one text field.")
         if self.hub is not None and len(self.hub.columns) != len(self.columns):
             raise TaskError(
-                f"Task {self.name!r} has the columns {self.columns}; expected as many for the hub, got {self.hub.columns}."
+                f"Task {self.name!r} has the columns {self.columns}; the hub's {self.hub.columns} are not as many."
             )
         if not self.field_names:
             names = tuple(column.replace("_", " ").capitalize() for column in self.columns)
@@ -144,8 +144,10 @@ class Task:
         known = {field.name: field for field in dataclasses.fields(cls)}
         unknown = sorted(set(mapping) - set(known))
         missing = [n for n in ("name", "instruction", "class_names") if n not in mapping]
-        if unknown or missing:
-            raise TaskError(f"A task has no {unknown} and lacks {missing}; its attributes are {sorted(known)}.")
+        if missing:
+            raise TaskError(f"The task lacks {missing}; its attributes are {sorted(known)}.")
+        if unknown:
+            raise TaskError(f"A task has no {unknown}; its attributes are {sorted(known)}.")
         values = dict(mapping)
         for part in ("class_names", "columns", "field_names"):
             if isinstance(values.get(part, []), str) or not isinstance(values.get(part, []), Sequence):

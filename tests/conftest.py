@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Other work on the machine slows a single example down; the same examples are drawn every time.
+settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("untimed")
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 

@@ -29,7 +29,7 @@ def load(task: Task, data_dir: str | Path | None = None) -> Corpus:
     directory = data_dir or task.directory
     if directory is None and task.name != "reviews":
         directory = os.environ.get("SIGNAL_ENV_DATA")
-    return _load(task, str(Path(directory).resolve()) if directory else None)
+    return _load(task, str(Path(directory).expanduser().resolve()) if directory else None)
 
 
 @lru_cache(maxsize=8)

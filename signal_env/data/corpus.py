@@ -75,7 +75,7 @@ def examples(
             present = sorted(str(column) for column in row)
             raise DataError(
                 f"{place}, row {row_number}: expected the columns {list(columns.values())}, "
-                f"missing {missing}, found {present}."
+                f"missing or empty {missing}, found {present}."
             )
         label = str(row[columns["label"]]).strip()
         if label not in labels:

@@ -48,7 +48,7 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
         return
     opener = gzip.open if file.suffix == ".gz" else open
     try:
-        with opener(file, "rt", encoding="utf-8", newline="") as lines:
+        with opener(file, "rt", encoding="utf-8-sig", newline="") as lines:
             if ".csv" in file.suffixes:
                 yield from csv.DictReader(lines)
             else:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import rel_entr
@@ -11,9 +11,6 @@ from scipy.stats import entropy as scipy_entropy
 from signal_env import acquisition
 from signal_env.acquisition import acquisitions, top
 from signal_env.prediction import Prediction
-
-settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
-settings.load_profile("untimed")
 
 
 def random_prediction(rng, n, classes, d, dtype=np.float64):

@@ -2,15 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signal_env.annotators import AnnotatorError, annotators, make_annotator, noisy
 from signal_env.registry import UnknownName
 from signal_env.tasks import Task, get_task
-
-settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
-settings.load_profile("untimed")
 
 MOOD = Task(name="mood", instruction="Write one:", class_names=("bad", "so-so", "good"))
 REVIEWS = get_task("reviews")

@@ -2,13 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signal_env.neighbors import nearest
-
-settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
-settings.load_profile("untimed")
 
 
 def brute_force(queries, points, k):
@@ -65,6 +62,13 @@ def test_points_that_nearly_coincide_are_told_apart(spread):
 def test_double_precision_is_used_where_it_is_given():
     points = 1 + np.arange(50)[::-1, None] * 1e-10  # all the same in single precision; the last is the nearest
     check(np.ones((1, 1)), points, 3)
+
+
+def test_distances_that_are_equal_in_single_precision_are_told_apart():
+    # Squared: 25.00000025, 25, 25, 25.00000036 and 98. In single precision the first four are all 25.
+    points = np.array([[5, 5e-4], [3, 4], [5, 0], [5, -6e-4], [7, 7]], dtype=np.float32)
+    assert nearest(np.zeros((1, 2), np.float32), points, 2).indices.tolist() == [[1, 2]]
+    check(np.zeros((1, 2), np.float32), points, 4)
 
 
 def test_a_copy_is_at_distance_zero_and_first():

@@ -12,13 +12,10 @@ from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AsyncVectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, create_shared_memory, iterate
 from gymnasium.wrappers.utils import create_zero_array
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signal_env.spaces import ALPHABET, Unicode, is_utf8
-
-settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
-settings.load_profile("untimed")
 
 MAX = 40
 texts = st.text(max_size=MAX)  # Hypothesis leaves lone surrogates out of its texts, and nothing else

@@ -1,15 +1,13 @@
 """Where made things are kept, and that nothing is ever half written."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signal_env.storage import cache_dir, new_folder, write_text
-
-settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
-settings.load_profile("untimed")
 
 
 def names(folder):
@@ -77,11 +75,23 @@ def test_missing_folders_are_made_and_old_files_replaced(tmp_path):
     assert names(file.parent) == ["note.txt"]
 
 
+@contextmanager
+def full_disk(room):
+    """No file may grow beyond so many bytes."""
+    resource = pytest.importorskip("resource", reason="file size limits are a Unix thing")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
     file = tmp_path / "note.txt"
     write_text(file, "old")
-    with pytest.raises(TypeError):
-        write_text(file, None)
+    with pytest.raises(OSError, match="File too large"), full_disk(room=100):
+        write_text(file, "new" * 1000)
     assert file.read_text(encoding="utf-8") == "old"
     assert names(tmp_path) == ["note.txt"]
 
@@ -141,10 +151,11 @@ def test_an_error_leaves_the_old_folder_and_no_temporary_one(tmp_path, error):
     assert names(tmp_path) == ["model"]
 
 
-def test_a_new_folder_may_be_entered_by_others(tmp_path):
-    with new_folder(tmp_path / "model"):
+def test_a_new_folder_may_be_entered_by_whom_any_new_folder_may_be(tmp_path):
+    with new_folder(tmp_path / "ours"):
         pass
-    assert (tmp_path / "model").stat().st_mode & 0o777 == 0o755
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_a_path_may_be_relative(tmp_path, monkeypatch):

@@ -4,14 +4,11 @@ import dataclasses
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signal_env.registry import UnknownName
 from signal_env.tasks import Hub, Task, TaskError, get_task, tasks
-
-settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
-settings.load_profile("untimed")
 
 
 def collapsed(text):

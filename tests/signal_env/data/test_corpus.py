@@ -70,7 +70,7 @@ def test_a_missing_value_is_named_with_its_row_and_column(row):
     message = refused([{"text": "a", "label": 0}, row])
     assert "the rows, row 2" in message
     assert "expected the columns ['text', 'label']" in message
-    assert f"missing ['{column}']" in message
+    assert f"missing or empty ['{column}']" in message
 
 
 @pytest.mark.parametrize("column", ["text", "label"])
