@@ -34,7 +34,7 @@ class AnnotatorConfig:
     """Train on the first so many texts only."""
     max_length: int = 64
     """The number of tokens after which a text is cut."""
-    training: Training = Training(epochs=3, batch_size=32, learning_rate=5e-5, target_loss=0.0)
+    training: Training = Training(epochs=2, batch_size=32, learning_rate=8e-5, target_loss=0.0, average=0.999)
     """Hyperparameters of the training."""
     device: str = "cpu"
     """A torch device."""

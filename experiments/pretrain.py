@@ -15,7 +15,7 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from experiments.progress import console, progress_bar
-from signal_env.classifiers.pretrained import EMBEDDED, blocks, quiet_transformers
+from signal_env.classifiers.pretrained import EMBEDDED, quiet_transformers
 from signal_env.config import SignalConfig
 from signal_env.data import load
 from signal_env.env import experiment_seed
@@ -43,15 +43,15 @@ class PretrainConfig:
     exclude_fraction: float = 0.01
     """The size of those pools, as `pool_fraction`; smaller pools of the same seeds are parts of them."""
     encoder_steps: int = 3000
-    """Steps of the encoder (reviews only), 32 reviews of three sentences each."""
+    """Steps of the encoder (reviews only), 32 reviews of one to four sentences each."""
     generator_steps: int = 3000
-    """Steps of the generator, 32 prompts with their answers each."""
-    vocabulary: int = 4000
+    """Steps of the generator, 16 prompts with their answers each."""
+    vocabulary: int = 2000
     """Tokens of the tokenizers, at most."""
     hidden_size: int = 128
     """Width of the models."""
     layers: int = 4
-    """Layers of the models."""
+    """Layers of the generator; the encoder has half."""
     learning_rate: float = 2e-3
     """Peak of the schedule, for AdamW."""
     seed: int = 0
@@ -80,18 +80,15 @@ def new_sentences(seed: int) -> list[tuple[str, int]]:
     return [(text, label) for text, label in generate(60_000, seed=1_000 + seed) if text not in known]
 
 
-def documents(sentences: Sequence[tuple[str, int]], seed: int, passes: int = 4, length: int = 3) -> list[str]:
-    """Whole reviews: some sentences of one reviewer, who likes the film or does not.
+def documents(sentences: Sequence[tuple[str, int]], seed: int, count: int = 60_000) -> list[str]:
+    """Whole reviews: one to four sentences of one reviewer, who likes the film or does not.
 
     A masked word can then be told from the other sentences, as in real text, and the encoder learns what goes together.
     """
     rng = np.random.default_rng(seed)
-    reviews = []
-    for label in (0, 1) * passes:
-        of_label = [text for text, other in sentences if other == label]
-        order = rng.permutation(len(of_label))
-        reviews += [". ".join(of_label[i] for i in block) for block in blocks(order.tolist(), length)]
-    return reviews
+    of_label = [[text for text, label in sentences if label == wanted] for wanted in (0, 1)]
+    drawn = (rng.choice(of_label[i % 2], size=rng.integers(1, 5)) for i in range(count))
+    return [". ".join(review) for review in drawn]
 
 
 def texts_outside_pools(task: Task, config: PretrainConfig) -> list[str]:
@@ -107,7 +104,11 @@ def texts_outside_pools(task: Task, config: PretrainConfig) -> list[str]:
 
 
 def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> None:
-    """A BERT with the masked language model's objective (Devlin et al. 2018): 15 % of the tokens, 80/10/10."""
+    """A BERT with the masked language model's objective (Devlin et al. 2018).
+
+    Of the tokens, 10 % are to be predicted, and 40 % of the rarer ones, which say more; of these 80 % are masked, 10 %
+    swapped for another token, and 10 % left as they are.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
@@ -130,19 +131,25 @@ def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> No
         BertConfig(
             vocab_size=len(tokenizer),
             hidden_size=config.hidden_size,
-            num_hidden_layers=config.layers,
+            num_hidden_layers=config.layers // 2,
             num_attention_heads=config.hidden_size // 32,
             intermediate_size=4 * config.hidden_size,
-            max_position_embeddings=128,
+            max_position_embeddings=256,
             pad_token_id=tokenizer.pad_token_id,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
         )
     )
     rng = np.random.default_rng(config.seed)
+    ids_of_all = np.concatenate(tokenizer(list(texts))["input_ids"])
+    frequency = np.bincount(ids_of_all, minlength=len(tokenizer)) / len(ids_of_all)
+    chance = np.where(frequency < 0.005, 0.4, 0.1)
+    chance[: len(special)] = 0.0
 
     def masked(texts: list[str]) -> Any:
-        batch = tokenizer(texts, padding=True, truncation=True, max_length=128, return_tensors="pt")
+        batch = tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
         ids, labels = batch["input_ids"], batch["input_ids"].clone()
-        chosen = torch.from_numpy(rng.random(tuple(ids.shape)) < 0.15) & (ids >= len(special))
+        chosen = torch.from_numpy(rng.random(tuple(ids.shape)) < chance[ids.numpy()])
         labels[~chosen] = IGNORED
         fate = torch.from_numpy(rng.random(tuple(ids.shape)))
         ids[chosen & (fate < 0.8)] = tokenizer.mask_token_id
@@ -202,7 +209,7 @@ def train_generator(task: Task, texts: Sequence[str], config: PretrainConfig, ou
         return batch | {"labels": labels}
 
     loss = _fit(
-        "generator", model, (answered(batch) for batch in _draws(texts, 128, rng)), config.generator_steps, config
+        "generator", model, (answered(batch) for batch in _draws(texts, 64, rng)), config.generator_steps, config
     )
     facts = {"task": task.name, "excluded_seeds": config.exclude_seeds, "excluded_fraction": config.exclude_fraction}
     _save(model, tokenizer, out, config, texts=len(texts), steps=config.generator_steps, loss=loss, **facts)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
 from signal_env.prediction import Floats, Prediction, unit
 from signal_env.tasks import Task
+from signal_env.threads import single_threaded
 
 if TYPE_CHECKING:
     import torch
@@ -67,15 +68,19 @@ class LinearClassifier:
     ) -> None:
         self.encode = shared_encoder(task, encoder, device, max_length)
         self.inverse_regularization = inverse_regularization
-        self.weights = np.zeros((task.n_classes, self.encode.size))
-        self.bias = np.zeros(task.n_classes)
+        self.weights: Floats = np.zeros((task.n_classes, self.encode.size))
+        self.bias: Floats = np.zeros(task.n_classes)
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
         """Minimises the convex objective by L-BFGS; nothing in it is random, so `seed` is not used."""
+        x = unit(self.encode(texts)).astype(np.float64)
+        self.weights, self.bias = single_threaded().submit(self._minimize, x, labels).result()
+
+    def _minimize(self, embeddings: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:
         import torch
         from torch.nn.functional import cross_entropy
 
-        x = torch.from_numpy(unit(self.encode(texts)).astype(np.float64))
+        x = torch.from_numpy(embeddings)
         y = torch.from_numpy(np.asarray(labels, dtype=np.int64))
         weights = torch.zeros(self.weights.shape, dtype=torch.float64, requires_grad=True)
         bias = torch.zeros(self.bias.shape, dtype=torch.float64, requires_grad=True)
@@ -91,7 +96,7 @@ class LinearClassifier:
             return loss
 
         optimizer.step(objective)
-        self.weights, self.bias = weights.detach().numpy(), bias.detach().numpy()
+        return weights.detach().numpy(), bias.detach().numpy()
 
     def predict(self, texts: Sequence[str]) -> Prediction:
         """The head's probabilities and the encoder's embeddings, computed once per text."""

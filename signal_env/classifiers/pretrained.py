@@ -3,9 +3,7 @@
 import importlib.util
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from signal_env.extras import MissingExtra
 from signal_env.tasks import Task
+from signal_env.threads import single_threaded
 
 if TYPE_CHECKING:
     import torch
@@ -151,7 +150,7 @@ class TextModel:
         encoded = self.encode(texts)
         if self.device == "cpu":
             order: Iterable[int] = range(len(texts))
-            results = list(_alone().map(lambda one: step(self.collate([one])), encoded))
+            results = list(single_threaded().map(lambda one: step(self.collate([one])), encoded))
         else:
             order = sorted(range(len(texts)), key=lambda i: len(encoded[i]["input_ids"]))
             results = [step(self.collate([encoded[i] for i in block])) for block in blocks(order, self.batch_size)]
@@ -167,15 +166,3 @@ def blocks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
         [[1, 2], [3, 4], [5]]
     """
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-@cache
-def _alone() -> ThreadPoolExecutor:
-    """Threads that each run single-threaded torch: texts in parallel rather than one text's operations."""
-    import torch
-
-    return ThreadPoolExecutor(torch.get_num_threads(), "signal_env", initializer=lambda: torch.set_num_threads(1))
-
-
-# A forked process (AsyncVectorEnv's) inherits the executor without its threads, and must make its own.
-os.register_at_fork(after_in_child=_alone.cache_clear)
