@@ -34,23 +34,20 @@ class AnnotatorConfig:
     """Train on the first so many texts only."""
     max_length: int = 64
     """The number of tokens after which a text is cut."""
-    training: Training = Training(epochs=2, batch_size=32, learning_rate=8e-5, target_loss=0.0, average=0.999)
+    training: Training = Training(epochs=3, batch_size=32, learning_rate=5e-5, target_loss=0.0)
     """Hyperparameters of the training."""
     device: str = "cpu"
     """A torch device."""
     seed: int = 0
-    """Seed of the head, the order of the texts and dropout."""
+    """Seed of the order of the texts and of dropout."""
 
 
 def main(config: AnnotatorConfig) -> Path:
     """Trains, measures and saves the annotator; returns its folder."""
-    import torch
-
     task = get_task(config.task)
     corpus = load(task, config.data_dir)
     out = config.out or cache_dir("annotators", task.name)
     texts, labels = corpus.train.texts[: config.train_rows], corpus.train.labels[: config.train_rows]
-    torch.manual_seed(config.seed)
     classifier = FinetuneClassifier(task, config.encoder, config.device, config.max_length)
     console.print(f"Fine-tuning {config.encoder} on {len(texts):,} texts of {task.name}.")
     with progress_bar() as progress:
@@ -76,7 +73,7 @@ def main(config: AnnotatorConfig) -> Path:
         "seed": config.seed,
         "training": dataclasses.asdict(config.training),
     }
-    with new_folder(out) as folder, quiet_transformers():
+    with new_folder(out, mark="annotator.json") as folder, quiet_transformers():
         classifier.text_model.model.half().save_pretrained(folder, safe_serialization=True)
         classifier.text_model.tokenizer.save_pretrained(folder)
         (folder / "annotator.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

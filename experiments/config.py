@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,10 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
         >>> make_config("SignalEnv-reviews-v0", "random", options={"pool_size": 100}).options.selection
         'submitted'
     """
-    if env not in gym.registry:
+    module, _, plain_id = env.rpartition(":")
+    if module:
+        import_module(module)
+    if plain_id not in gym.registry:
         known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
         raise RunError(f"No environment {env!r} is registered. Known: {', '.join(known)}.")
     agent_class = get_agent(agent)
@@ -135,6 +139,10 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _fill(of: type[Any], values: Mapping[str, Any]) -> Any:
     """Makes a dataclass from values, and says which names are not its own."""
+    if not dataclasses.is_dataclass(of):
+        raise RunError(
+            f"{of.__name__} should be a dataclass, whose fields are its options: decorate it with @dataclass."
+        )
     known = [field.name for field in dataclasses.fields(of)]
     unknown = sorted(set(values) - set(known))
     if unknown:

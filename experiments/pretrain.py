@@ -42,9 +42,9 @@ class PretrainConfig:
     """The pools of the experiments with the seeds under this number are kept out of the generator's text."""
     exclude_fraction: float = 0.01
     """The size of those pools, as `pool_fraction`; smaller pools of the same seeds are parts of them."""
-    encoder_steps: int = 3000
+    encoder_steps: int = 1000
     """Steps of the encoder (reviews only), 32 reviews of one to four sentences each."""
-    generator_steps: int = 3000
+    generator_steps: int = 2500
     """Steps of the generator, 16 prompts with their answers each."""
     vocabulary: int = 2000
     """Tokens of the tokenizers, at most."""
@@ -52,8 +52,10 @@ class PretrainConfig:
     """Width of the models."""
     layers: int = 4
     """Layers of the generator; the encoder has half."""
-    learning_rate: float = 2e-3
-    """Peak of the schedule, for AdamW."""
+    encoder_learning_rate: float = 1e-3
+    """Peak of the encoder's schedule, for AdamW."""
+    generator_learning_rate: float = 2e-3
+    """Peak of the generator's schedule."""
     seed: int = 0
     """Seed of the weights, the order of the texts and the masks."""
 
@@ -87,20 +89,27 @@ def documents(sentences: Sequence[tuple[str, int]], seed: int, count: int = 60_0
     """
     rng = np.random.default_rng(seed)
     of_label = [[text for text, label in sentences if label == wanted] for wanted in (0, 1)]
-    drawn = (rng.choice(of_label[i % 2], size=rng.integers(1, 5)) for i in range(count))
-    return [". ".join(review) for review in drawn]
+    reviews = []
+    for liked, length in zip(rng.integers(2, size=count), rng.integers(1, 5, size=count), strict=True):
+        chosen = rng.integers(len(of_label[liked]), size=length)
+        reviews.append(". ".join(of_label[liked][i] for i in chosen))
+    return reviews
 
 
 def texts_outside_pools(task: Task, config: PretrainConfig) -> list[str]:
     """A task's training split without the pools of the experiments."""
     corpus = load(task, config.data_dir)
-    options = SignalConfig(task=config.task, data_dir=config.data_dir, pool_fraction=config.exclude_fraction)
-    size = experiment_sizes(options).pool
     excluded: set[int] = set()
     for seed in range(config.exclude_seeds):
         rng, _ = seeding.np_random(seed)
-        excluded.update(draw_pool(len(corpus.train.texts), size, experiment_seed(rng)).tolist())
+        excluded.update(draw_pool(len(corpus.train.texts), pool_size(config), experiment_seed(rng)).tolist())
     return [text for index, text in enumerate(corpus.train.texts) if index not in excluded]
+
+
+def pool_size(config: PretrainConfig) -> int:
+    """The size of the pools that are kept out."""
+    options = SignalConfig(task=config.task, data_dir=config.data_dir, pool_fraction=config.exclude_fraction)
+    return experiment_sizes(options).pool
 
 
 def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> None:
@@ -141,7 +150,11 @@ def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> No
         )
     )
     rng = np.random.default_rng(config.seed)
-    ids_of_all = np.concatenate(tokenizer(list(texts))["input_ids"])
+    ids_of_texts = tokenizer(list(texts))["input_ids"]
+    with torch.no_grad():
+        start = torch.from_numpy(latent_semantics(ids_of_texts, len(tokenizer), config.hidden_size))
+        model.get_input_embeddings().weight.copy_(start)
+    ids_of_all = np.concatenate(ids_of_texts)
     frequency = np.bincount(ids_of_all, minlength=len(tokenizer)) / len(ids_of_all)
     chance = np.where(frequency < 0.005, 0.4, 0.1)
     chance[: len(special)] = 0.0
@@ -158,8 +171,33 @@ def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> No
         ids[swapped] = random_ids[swapped]
         return batch | {"labels": labels}
 
-    loss = _fit("encoder", model, (masked(batch) for batch in _draws(texts, 32, rng)), config.encoder_steps, config)
+    batches = (masked(batch) for batch in _draws(texts, 32, rng))
+    loss = _fit("encoder", model, batches, config.encoder_steps, config.encoder_learning_rate)
     _save(model, tokenizer, out, config, texts=len(texts), steps=config.encoder_steps, loss=loss)
+
+
+def latent_semantics(texts: Sequence[Sequence[int]], vocabulary: int, size: int) -> NDArray[np.float32]:
+    """Token embeddings from which tokens of the same texts are alike (Deerwester et al. 1990).
+
+    They are the leading principal directions of the texts' token counts, each scaled by its standard deviation, and all
+    together to BERT's initial scale. A small model on little text needs this start, as word vectors are learned slowly.
+
+    Args:
+        texts: The token ids of each text.
+        vocabulary: The number of tokens.
+        size: The number of dimensions.
+
+    Returns:
+        `(vocabulary, size)`.
+    """
+    counts = np.zeros((len(texts), vocabulary), dtype=np.float32)
+    for row, ids in zip(counts, texts, strict=True):
+        row[ids] = 1.0
+    frequency = counts.mean(axis=0)
+    counts = (counts - frequency) / np.sqrt(frequency * (1 - frequency) + 1e-3)
+    values, directions = np.linalg.eigh(counts.T @ counts / len(texts))
+    embeddings = directions[:, ::-1][:, :size] * np.sqrt(np.maximum(values[::-1][:size], 0.0))
+    return np.asarray(0.02 * embeddings / embeddings.std(), dtype=np.float32)
 
 
 def train_generator(task: Task, texts: Sequence[str], config: PretrainConfig, out: Path) -> None:
@@ -208,10 +246,11 @@ def train_generator(task: Task, texts: Sequence[str], config: PretrainConfig, ou
         labels[batch["attention_mask"] == 0] = IGNORED
         return batch | {"labels": labels}
 
-    loss = _fit(
-        "generator", model, (answered(batch) for batch in _draws(texts, 64, rng)), config.generator_steps, config
-    )
-    facts = {"task": task.name, "excluded_seeds": config.exclude_seeds, "excluded_fraction": config.exclude_fraction}
+    batches = (answered(batch) for batch in _draws(texts, 64, rng))
+    loss = _fit("generator", model, batches, config.generator_steps, config.generator_learning_rate)
+    facts: dict[str, Any] = {"task": task.name}
+    if task.name != "reviews":
+        facts |= {"excluded_seeds": config.exclude_seeds, "excluded_pool_size": pool_size(config)}
     _save(model, tokenizer, out, config, texts=len(texts), steps=config.generator_steps, loss=loss, **facts)
 
 
@@ -223,12 +262,12 @@ def _draws(texts: Sequence[str], size: int, rng: np.random.Generator) -> Iterato
             yield [texts[i] for i in order[start : start + size]]
 
 
-def _fit(name: str, model: Any, batches: Iterator[Any], steps: int, config: PretrainConfig) -> float:
+def _fit(name: str, model: Any, batches: Iterator[Any], steps: int, learning_rate: float) -> float:
     """Trains by AdamW with a warm-up and a cosine decay; returns the mean loss of the last tenth of the steps."""
     import torch
     from transformers import get_cosine_schedule_with_warmup
 
-    optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=0.01, fused=True)
     schedule = get_cosine_schedule_with_warmup(optimizer, steps // 20, steps)
     model.train()
     losses = []
@@ -250,8 +289,8 @@ def _fit(name: str, model: Any, batches: Iterator[Any], steps: int, config: Pret
 def _save(model: Any, tokenizer: Any, out: Path, config: PretrainConfig, **facts: Any) -> None:
     """Saves a model in half precision with its tokenizer, and says what was made."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    record = {"parameters": parameters, **facts, "learning_rate": config.learning_rate, "seed": config.seed}
-    with new_folder(out) as folder, quiet_transformers():
+    record = {"parameters": parameters, **facts, "seed": config.seed}
+    with new_folder(out, mark="training.json") as folder, quiet_transformers():
         model.half().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

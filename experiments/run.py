@@ -8,12 +8,15 @@ from typing import Any
 import gymnasium as gym
 
 from agents.rollout import rollout
-from experiments.config import RunConfig, RunError, agent_of
+from experiments.config import RunConfig, RunError, agent_of, parse
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
+from signal_env.extras import require
 from signal_env.learner import experiment_sizes
 from signal_env.storage import write_text
 from signal_env.wrappers import VectorRecord
+
+__all__ = ["main", "parse", "play"]
 
 FILES = ("config.yaml", "rounds.jsonl", "offers.jsonl", "curve.png")
 """What a run writes to its folder."""
@@ -21,6 +24,7 @@ FILES = ("config.yaml", "rounds.jsonl", "offers.jsonl", "curve.png")
 
 def main(config: RunConfig) -> Path:
     """Plays the run, with its curve and a table at the end; returns its folder."""
+    require("matplotlib", "plots")  # before the run, not after it
     with progress_bar() as progress:
         bar = progress.add_task(f"{config.agent} on {config.env}", status="", total=None)
         play(config, lambda done, total, status: progress.update(bar, completed=done, total=total, status=status))

@@ -1,4 +1,7 @@
-"""The oracle that labels synthetic texts. A real text keeps its gold label and is never asked about."""
+"""The oracle that labels synthetic texts. A real text keeps its gold label, whatever the annotator would say of it.
+
+In a round that labels both kinds, the annotator is also asked about the real texts, to measure how often it is right.
+"""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -146,4 +149,20 @@ def make_annotator(
     if not isinstance(annotator, str) and not callable(annotator):
         raise AnnotatorError(f"An annotator is a name ({', '.join(annotators)}) or a callable; got {annotator!r}.")
     base = annotators[annotator](task, model, device) if isinstance(annotator, str) else annotator
+    base = _checked(base, task.n_classes)
     return noisy(base, noise, task.n_classes) if noise != 0 else base
+
+
+def _checked(annotator: Annotator, n_classes: int) -> Annotator:
+    """Raises an AnnotatorError where an annotator returns anything but one label per text."""
+
+    def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
+        labels = np.asarray(annotator(texts))
+        if labels.shape != (len(texts),) or not np.isin(labels, np.arange(n_classes)).all():
+            raise AnnotatorError(
+                f"The annotator returned {labels!r} for {len(texts)} texts; expected as many labels from 0 to "
+                f"{n_classes - 1}."
+            )
+        return labels.astype(np.int64)
+
+    return annotate

@@ -102,7 +102,8 @@ class Sizes:
         """
         shares = {name: getattr(config, name) for name in ("pool_fraction", "round_fraction", "budget_fraction")}
         for name, value in shares.items():
-            _expect(value is None or 0 <= value < float("inf"), f"{name} is a share of at least 0; got {value}.")
+            fits = value is None or (isinstance(value, int | float) and 0 <= value < float("inf"))
+            _expect(fits, f"{name} is a number of at least 0; got {value!r}.")
         pool = round(original * config.pool_fraction) if config.pool_size is None else config.pool_size
         _range("pool_size", pool, 1, available, f"{available} texts of the training split")
         labels = max(1, round(pool * config.round_fraction)) if config.round_size is None else config.round_size
@@ -129,7 +130,6 @@ def check(config: SignalConfig) -> None:
     Raises:
         ConfigError: If one is out of its range.
     """
-    _expect(config.task is not None, "Give task=NAME or task=FILE.yaml.")
     _expect(
         config.selection in ("acquisition", "submitted"),
         f"selection is 'acquisition' or 'submitted'; got {config.selection!r}.",

@@ -9,7 +9,9 @@ from gymnasium import spaces
 from gymnasium.utils import EzPickle
 
 from signal_env.config import SignalConfig
-from signal_env.learner import Learner, Offer, Round
+from signal_env.learner import Learner
+from signal_env.observation import prompt
+from signal_env.outcomes import Offer, Round
 from signal_env.rendering import as_text, view
 from signal_env.spaces import Unicode
 
@@ -32,7 +34,7 @@ class SignalEnv(gym.Env[Observation, str], EzPickle):
     labels.
 
     ## Action Space
-    `Unicode(0, max_text_length)`: a text; runs of white space count as one space. With several fields (QNLI) it is the
+    `Unicode`: a text; runs of white space count as one space. With several fields (QNLI) it is the
     written form of the prompt's examples, `Question: ... Sentence: ...`. A text that is empty, too long, malformed
     (lone surrogates), unparsable, or a duplicate of L, of U or of an earlier offer of the round is legal: it is paid
     `invalid_reward`, is named in the info, and enters nothing. An action that is no `str` raises a `TypeError`.
@@ -54,7 +56,7 @@ class SignalEnv(gym.Env[Observation, str], EzPickle):
     - `invalid`: why it is not valid, or "".
     - `reward_terms`: each term's weighted value; they sum to the reward.
     - `round`: at a round's close, and after reset: `index`, `accuracy`, `labeled`, ... (see
-    `signal_env.learner.Round`).
+    `signal_env.outcomes.Round`).
 
     ## Arguments
     Every field of `signal_env.config.SignalConfig` is a keyword of `gym.make`.
@@ -111,11 +113,12 @@ class SignalEnv(gym.Env[Observation, str], EzPickle):
             TypeError: If the action is no `str`.
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
-        require_running(self._last_round, self.learner)
+        require_running(self._last_round, self._last_round is not None and self.learner.finished)
         require_text(action)
         self._last_offer = self.learner.offer([action])
         info = offer_info(self._last_offer, 0)
         if self.learner.offers_made == self.learner.sizes.offers:
+            self._last_round = None  # an error in closing leaves an episode that wants a reset
             self._last_round = self.learner.close_round()
             info["round"] = round_info(self._last_round)
         if self.render_mode == "human":
@@ -127,17 +130,17 @@ class SignalEnv(gym.Env[Observation, str], EzPickle):
         return render(self.render_mode, self.learner, self._last_round, self._last_offer)
 
     def _observation(self) -> Observation:
-        (prompt,) = self.learner.prompts(1)
-        return {"prompt": prompt, "classifier": self.learner.state(self.learner.offers_made)}
+        (shown,) = self.learner.prompts(1)
+        return {"prompt": shown, "classifier": self.learner.state(self.learner.offers_made)}
 
 
 def make_spaces(learner: Learner) -> tuple[spaces.Dict, Unicode]:
     """The observation and action spaces of one text."""
     observation_space = spaces.Dict(
-        prompt=Unicode(learner.longest_prompt),
+        prompt=Unicode(len(prompt(learner.task, [learner.longest_text] * learner.config.n_examples))),
         classifier=spaces.Box(0.0, 1.0, shape=(len(learner.feature_names),), dtype=np.float32),
     )
-    return observation_space, Unicode(learner.config.max_text_length)
+    return observation_space, Unicode(max(learner.config.max_text_length, len(learner.longest_text)))
 
 
 def experiment_seed(rng: np.random.Generator) -> int:
@@ -166,10 +169,10 @@ def refuse_options(options: dict[str, Any] | None) -> None:
         raise ValueError(f"reset knows no options; got {sorted(options)}. Give them to gym.make.")
 
 
-def require_running(last_round: Round | None, learner: Learner) -> None:
-    """Raises ResetNeeded before the first reset and after the end of the episode."""
-    if last_round is None or learner.finished:
-        state = "has not begun" if last_round is None else "is over"
+def require_running(last_round: Round | None, finished: bool) -> None:
+    """Raises ResetNeeded before the first reset, after the end, and after a round that failed to close."""
+    if last_round is None or finished:
+        state = "has not begun, or failed to close a round" if last_round is None else "is over"
         raise gym.error.ResetNeeded(f"The episode {state}: call reset before step.")
 
 

@@ -4,7 +4,6 @@ One round is `offers` times `offer` (lines 1 to 7, for the texts offered), then 
 environments are shells over it, so a reward can never depend on whether texts came one at a time or all at once.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,76 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.acquisition import acquisitions, find_neighbors, top
-from signal_env.annotators import AnnotatorError, make_annotator
+from signal_env.annotators import make_annotator
 from signal_env.classifiers import ClassifierError, make_classifier
 from signal_env.config import ConfigError, SignalConfig, Sizes, check
 from signal_env.data import load
 from signal_env.observation import feature_names, features, prompt
+from signal_env.outcomes import Offer, Round
 from signal_env.prediction import Prediction
 from signal_env.rewards import Candidates, Reward
-from signal_env.spaces import is_utf8
-from signal_env.tasks import get_task
-
-
-@dataclasses.dataclass(frozen=True)
-class Offer:
-    """What became of the texts offered.
-
-    Attributes:
-        texts: `n` texts, in their one written form: `Task.write`, runs of white space as one space.
-        rewards: `(n,)` rewards, each the sum of the text's terms.
-        terms: For each reward term its weighted values `(n,)`; "invalid" holds what invalid texts are paid.
-        invalid: For each text why it is not valid ("empty", "too long", "malformed", "unparsable", "duplicate"), or "".
-        real: For each text whether it is an unlabeled text of the real pool.
-    """
-
-    texts: tuple[str, ...]
-    rewards: NDArray[np.float64]
-    terms: dict[str, NDArray[np.float64]]
-    invalid: tuple[str, ...]
-    real: tuple[bool, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Round:
-    """The state of the experiment after a retraining.
-
-    Attributes:
-        index: 0 for the initial labeled set, then 1, 2, ...
-        pool: The size of the real pool R.
-        accuracy: Accuracy on the evaluation split.
-        evaluation_size: The number of texts that it was measured on.
-        labeled: The size of the labeled set L.
-        unlabeled: The size of the unlabeled set U.
-        selected_real: Real texts labeled in this round.
-        selected_synthetic: Synthetic texts labeled in this round.
-        synthetic_share: The share of synthetic texts in L.
-        label_counts: `(C,)` the labels in L.
-        offers: Texts offered in this round.
-        invalid_offers: Those of them that were not valid.
-        reward_mean: Mean reward of the round's offers; 0 if there were none.
-        score_selected: Mean acquisition score of the texts labeled; 0 where no function chose them.
-        score_unlabeled: Mean acquisition score of U before the selection; 0 likewise.
-        annotator_agreement: The share of this round's real texts on which the annotator agrees with the gold label;
-            None in rounds that asked the annotator nothing.
-    """
-
-    index: int
-    pool: int
-    accuracy: float
-    evaluation_size: int
-    labeled: int
-    unlabeled: int
-    selected_real: int
-    selected_synthetic: int
-    synthetic_share: float
-    label_counts: NDArray[np.int64]
-    offers: int
-    invalid_offers: int
-    reward_mean: float
-    score_selected: float
-    score_unlabeled: float
-    annotator_agreement: float | None
+from signal_env.spaces import has_visible_characters, is_utf8
+from signal_env.tasks import Task, get_task
 
 
 class Learner:
@@ -104,7 +43,7 @@ class Learner:
     def __init__(self, config: SignalConfig) -> None:
         check(config)
         self.config = config
-        self.task = get_task(config.task or "")
+        self.task = task_of(config)
         self._acquisition = (
             acquisitions[config.acquisition] if isinstance(config.acquisition, str) else config.acquisition
         )
@@ -121,7 +60,11 @@ class Learner:
         self.feature_names = feature_names(self.task)
 
     def reset(self, seed: int) -> Round:
-        """Draws the pool and the initial labeled set, and trains the classifier on it."""
+        """Draws the pool and the initial labeled set, and trains the classifier on it.
+
+        Raises:
+            ClassifierError: If the classifier returns something unusable.
+        """
         streams = np.random.SeedSequence(seed).spawn(3)
         self._prompt_rng, self._selection_rng, self._training_rng = map(np.random.default_rng, streams)
         texts, labels = self._corpus.train
@@ -147,8 +90,9 @@ class Learner:
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent, or the agent has submitted all there was."""
-        return len(self._labeled) >= self.sizes.budget or (self.config.selection == "submitted" and not self._unlabeled)
+        """Whether the budget is spent, or the agent has submitted all the real texts there were."""
+        nothing_left = self.config.selection == "submitted" and not any(self._unlabeled.values())
+        return len(self._labeled) >= self.sizes.budget or nothing_left
 
     def state(self, offers_made: int) -> NDArray[np.float32]:
         """The classifier vector as it stands after so many offers of this round; see `feature_names`."""
@@ -157,10 +101,9 @@ class Learner:
         return vector
 
     @property
-    def longest_prompt(self) -> int:
-        """The number of characters that no prompt exceeds."""
-        longest = max(self._corpus.train.texts, key=len)
-        return len(prompt(self.task, [longest] * self.config.n_examples))
+    def longest_text(self) -> str:
+        """The longest text that the pool may hold."""
+        return max(self._corpus.train.texts, key=len)
 
     def prompts(self, n: int) -> list[str]:
         """The next n prompts, each with p in-context examples drawn from R (line 1)."""
@@ -174,6 +117,10 @@ class Learner:
         A text that is empty, too long, malformed, unparsable or a duplicate of L, of U or of an earlier offer of the
         round is paid `invalid_reward` and enters nothing. With `selection="submitted"` an unlabeled real text is no
         duplicate: it *is* that instance, the first time it is offered in the round.
+
+        Raises:
+            ClassifierError: If the classifier returns something unusable.
+            RewardError: If a reward term does.
         """
         texts = [self._canonical(text) for text in texts]
         real = tuple(self._unlabeled.get(text, False) for text in texts)
@@ -192,13 +139,19 @@ class Learner:
             if text not in self._unlabeled:
                 self._unlabeled[text] = False
                 self._unlabeled_predictions.append(candidates.prediction.rows([i]))
-        offer = Offer(tuple(texts), np.sum(list(terms.values()), axis=0), terms, tuple(invalid), real)
+        offer = Offer(tuple(texts), sum(terms.values(), np.zeros(len(texts))), terms, tuple(invalid), real)
         self._offers.append(offer)
         self.offers_made += len(texts)
         return offer
 
     def close_round(self) -> Round:
-        """Labels a batch, retrains the classifier on all of L and measures it (lines 8 to 10)."""
+        """Labels a batch, retrains the classifier on all of L and measures it (lines 8 to 10).
+
+        Raises:
+            AnnotatorError: If the annotator cannot label a synthetic text.
+            ClassifierError: If the classifier returns something unusable.
+            ValueError: If the acquisition function does.
+        """
         n = min(self.sizes.round, self.sizes.budget - len(self._labeled))
         if self.config.selection == "submitted":
             return self._finish_round(self._submitted()[:n])
@@ -300,12 +253,15 @@ class Learner:
         """The acquisition scores of U under the classifier that the round's offers saw (lines 4 to 7)."""
         arrays = zip(*self._unlabeled_predictions, strict=True)
         unlabeled = Prediction(*(np.concatenate(rows) for rows in arrays))
-        scores = self._acquisition(
-            unlabeled,
-            self._labeled_prediction,
-            n_neighbors=self.config.n_neighbors,
-            normalize=self.config.normalize,
-            rng=self._selection_rng,
+        scores = np.asarray(
+            self._acquisition(
+                unlabeled,
+                self._labeled_prediction,
+                n_neighbors=self.config.n_neighbors,
+                normalize=self.config.normalize,
+                rng=self._selection_rng,
+            ),
+            dtype=np.float64,
         )
         if scores.shape != (len(self._unlabeled),) or not np.isfinite(scores).all():
             raise ValueError(
@@ -329,7 +285,9 @@ class Learner:
         ]
 
     def _why_invalid(self, text: str) -> str:
-        if not any(character.isprintable() and not character.isspace() for character in text):
+        if self.config.selection == "submitted" and self._unlabeled.get(text, False):
+            return "duplicate" if text in self._seen else ""
+        if not has_visible_characters(text):
             return "empty"
         if len(text) > self.config.max_text_length:
             return "too long"
@@ -337,20 +295,13 @@ class Learner:
             return "malformed"
         if self.task.fields(text) is None:
             return "unparsable"
-        submits_real = self.config.selection == "submitted" and self._unlabeled.get(text, False)
-        if text in self._seen or text in self._labeled or (text in self._unlabeled and not submits_real):
+        if text in self._seen or text in self._labeled or text in self._unlabeled:
             return "duplicate"
         return ""
 
     def _ask(self, texts: Sequence[str]) -> list[int]:
-        """The annotator's labels, checked."""
-        labels = np.asarray(self._annotate(texts))
-        if labels.shape != (len(texts),) or not np.isin(labels, np.arange(self.task.n_classes)).all():
-            raise AnnotatorError(
-                f"The annotator returned {labels!r} for {len(texts)} texts; expected as many labels from 0 to "
-                f"{self.task.n_classes - 1}."
-            )
-        return [int(label) for label in labels]
+        """The annotator's labels."""
+        return [int(label) for label in self._annotate(texts)]
 
     def _agreement(self, real: Sequence[str]) -> float:
         """The share of real texts on which the annotator agrees with the gold label."""
@@ -376,9 +327,21 @@ def draw_pool(available: int, size: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).permutation(available)[:size]
 
 
+def task_of(config: SignalConfig) -> Task:
+    """The task that the options name.
+
+    Raises:
+        ConfigError: If they name none.
+        ValueError: If it is not known or not well described.
+    """
+    if config.task is None:
+        raise ConfigError("Which task? Give task=NAME or task=FILE.yaml.")
+    return get_task(config.task)
+
+
 def experiment_sizes(config: SignalConfig) -> Sizes:
     """The numbers of the experiment that the options describe, for which the data are loaded."""
-    task = get_task(config.task or "")
+    task = task_of(config)
     available = len(load(task, config.data_dir).train.texts)
     return Sizes.of(config, task.train_size or available, available)
 

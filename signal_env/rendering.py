@@ -7,7 +7,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from signal_env.learner import Learner, Offer, Round
+from signal_env.learner import Learner
+from signal_env.outcomes import Offer, Round
 
 
 def view(learner: Learner, last_round: Round, offer: Offer | None) -> RenderableType:
@@ -23,7 +24,7 @@ def view(learner: Learner, last_round: Round, offer: Offer | None) -> Renderable
     if offer is not None:
         table = Table("reward", "text", box=None, expand=True)
         for reward, text, reason in zip(offer.rewards, offer.texts, offer.invalid, strict=True):
-            shown = ascii(text)[1:-1] if reason == "malformed" else text[:200]
+            shown = text[:200] if text.isprintable() else ascii(text[:200])[1:-1]
             table.add_row(Text(f"{reward:.3f}"), Text(f"{shown} ({reason})" if reason else shown))
         parts.append(table)
     return Panel(Group(*parts), title=f"signal_env · {learner.task.name}", width=100)

@@ -36,7 +36,9 @@ class Candidates:
 
 
 RewardTerm = Callable[[Candidates], NDArray[np.float64]]
-"""Maps candidates to one value per text, `(n,)`."""
+"""Maps candidates to one value per text, `(n,)`.
+
+A term that looks at the other texts of the offer pays differently with one text a step and with many."""
 
 reward_terms: Registry[RewardTerm] = Registry("reward term")
 
@@ -99,6 +101,8 @@ class Reward:
         elif callable(reward):
             name = getattr(reward, "__name__", type(reward).__name__)
             self.terms[name], self.weights[name] = reward, 1.0
+        if "invalid" in self.terms:
+            raise RewardError("A reward term cannot be called 'invalid': that is what invalid texts are paid.")
         if not self.terms:
             raise RewardError(
                 f"A reward is a term's name, a mapping from names to weights, or a function; got {reward!r}."

@@ -90,6 +90,11 @@ def is_utf8(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+def has_visible_characters(text: str) -> bool:
+    """Whether `text` holds anything but white space and control characters."""
+    return any(character.isprintable() and not character.isspace() for character in text)
+
+
 # What Gymnasium's utilities need to know of a new space.
 
 

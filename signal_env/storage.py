@@ -32,8 +32,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Yields a temporary folder that becomes `path` (replacing what was there) if the block ends without an error."""
+def new_folder(path: Path, mark: str) -> Iterator[Path]:
+    """Yields a temporary folder that becomes `path` if the block ends without an error.
+
+    Args:
+        path: The folder to make. One of the same kind is replaced.
+        mark: The file that tells a folder of this kind.
+
+    Raises:
+        FileExistsError: If `path` holds something else.
+    """
+    if path.exists() and not (path / mark).is_file() and (path.is_file() or any(path.iterdir())):
+        raise FileExistsError(f"{path} holds something that is not ours to replace: it has no {mark}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     temporary.mkdir()

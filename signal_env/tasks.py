@@ -45,8 +45,8 @@ class Task:
         field_names: The name of each field in the written form; by default made from the columns.
         train: The file of the training split, with or without its ending (.csv, .csv.gz, .jsonl, .parquet).
         evaluation: The file of the evaluation split: "validation" or "test", as the paper uses.
-        train_size: The size of the original training split, of which `pool_fraction` is a share. None: as many as there
-        are. hub: Where the data set lies on the Hugging Face hub, if it does.
+        train_size: The size of the original training split, of which `pool_fraction` is a share. None: that at hand.
+        hub: Where the data set lies on the Hugging Face hub, if it does.
         directory: Where the files are, for a task that brings its own folder.
 
     Example:
@@ -72,6 +72,8 @@ class Task:
     directory: str | None = None
 
     def __post_init__(self) -> None:
+        for part in ("class_names", "columns", "field_names"):
+            object.__setattr__(self, part, tuple(getattr(self, part)))
         for part in ("name", "instruction"):
             if not isinstance(getattr(self, part), str) or not getattr(self, part).strip():
                 raise TaskError(f"A task needs {part!r}, a text that is not empty; got {getattr(self, part)!r}.")
@@ -161,6 +163,8 @@ class Task:
                 values[part] = tuple(str(name) for name in values[part])
         if values.get("hub") is not None:
             values["hub"] = _hub(values["hub"])
+        if values["name"] in tasks:
+            raise TaskError(f"{values['name']!r} is the name of a built-in task; choose another name.")
         if directory is not None:
             values["directory"] = str(Path(directory) / values.get("directory", "."))
         return cls(**values)

@@ -19,7 +19,8 @@ from signal_env.env import (
     require_text,
     round_info,
 )
-from signal_env.learner import Learner, Offer, Round
+from signal_env.learner import Learner
+from signal_env.outcomes import Offer, Round
 
 Bools = NDArray[np.bool_]
 
@@ -62,6 +63,7 @@ class SignalVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._steps = 0
+        self._ended = False
         self._last_round: Round | None = None
         self._last_offer: Offer | None = None
 
@@ -84,6 +86,7 @@ class SignalVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         self._last_round = self.learner.reset(experiment_seed(self.np_random))
         self._last_offer = None
         self._steps = 0
+        self._ended = False
         round_infos: dict[str, Any] = {}
         for i in range(self.num_envs):
             round_infos = self._add_info(round_infos, {"round": round_info(self._last_round)}, i)
@@ -97,7 +100,7 @@ class SignalVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
             TypeError: If one is no `str`.
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
-        require_running(self._last_round, self.learner)
+        require_running(self._last_round, self._ended)
         if isinstance(actions, str) or len(actions) != self.num_envs:
             raise ValueError(
                 f"Expected a sequence of {self.num_envs} texts, one per sub-environment; got {actions!r:.80}."
@@ -108,6 +111,7 @@ class SignalVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         self._steps += 1
         each = [offer_info(offer, i) for i in range(self.num_envs)]
         if self.learner.offers_made == self.learner.sizes.offers:
+            self._last_round = None  # an error in closing leaves an episode that wants a reset
             self._last_round = self.learner.close_round()
             each[-1]["round"] = round_info(self._last_round)
         infos: dict[str, Any] = {}
@@ -115,6 +119,7 @@ class SignalVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
             infos = self._add_info(infos, info, i)
         terminated = np.full(self.num_envs, self.learner.finished)
         truncated = np.full(self.num_envs, self._steps == self.max_episode_steps)
+        self._ended = bool(terminated[0] or truncated[0])
         if self.render_mode == "human":
             self.render()
         return self._observations(), offer.rewards, terminated, truncated, infos

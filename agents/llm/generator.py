@@ -1,14 +1,17 @@
 """A frozen language model that answers the environment's prompts."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from agents.agent import Agent, Envs, agents, base
 from signal_env.classifiers.pretrained import ModelError, blocks, load_pretrained
+from signal_env.learner import Learner
 from signal_env.storage import cache_dir
 
 PAPER = "Qwen/Qwen2.5-7B-Instruct"
@@ -41,15 +44,10 @@ class GeneratorAgent(Agent):
     def reset(self, envs: Envs, seed: int) -> None:
         """Loads the model (once per process) and seeds the sampling."""
         self._rng = np.random.default_rng(seed)
-        task = base(envs).learner.task.name
-        name = self.generator or ("embedded" if task == "reviews" else PAPER)
+        learner = base(envs).learner
+        name = self.generator or ("embedded" if learner.task.name == "reviews" else PAPER)
         if name == "small":
-            folder = cache_dir("generators", task)
-            if not folder.is_dir():
-                raise ModelError(
-                    f"No small generator at {folder}. Make it: `python -m experiments pretrain --task {task}`"
-                )
-            name = str(folder)
+            name = str(small_generator(learner, seed))
         self._model, self._tokenizer = load_generator(name, self.generator_device, self.generator_precision)
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
@@ -60,8 +58,9 @@ class GeneratorAgent(Agent):
     def _generate(self, prompts: Sequence[str]) -> list[str]:
         import torch
 
+        has_template = bool(getattr(self._tokenizer, "chat_template", None))  # which writes the special tokens itself
         batch = self._tokenizer(
-            list(prompts), return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
+            list(prompts), return_tensors="pt", padding=True, padding_side="left", add_special_tokens=not has_template
         )
         batch = batch.to(self.generator_device)
         devices = [self.generator_device] if self._model.device.type == "cuda" else []
@@ -86,6 +85,28 @@ class GeneratorAgent(Agent):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what `state_dict` returned."""
         self._rng.bit_generator.state = state["rng"]
+
+
+def small_generator(learner: Learner, seed: int) -> Path:
+    """The folder of the generator that `experiments pretrain --task` has made for the task.
+
+    Raises:
+        ModelError: If there is none, or it may have read texts of this experiment's pool.
+    """
+    task = learner.task
+    folder = cache_dir("generators", task.name)
+    if not folder.is_dir():
+        raise ModelError(
+            f"No small generator at {folder}. Make it: `python -m experiments pretrain --task {task.name}`"
+        )
+    made = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    if seed >= made["excluded_seeds"] or learner.sizes.pool > made["excluded_pool_size"]:
+        raise ModelError(
+            f"The generator at {folder} may have read texts of this pool of {learner.sizes.pool} texts of seed {seed}: it "
+            f"has kept out the pools of {made['excluded_pool_size']} texts of the seeds under {made['excluded_seeds']}. "
+            "Make it anew with other --exclude-seeds or --exclude-fraction."
+        )
+    return folder
 
 
 @lru_cache(maxsize=1)

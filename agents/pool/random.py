@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, agents, base
 
@@ -17,8 +18,14 @@ class RandomAgent(Agent):
     selection: ClassVar[Literal["acquisition", "submitted"]] = "submitted"
 
     def reset(self, envs: Envs, seed: int) -> None:
-        """Begins an episode; the environment must let the agent choose what is labeled."""
+        """Begins an episode.
+
+        Raises:
+            ValueError: If the environment does not let the agent choose what is labeled.
+        """
         self._envs = base(envs)
+        if self._envs.learner.config.selection != self.selection:
+            raise ValueError(f"This agent chooses what is labeled: it wants selection={self.selection!r}.")
         self._rng = np.random.default_rng(seed)
         self._offered: set[str] = set()
 
@@ -29,6 +36,12 @@ class RandomAgent(Agent):
         chosen = [left[i] for i in self._rng.permutation(len(left))[:n]]
         self._offered.update(chosen)
         return chosen + [""] * (n - len(chosen))
+
+    def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
+        """Forgets at a round's close what was offered: what was not labeled may be offered again."""
+        if "round" in infos:
+            self._offered = set()
+        return {}
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the random numbers and the texts offered so far."""

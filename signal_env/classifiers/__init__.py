@@ -22,7 +22,8 @@ class Classifier(Protocol):
     """A target classifier. Any object with these two methods can be passed as `classifier=`.
 
     The environment is deterministic, and equal with one text a step or many, as far as `predict` gives a text the
-    same numbers whatever other texts it comes with; the built-in classifiers do so on a CPU.
+    same numbers whatever other texts it comes with; the built-in classifiers do so on a CPU. An object serves
+    one environment: for several, register a name that makes one each.
     """
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
@@ -74,6 +75,7 @@ def make_classifier(
 
     Raises:
         UnknownName: If no classifier has this name.
+        ModelError: If the encoder cannot be loaded.
         TypeError: If the object lacks one of the methods, or the classifier does not know an option.
     """
     if isinstance(classifier, str):

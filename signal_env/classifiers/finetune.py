@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class FinetuneClassifier:
     """Any encoder of transformers with a classification head (`AutoModelForSequenceClassification`).
 
-    Φ(x) is what the last linear layer sees, so that the head's logits are linear in it.
+    Φ(x) is what the last linear layer sees, so that the head's logits are linear in it. Training repeats to the bit on
+    the same number of threads.
 
     Args:
         task: The task.

@@ -64,7 +64,8 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
     path = model_path(name, role)
     options.setdefault("dtype", torch.float32)
     try:
-        with quiet_transformers():
+        with quiet_transformers(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # weights that the checkpoint lacks are the same every time
             model = auto_class.from_pretrained(path, use_safetensors=True, trust_remote_code=False, **options)
             return model, AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
@@ -148,7 +149,7 @@ class TextModel:
                 return tuple(rows.float().cpu().numpy() for rows in forward(batch))
 
         encoded = self.encode(texts)
-        if self.device == "cpu":
+        if torch.device(self.device).type == "cpu":
             order: Iterable[int] = range(len(texts))
             results = list(single_threaded().map(lambda one: step(self.collate([one])), encoded))
         else:

@@ -28,8 +28,6 @@ class Training:
     """Training stops when the epoch's mean loss has not fallen by 1 % for this many epochs..."""
     target_loss: float = 0.01
     """... or has fallen under this."""
-    average: float = 0.0
-    """Decay of an exponential moving average of the weights, which replaces them at the end; 0: none."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the forward pass; bfloat16 is faster where the processor has it."""
 
@@ -66,7 +64,6 @@ def train(
     optimizer = torch.optim.AdamW(
         model.parameters(), training.learning_rate, weight_decay=training.weight_decay, fused=True
     )
-    averages = [weights.detach().clone() for weights in model.parameters()] if training.average else []
     schedule = get_linear_schedule_with_warmup(optimizer, int(n_steps * training.warmup), n_steps)
     rng, step, epoch_losses = np.random.default_rng(seed), 0, []
     device_type = torch.device(text_model.device).type
@@ -86,8 +83,6 @@ def train(
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
-                for average, weights in zip(averages, model.parameters(), strict=False):
-                    average.lerp_(weights.detach(), 1.0 - training.average)
                 step += 1
                 losses.append(float(loss.detach()))
                 if on_step is not None:
@@ -95,9 +90,6 @@ def train(
             epoch_losses.append(float(np.mean(losses)))
             if epoch_losses[-1] < training.target_loss or _plateau(epoch_losses, training.patience):
                 break
-    with torch.no_grad():
-        for average, weights in zip(averages, model.parameters(), strict=False):
-            weights.copy_(average)
     model.eval()
     return step
 

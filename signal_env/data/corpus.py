@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.spaces import has_visible_characters, is_utf8
 from signal_env.tasks import Task
 
 Example = tuple[str, int]
@@ -84,8 +85,12 @@ def examples(
             text = task.write(*(str(row[columns[column]]) for column in task.columns))
         except ValueError as error:
             raise DataError(f"{place}, row {row_number}: {error}") from error
-        if not text:
+        if not has_visible_characters(text):
             raise DataError(f"{place}, row {row_number}: the text is empty.")
+        if not is_utf8(text):
+            raise DataError(
+                f"{place}, row {row_number}: the text {text!r:.80} holds a lone surrogate; mend its encoding."
+            )
         yield text, labels[label]
     if row_number == 0:
         raise DataError(f"{place} holds no rows; expected the columns {list(columns.values())} and at least one text.")

@@ -24,20 +24,21 @@ def read_folder(task: Task, directory: Path) -> Corpus:
         DataError: If a file is missing or malformed.
     """
     columns = {column: column for column in (*task.columns, "label")}
-    files = [_find(task, directory, split) for split in (task.train, task.evaluation)]
+    own = directory / task.name
+    folder = own if own.is_dir() else directory
+    files = [_find(task, folder, split) for split in (task.train, task.evaluation)]
     return Corpus.of(*(examples(task, _rows(file), columns, str(file)) for file in files))
 
 
-def _find(task: Task, directory: Path, split: str) -> Path:
+def _find(task: Task, folder: Path, split: str) -> Path:
     """The file of a split; a split's name may have its ending already."""
-    for folder in (directory / task.name, directory):
-        for ending in ("", *ENDINGS):
-            file = folder / f"{split}{ending}"
-            if file.is_file() and file.name.endswith(ENDINGS):
-                return file
+    for ending in ("", *ENDINGS):
+        file = folder / f"{split}{ending}"
+        if file.is_file() and file.name.endswith(ENDINGS):
+            return file
     hub = f", or leave data_dir out to read {task.hub.path!r} from the hub" if task.hub else ""
     raise DataError(
-        f"No data for task {task.name!r}: expected {directory / task.name / split} or {directory / split} "
+        f"No data for task {task.name!r}: expected {folder / split} "
         f"with one of the endings {', '.join(ENDINGS)}. Give data_dir=FOLDER or set SIGNAL_ENV_DATA=FOLDER{hub}."
     )
 

@@ -16,7 +16,7 @@ class RunLog:
     """`offers.jsonl` and `rounds.jsonl` in a folder; each line is flushed as it is written.
 
     A line of `offers.jsonl` has `round`, `offer` (from 0 in each round), `text`, `reward`, `real`, `invalid` and
-    `reward_terms`; a line of `rounds.jsonl` has the fields of `signal_env.learner.Round`.
+    `reward_terms`; a line of `rounds.jsonl` has the fields of `signal_env.outcomes.Round`.
 
     Args:
         folder: Where to write; it is made if it is not there.
