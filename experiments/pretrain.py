@@ -6,6 +6,7 @@ the experiments' pools, what a text of the task looks like, and nothing else.
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class PretrainConfig:
     generator_steps: int = 2500
     """Steps of the generator, 16 prompts with their answers each."""
     vocabulary: int = 2000
-    """Tokens of the tokenizers, at most."""
+    """Tokens of the generator's tokenizer, at most."""
     hidden_size: int = 128
     """Width of the models."""
     layers: int = 4
@@ -119,21 +120,24 @@ def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> No
     swapped for another token, and 10 % left as they are.
     """
     import torch
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
     special = [PAD, UNKNOWN, CLS, SEP, MASK]
-    raw = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+    raw = Tokenizer(models.WordPiece(word_pieces(texts, special), unk_token=UNKNOWN))
     raw.normalizer = normalizers.BertNormalizer(lowercase=True)
     raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     raw.decoder = decoders.WordPiece()
-    raw.train_from_iterator(
-        texts, trainers.WordPieceTrainer(vocab_size=config.vocabulary, special_tokens=special, show_progress=False)
-    )
     ends = [(token, raw.token_to_id(token)) for token in (CLS, SEP)]
     raw.post_processor = processors.TemplateProcessing(f"{CLS} $A {SEP}", f"{CLS} $A {SEP} $B:1 {SEP}:1", ends)
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw, pad_token=PAD, unk_token=UNKNOWN, cls_token=CLS, sep_token=SEP, mask_token=MASK
+        tokenizer_object=raw,
+        pad_token=PAD,
+        unk_token=UNKNOWN,
+        cls_token=CLS,
+        sep_token=SEP,
+        mask_token=MASK,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
     torch.manual_seed(config.seed)
     model = BertForMaskedLM(
@@ -174,6 +178,14 @@ def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> No
     batches = (masked(batch) for batch in _draws(texts, 32, rng))
     loss = _fit("encoder", model, batches, config.encoder_steps, config.encoder_learning_rate)
     _save(model, tokenizer, out, config, texts=len(texts), steps=config.encoder_steps, loss=loss)
+
+
+def word_pieces(texts: Sequence[str], special: Sequence[str]) -> dict[str, int]:
+    """The corpus's words, and the characters from which any other ASCII word is pieced together, numbered."""
+    words = sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]", text.lower())})
+    characters = [chr(code) for code in range(33, 127)]
+    pieces = [*special, *characters, *(f"##{character}" for character in characters), *words]
+    return {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
 
 
 def latent_semantics(texts: Sequence[Sequence[int]], vocabulary: int, size: int) -> NDArray[np.float32]:

@@ -77,7 +77,7 @@ def test_annotator_is_made_found_and_used(tmp_path, monkeypatch, colours_task):
     task = get_task(colours_task)
     with pytest.raises(AnnotatorError, match="experiments annotator"):
         make_annotator("model", task)
-    options = ["--training.epochs", "8", "--training.learning-rate", "2e-3"]
+    options = ["--epochs", "8", "--learning-rate", "2e-3"]
     assert main(["annotator", "--task", colours_task, "--encoder", "embedded", *options]) == 0
     record = json.loads((tmp_path / "annotators" / "colours" / "annotator.json").read_text())
     annotate = make_annotator("model", task)

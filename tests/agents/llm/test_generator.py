@@ -1,6 +1,7 @@
 """The frozen generator: embedded, from a folder with a chat template, and what is said when there is none."""
 
 import shutil
+from typing import NamedTuple
 
 import gymnasium as gym
 import pytest
@@ -18,6 +19,12 @@ SMALL = {"pool_size": 60, "round_size": 30, "evaluation_size": 40}
 def play(num_envs=30, seed=0, **options):
     envs = gym.make_vec(REVIEWS, num_envs=num_envs, budget=60, **SMALL)
     return list(rollout(envs, GeneratorAgent(**options), seed))
+
+
+class Step(NamedTuple):
+    """As much of a step as holds texts."""
+
+    texts: list[str]
 
 
 def texts_of(steps):
@@ -51,14 +58,24 @@ def test_it_goes_on_from_its_state():
     assert one.act(observations) == other.act(observations)
 
 
-def test_cold_sampling_repeats_itself_more():
-    hot, cold = (len(set(texts_of(play(temperature=t)))) for t in (1.0, 0.05))
-    assert cold < hot
+def test_cold_sampling_leaves_less_to_chance():
+    def in_common(temperature):
+        one, other = (texts_of(play(seed=0, temperature=temperature)), texts_of(replay(temperature)))
+        return sum(a == b for a, b in zip(one, other, strict=True))
+
+    def replay(temperature):
+        """The same prompts, answered with another seed."""
+        envs, agent = gym.make_vec(REVIEWS, num_envs=30, budget=60, **SMALL), GeneratorAgent(temperature=temperature)
+        observations, _ = envs.reset(seed=0)
+        agent.reset(envs, 1)
+        return [Step(agent.act(observations))]
+
+    assert in_common(1.0) <= 2
+    assert in_common(0.01) >= 20
 
 
 def test_max_new_tokens_bounds_the_answer():
-    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED / "generator")
-    assert all(len(tokenizer(text)["input_ids"]) <= 4 for text in texts_of(play(max_new_tokens=4)))
+    assert max(len(text.split()) for text in texts_of(play(max_new_tokens=4))) in (3, 4)
 
 
 def test_a_folder_with_a_chat_template(tmp_path):
