@@ -102,9 +102,9 @@ def small_generator(learner: Learner, seed: int) -> Path:
     made = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     if seed >= made["excluded_seeds"] or learner.sizes.pool > made["excluded_pool_size"]:
         raise ModelError(
-            f"The generator at {folder} may have read this pool, {learner.sizes.pool} texts of seed {seed}: it was kept "
-            f"from pools of {made['excluded_pool_size']} texts, of the seeds under {made['excluded_seeds']}. Make it "
-            "anew with other --exclude-seeds or --exclude-fraction."
+            f"The generator at {folder} may have read this pool of {learner.sizes.pool} texts (seed {seed}). It was "
+            f"kept from the pools of up to {made['excluded_pool_size']} texts of the seeds under "
+            f"{made['excluded_seeds']}: make it anew with other --exclude-seeds or --exclude-fraction."
         )
     return folder
 

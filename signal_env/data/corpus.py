@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.spaces import has_visible_characters, is_utf8
+from signal_env.spaces import is_utf8
 from signal_env.tasks import Task
 
 Example = tuple[str, int]
@@ -85,7 +85,7 @@ def examples(
             text = task.write(*(str(row[columns[column]]) for column in task.columns))
         except ValueError as error:
             raise DataError(f"{place}, row {row_number}: {error}") from error
-        if not has_visible_characters(text):
+        if not text:
             raise DataError(f"{place}, row {row_number}: the text is empty.")
         if not is_utf8(text):
             raise DataError(

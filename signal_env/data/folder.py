@@ -26,11 +26,11 @@ def read_folder(task: Task, directory: Path) -> Corpus:
     columns = {column: column for column in (*task.columns, "label")}
     own = directory / task.name
     folder = own if own.is_dir() else directory
-    files = [_find(task, folder, split) for split in (task.train, task.evaluation)]
+    files = [_find(task, directory, folder, split) for split in (task.train, task.evaluation)]
     return Corpus.of(*(examples(task, _rows(file), columns, str(file)) for file in files))
 
 
-def _find(task: Task, folder: Path, split: str) -> Path:
+def _find(task: Task, directory: Path, folder: Path, split: str) -> Path:
     """The file of a split; a split's name may have its ending already."""
     for ending in ("", *ENDINGS):
         file = folder / f"{split}{ending}"
@@ -38,7 +38,7 @@ def _find(task: Task, folder: Path, split: str) -> Path:
             return file
     hub = f", or leave data_dir out to read {task.hub.path!r} from the hub" if task.hub else ""
     raise DataError(
-        f"No data for task {task.name!r}: expected {folder / split} "
+        f"No data for task {task.name!r}: expected {directory / task.name / split} or {directory / split} "
         f"with one of the endings {', '.join(ENDINGS)}. Give data_dir=FOLDER or set SIGNAL_ENV_DATA=FOLDER{hub}."
     )
 

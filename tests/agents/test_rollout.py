@@ -94,3 +94,16 @@ def test_names():
     assert {"random", "generator"} <= set(agents)
     with pytest.raises(ValueError, match="Did you mean 'random'"):
         get_agent("randon")
+
+
+def test_random_offers_again_what_was_not_labeled():
+    options = SMALL | {"offers_per_round": 8}
+    envs = gym.make_vec(REVIEWS, num_envs=8, selection="submitted", **options)
+    steps = list(rollout(envs, RandomAgent(), seed=0))
+    assert steps[-1].round["labeled"] == 43
+
+
+def test_random_wants_to_choose_what_is_labeled():
+    envs = gym.make_vec(REVIEWS, num_envs=4, **SMALL)
+    with pytest.raises(ValueError, match="selection='submitted'"):
+        next(rollout(envs, RandomAgent(), seed=0))

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from signal_env.config import ConfigError, SignalConfig, Sizes, check
+from signal_env.learner import experiment_sizes
 
 
 def sizes(original=1000, available=1000, **options):
@@ -121,7 +122,7 @@ def test_the_defaults_with_a_task_are_in_order():
 
 def test_a_task_is_needed():
     with pytest.raises(ConfigError, match=r"task=NAME or task=FILE\.yaml"):
-        check(SignalConfig())
+        experiment_sizes(SignalConfig())
 
 
 @pytest.mark.parametrize(

@@ -324,3 +324,19 @@ def test_no_data_and_no_hub_says_the_ways_to_get_it(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ValueError, match=r"data_dir=.*SIGNAL_ENV_DATA="):
         gym.make("SignalEnv-sst2-v0")
+
+
+def test_a_round_that_failed_to_close_wants_a_reset():
+    def unreachable(texts):
+        raise ConnectionError("no annotator today")
+
+    env = small_env(annotator=unreachable, selection="submitted")
+    env.reset(seed=0)
+    for i in range(3):
+        env.step(f"film {i}")
+    with pytest.raises(ConnectionError):
+        env.step("film 3")
+    with pytest.raises(gym.error.ResetNeeded, match="failed to close"):
+        env.step("film 4")
+    env.reset(seed=0)
+    env.step("film 5")

@@ -9,6 +9,7 @@ from scipy.special import rel_entr
 from signal_env.config import SignalConfig
 from signal_env.learner import Learner
 from signal_env.prediction import Prediction
+from signal_env.rewards import reward_terms
 
 SMALL = SignalConfig(
     task="reviews",
@@ -237,3 +238,33 @@ def test_prompts_do_not_depend_on_how_many_are_asked_for():
     one.reset(seed=2)
     many.reset(seed=2)
     assert [one.prompts(1)[0] for _ in range(6)] == many.prompts(4) + many.prompts(2)
+
+
+def test_a_real_text_can_be_submitted_whatever_its_length():
+    learner = small(selection="submitted", max_text_length=5)
+    learner.reset(seed=0)
+    offer = learner.offer(learner.unlabeled[:5])
+    assert offer.invalid == ("",) * 5
+    assert learner.close_round().labeled == 10
+    assert learner.offer(["a synthetic text"]).invalid == ("too long",)
+
+
+def test_many_terms_add_up_to_the_same_bits_alone_and_together():
+    def term(weight):
+        return lambda candidates: [weight / len(text) for text in candidates.texts]
+
+    for i in range(12):
+        if f"twelfth_{i}" not in reward_terms:
+            reward_terms.register(f"twelfth_{i}")(term(0.1 * (i + 1)))
+    texts = [f"{'very ' * i}long film" for i in range(5)]
+    one, many = (small(reward={f"twelfth_{i}": 1.0 / (i + 1) for i in range(12)}) for _ in range(2))
+    one.reset(seed=0)
+    many.reset(seed=0)
+    assert [one.offer([text]).rewards[0] for text in texts] == many.offer(texts).rewards.tolist()
+
+
+def test_copies_in_another_written_form_are_duplicates(data_dir):
+    learner = Learner(dataclasses.replace(SMALL, task="qnli", data_dir=data_dir, annotator="gold"))
+    learner.reset(seed=0)
+    forms = ["Question: who  is it? Sentence: me", "Question: who is it? Sentence:  me"]
+    assert learner.offer(forms).invalid == ("", "duplicate")

@@ -116,7 +116,7 @@ def test_a_written_file_may_be_read_by_whom_any_new_file_may_be(tmp_path):
 
 def test_a_new_folder_appears_when_the_block_ends(tmp_path):
     target = tmp_path / "a" / "model"
-    with new_folder(target) as folder:
+    with new_folder(target, mark="old") as folder:
         (folder / "part").write_text("1", encoding="utf-8")
         assert not target.exists()
         assert folder.parent == target.parent  # the same file system, so that renaming is atomic
@@ -128,7 +128,7 @@ def test_a_new_folder_replaces_the_old_one_whole(tmp_path):
     target = tmp_path / "model"
     target.mkdir()
     (target / "old").touch()
-    with new_folder(target) as folder:
+    with new_folder(target, mark="old") as folder:
         (folder / "new").touch()
         assert names(target) == ["old"]
     assert names(target) == ["new"]
@@ -145,14 +145,14 @@ def test_an_error_leaves_the_old_folder_and_no_temporary_one(tmp_path, error):
         (folder / "half").touch()
         raise error("stopped")
 
-    with pytest.raises(error, match="stopped"), new_folder(target) as folder:
+    with pytest.raises(error, match="stopped"), new_folder(target, mark="old") as folder:
         fail(folder)
     assert names(target) == ["old"]
     assert names(tmp_path) == ["model"]
 
 
 def test_a_new_folder_may_be_entered_by_whom_any_new_folder_may_be(tmp_path):
-    with new_folder(tmp_path / "ours"):
+    with new_folder(tmp_path / "ours", mark="part"):
         pass
     (tmp_path / "plain").mkdir()
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
@@ -161,6 +161,20 @@ def test_a_new_folder_may_be_entered_by_whom_any_new_folder_may_be(tmp_path):
 def test_a_path_may_be_relative(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_text(Path("note.txt"), "text")
-    with new_folder(Path("model")) as folder:
+    with new_folder(Path("model"), mark="part") as folder:
         (folder / "part").touch()
     assert names(tmp_path) == ["model", "note.txt"]
+
+
+def test_a_folder_of_another_kind_is_never_replaced(tmp_path):
+    target = tmp_path / "thesis"
+    target.mkdir()
+    (target / "chapter").touch()
+    refused = pytest.raises(FileExistsError, match=r"not ours to replace: it has no model\.json")
+    with refused, new_folder(target, mark="model.json"):
+        pass
+    assert names(target) == ["chapter"]
+    (tmp_path / "empty").mkdir()
+    with new_folder(tmp_path / "empty", mark="model.json") as folder:
+        (folder / "model.json").touch()
+    assert names(tmp_path / "empty") == ["model.json"]

@@ -106,6 +106,8 @@ def test_the_time_limit_truncates_all():
     envs.reset(seed=0)
     assert not envs.step(["one", "two"])[3].any()
     assert envs.step(["three", "four"])[3].all()
+    with pytest.raises(gym.error.ResetNeeded):
+        envs.step(["five", "six"])
 
 
 @pytest.mark.parametrize("wrong", [["one"], ["one", "two", "three"], "ab"])
