@@ -9,6 +9,7 @@ from signal_env.extras import MissingExtra
 
 COMMANDS = {
     "run": "One agent plays one episode.",
+    "summary": "One table over finished runs.",
     "demo": "The agents play the embedded corpus, and a table and a figure compare them.",
     "annotator": "Fine-tunes a model on a task's full training split, to label synthetic texts.",
     "pretrain": "Trains the embedded models, or a small generator on a task's own text.",

@@ -17,14 +17,17 @@ def read_rounds(folders: Iterable[Path]) -> Any:
 
     Raises:
         FileNotFoundError: If a folder holds no run.
+        ValueError: If no folder is given.
     """
     pandas = require("pandas", "plots")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for folder in folders:
         config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
         run = {name: config[name] for name in ("env", "agent", "seed")}
         with open(folder / "rounds.jsonl", encoding="utf-8") as lines:
             rows += [run | json.loads(line) for line in lines]
+    if not rows:
+        raise ValueError("No rounds to read: give the folders of finished runs.")
     table = pandas.DataFrame(rows)
     table["share"] = table["labeled"] / table["pool"]
     return table

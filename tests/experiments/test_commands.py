@@ -28,6 +28,8 @@ def test_demo_leaves_runs_a_table_and_a_figure(tmp_path, capsys):
         assert row["at_100"][i] == run["accuracy"].iloc[-1]
         steps = [(a + b) / 2 for a, b in zip(run["accuracy"], run["accuracy"][1:], strict=False)]
         assert row["area"][i] == pytest.approx(np.mean(steps))  # the rounds are equally far apart
+    assert main(["summary", str(tmp_path / "random-seed0"), str(tmp_path / "random-seed1")]) == 0
+    assert f"{np.mean(row['area']):.3f} ±" in capsys.readouterr().out
     assert (tmp_path / "rounds.csv").read_text().count("\n") == 1 + len(rounds)
 
 
