@@ -22,7 +22,7 @@ from signal_env.wrappers.recording import RunLog
 
 __all__ = ["main", "parse"]
 
-MODELS = ("loading", "agent", "annotator", "encoder forward")
+MODELS = ("loading", "agent", "encoder and annotator")
 """The parts of a run that are the models' own work; the others are the environment's."""
 
 
@@ -73,8 +73,7 @@ def main(config: RunConfig) -> dict[str, float]:
             ("loading", learner.Learner, "__init__"),
             ("loading", agent, "reset"),
             ("agent", agent, "act"),
-            ("annotator", learner.Learner, "_ask"),
-            ("encoder forward", TextModel, "run"),
+            ("encoder and annotator", TextModel, "run"),
             ("environment: tokenizing", TextModel, "encode"),
             ("environment: training the head", LinearClassifier, "fit"),
             ("environment: neighbours", observation, "find_neighbors"),

@@ -4,6 +4,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 console = Console()
+if not console.is_terminal:
+    console = Console(width=120)  # a file or a pipe has no width of its own
 
 
 def progress_bar() -> Progress:

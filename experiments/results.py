@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from rich.box import SIMPLE
 from rich.table import Table
 
 from signal_env.extras import require
@@ -71,7 +72,7 @@ def summary_table(rounds: Any) -> Table:
     """The summary as a table: means with 95 % confidence intervals over the seeds."""
     columns = ("first", "at_100", "area", "last")
     titles = ("first round", "at 100 %", "area to 100 %", "end")
-    table = Table("environment", "agent", "seeds", "labels", *titles, "synthetic")
+    table = Table("environment", "agent", "seeds", "labels", *titles, "synthetic", box=SIMPLE)
     for (env, agent), row in summarize(rounds).iterrows():
         cells = ["{:.3f} ± {:.3f}".format(*interval(row[c])).replace(" ± nan", "") for c in columns]
         table.add_row(

@@ -169,7 +169,7 @@ class Learner:
         agreement = None
         if synthetic:
             agreement = self._agreement(list(labels)) if labels else None
-            labels |= dict(zip(synthetic, self._ask(synthetic), strict=True))
+            labels |= dict(zip(synthetic, self._annotate(synthetic).tolist(), strict=True))
         self._n_synthetic += len(synthetic)
         for text in batch:
             del self._unlabeled[text]
@@ -299,13 +299,9 @@ class Learner:
             return "duplicate"
         return ""
 
-    def _ask(self, texts: Sequence[str]) -> list[int]:
-        """The annotator's labels."""
-        return [int(label) for label in self._annotate(texts)]
-
     def _agreement(self, real: Sequence[str]) -> float:
         """The share of real texts on which the annotator agrees with the gold label."""
-        return _mean(np.array(self._ask(real)) == [self._hidden[text] for text in real])
+        return _mean(self._annotate(real) == [self._hidden[text] for text in real])
 
     def _evaluation_texts(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
         """The evaluation split, or a fixed random part of it."""
