@@ -73,6 +73,8 @@ def summary_table(rounds: Any) -> Table:
     columns = ("first", "at_100", "area", "last")
     titles = ("first round", "at 100 %", "area to 100 %", "end")
     table = Table("environment", "agent", "seeds", "labels", *titles, "synthetic", box=SIMPLE)
+    for column in table.columns:
+        column.no_wrap = True
     for (env, agent), row in summarize(rounds).iterrows():
         cells = ["{:.3f} ± {:.3f}".format(*interval(row[c])).replace(" ± nan", "") for c in columns]
         table.add_row(

@@ -136,7 +136,7 @@ class SignalVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
 
 
 def closed_round(infos: dict[str, Any]) -> dict[str, Any] | None:
-    """The round that a step of a vector environment closed, or None.
+    """The round that a step of a vector environment closed, in plain numbers and arrays, or None.
 
     Example:
         >>> closed_round({"text": ["a", "b"]}) is None
@@ -145,4 +145,6 @@ def closed_round(infos: dict[str, Any]) -> dict[str, Any] | None:
     if "round" not in infos:
         return None
     rounds = infos["round"]
-    return {name: values[-1] for name, values in rounds.items() if not name.startswith("_") and rounds[f"_{name}"][-1]}
+    measured = [name for name in rounds if not name.startswith("_") and rounds[f"_{name}"][-1]]
+    last = {name: rounds[name][-1] for name in measured}
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in last.items()}

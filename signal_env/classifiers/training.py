@@ -25,7 +25,7 @@ class Training:
     weight_decay: float = 0.01
     """AdamW's weight decay."""
     patience: int = 3
-    """Training stops when the epoch's mean loss has not fallen by 1 % for this many epochs..."""
+    """In its second half, training stops when the epoch's mean loss has not fallen by 1 % for this many epochs..."""
     target_loss: float = 0.01
     """... or has fallen under this."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -88,7 +88,9 @@ def train(
                 if on_step is not None:
                     on_step(step, n_steps, losses[-1])
             epoch_losses.append(float(np.mean(losses)))
-            if epoch_losses[-1] < training.target_loss or _plateau(epoch_losses, training.patience):
+            # In the first half a loss that stands still is one that has not begun to fall.
+            second_half = 2 * len(epoch_losses) >= training.epochs
+            if epoch_losses[-1] < training.target_loss or (second_half and _plateau(epoch_losses, training.patience)):
                 break
     model.eval()
     return step
