@@ -64,6 +64,10 @@ class RunConfig:
         """The configuration as a YAML file that `--config` reads back."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         plain |= {"options": dataclasses.asdict(self.options), "agent_options": dataclasses.asdict(self.agent_options)}
+        for place in ("task", "data_dir"):  # so that the file can be read from any folder
+            value = plain["options"][place]
+            if value is not None and Path(value).exists():
+                plain["options"][place] = str(Path(value).resolve())
         for name in ("config", "overwrite", "out"):
             plain.pop(name)
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)

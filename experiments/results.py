@@ -17,14 +17,19 @@ def read_rounds(folders: Iterable[Path]) -> Any:
     """The rounds of all runs as a pandas table, with `env`, `agent`, `seed` and `share`, labeled instances over |R|.
 
     Raises:
-        FileNotFoundError: If a folder holds no run.
-        ValueError: If no folder is given.
+        ValueError: If no folder is given, one holds no run, or two hold the same environment, agent and seed.
     """
     pandas = require("pandas", "plots")
     rows: list[dict[str, Any]] = []
+    seen: dict[tuple[Any, ...], Path] = {}
     for folder in folders:
+        if not (folder / "config.yaml").is_file() or not (folder / "rounds.jsonl").is_file():
+            raise ValueError(f"{folder} is not the folder of a run: it has no config.yaml and rounds.jsonl.")
         config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
         run = {name: config[name] for name in ("env", "agent", "seed")}
+        twin = seen.setdefault(tuple(run.values()), folder)
+        if twin is not folder:
+            raise ValueError(f"{twin} and {folder} are both {run}; give one of them.")
         with open(folder / "rounds.jsonl", encoding="utf-8") as lines:
             rows += [run | json.loads(line) for line in lines]
     if not rows:
@@ -53,8 +58,8 @@ def summarize(rounds: Any) -> Any:
 
     `first`, `at_100` and `last` are accuracies at the initial labels, at the last round within 100 % of the pool, and
     at the end; `area` is the mean accuracy over the labels from the first round to 100 % (normalised area under the
-    curve);
-    `synthetic` is the share of synthetic texts in the final labeled set. All are lists over seeds.
+    curve); `synthetic` is the share of synthetic texts in the final labeled set. All are lists over seeds. What a run
+    has not reached is not a number: `at_100` and `area` under 100 % of the pool, `last` under its budget.
     """
     pandas = require("pandas", "plots")
     rows = []
@@ -63,7 +68,11 @@ def summarize(rounds: Any) -> Any:
         share, accuracy = within["share"].to_numpy(), within["accuracy"].to_numpy()
         area = np.trapezoid(accuracy, share) / (share[-1] - share[0]) if len(share) > 1 else accuracy[0]
         row = {"env": env, "agent": agent, "seed": seed, "labels": run["labeled"].iloc[-1], "area": area}
-        row |= {"first": accuracy[0], "at_100": accuracy[-1], "last": run["accuracy"].iloc[-1]}
+        last = run.iloc[-1]
+        finished = last["labeled"] >= last["budget"] or last["unlabeled"] == 0
+        row |= {"first": accuracy[0], "at_100": accuracy[-1], "last": last["accuracy"] if finished else np.nan}
+        if last["share"] < 1.0:
+            row |= {"at_100": np.nan, "area": np.nan}
         rows.append(row | {"synthetic": run["synthetic_share"].iloc[-1]})
     return pandas.DataFrame(rows).groupby(["env", "agent"]).agg(list)
 
@@ -76,7 +85,7 @@ def summary_table(rounds: Any) -> Table:
     for column in table.columns:
         column.no_wrap = True
     for (env, agent), row in summarize(rounds).iterrows():
-        cells = ["{:.3f} ± {:.3f}".format(*interval(row[c])).replace(" ± nan", "") for c in columns]
+        cells = ["{:.3f} ± {:.3f}".format(*interval(row[c])).replace(" ± nan", "").replace("nan", "") for c in columns]
         table.add_row(
             env, agent, str(len(row["seed"])), str(max(row["labels"])), *cells, f"{np.mean(row['synthetic']):.0%}"
         )

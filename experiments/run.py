@@ -51,12 +51,17 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None]) -> None:
     prepare(config.folder, config.overwrite)
     write_text(config.folder / "config.yaml", config.as_yaml())
     envs = VectorRecord(envs, config.folder)
+    begun = False
     try:
         for step in rollout(envs, agent_of(config), config.seed):
+            begun = begun or len(step.texts) > 0
             if step.round is not None:
                 on_round(step.round["labeled"], sizes.budget, f"accuracy {step.round['accuracy']:.3f}")
     finally:
         envs.close()
+        if not begun:  # nothing is lost, and the folder is free for another try
+            for name in FILES:
+                (config.folder / name).unlink(missing_ok=True)
 
 
 def prepare(folder: Path, overwrite: bool) -> None:

@@ -54,19 +54,19 @@ def model(task: Task, model: str | None, device: str) -> Annotator:
     """A sequence classifier fine-tuned on the full task, as in section 5.3.
 
     It is a folder or a hub name; by default the one that `python -m experiments annotator` has made for the task. It
-    is loaded when the first synthetic text is labeled.
-
-    Raises:
-        AnnotatorError: If there is no such model.
+    is loaded, and missed, when the first synthetic text is labeled.
     """
     made = cache_dir("annotators", task.name)
-    if model is None and not made.is_dir():
-        raise AnnotatorError(
-            f"No annotator for task {task.name!r} at {made}. Make it with `python -m experiments annotator --task "
-            f"{task.name}`, or give annotator_model=FOLDER or a hub name, or another annotator."
-        )
-    name = model or str(made)
-    return lambda texts: _model_annotator(task, name, device)(texts)
+
+    def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
+        if model is None and not made.is_dir():
+            raise AnnotatorError(
+                f"No annotator for task {task.name!r} at {made}. Make it with `python -m experiments annotator --task "
+                f"{task.name}` (or its .yaml file), or give annotator_model=FOLDER or a hub name, or another annotator."
+            )
+        return _model_annotator(task, model or str(made), device)(texts)
+
+    return annotate
 
 
 @lru_cache(maxsize=2)

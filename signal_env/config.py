@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from difflib import get_close_matches
 from numbers import Integral
 from typing import Any, Literal
 
@@ -72,6 +73,21 @@ class SignalConfig:
     """Characters of the longest text that may be labeled."""
     device: str = "cpu"
     """Torch device of the classifier and the annotator."""
+
+
+def make_config(options: Mapping[str, Any]) -> SignalConfig:
+    """The configuration of these options.
+
+    Raises:
+        TypeError: If one is not known; the message names the nearest known one.
+    """
+    known = [field.name for field in dataclasses.fields(SignalConfig)]
+    for name in options:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            guess = f" Did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"The environment has no option {name!r}.{guess} Known: {', '.join(known)}.")
+    return SignalConfig(**options)
 
 
 @dataclasses.dataclass(frozen=True)

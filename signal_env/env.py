@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.utils import EzPickle
 
-from signal_env.config import SignalConfig
+from signal_env.config import make_config
 from signal_env.learner import Learner
 from signal_env.observation import prompt
 from signal_env.outcomes import Offer, Round
@@ -81,7 +81,7 @@ class SignalEnv(gym.Env[Observation, str], EzPickle):
     def __init__(self, render_mode: str | None = None, **options: Any) -> None:
         EzPickle.__init__(self, render_mode=render_mode, **options)
         self.render_mode = render_mode
-        self.learner = Learner(SignalConfig(**options))
+        self.learner = Learner(make_config(options))
         self.observation_space, self.action_space = make_spaces(self.learner)
         self._last_round: Round | None = None
         self._last_offer: Offer | None = None

@@ -183,6 +183,7 @@ class Learner:
         return Round(
             index=self._round,
             pool=self.sizes.pool,
+            budget=self.sizes.budget,
             accuracy=self._accuracy,
             evaluation_size=len(self._evaluation[0]),
             labeled=len(self._labeled),

@@ -32,6 +32,7 @@ class Round:
     Attributes:
         index: 0 for the initial labeled set, then 1, 2, ...
         pool: The size of the real pool R.
+        budget: The number of labels at which the episode ends.
         accuracy: Accuracy on the evaluation split.
         evaluation_size: The number of texts that it was measured on.
         labeled: The size of the labeled set L.
@@ -51,6 +52,7 @@ class Round:
 
     index: int
     pool: int
+    budget: int
     accuracy: float
     evaluation_size: int
     labeled: int

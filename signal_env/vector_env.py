@@ -8,7 +8,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from signal_env.config import ConfigError, SignalConfig
+from signal_env.config import ConfigError, make_config
 from signal_env.env import (
     experiment_seed,
     make_spaces,
@@ -54,7 +54,7 @@ class SignalVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         self.num_envs = num_envs
         self.max_episode_steps = max_episode_steps
         self.render_mode = render_mode
-        self.learner = Learner(SignalConfig(**options))
+        self.learner = Learner(make_config(options))
         offers = self.learner.sizes.offers
         if num_envs < 1 or offers % num_envs:
             divisors = [n for n in range(1, offers + 1) if offers % n == 0]

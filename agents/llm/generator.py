@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agents.agent import Agent, Envs, agents, base
-from signal_env.classifiers.pretrained import ModelError, blocks, load_pretrained
+from signal_env.classifiers.pretrained import ModelError, blocks, load_pretrained, require_device
 from signal_env.learner import Learner
 from signal_env.storage import cache_dir
 
@@ -119,6 +119,7 @@ def load_generator(name: str, device: str, precision: str) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM
 
+    require_device(device)
     model, tokenizer = load_pretrained(AutoModelForCausalLM, name, "generator", dtype=getattr(torch, precision))
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token_id is None:

@@ -62,6 +62,7 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
     from transformers import AutoTokenizer
 
     path = model_path(name, role)
+    offline = {"encoder": "'embedded', 'minilm'", "generator": "'embedded', 'small'"}
     options.setdefault("dtype", torch.float32)
     try:
         with quiet_transformers(), torch.random.fork_rng(devices=[]):
@@ -70,7 +71,7 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
             return model, AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"Cannot load the {role} {str(name)!r} from {path}. Give 'embedded', 'minilm', a folder with config.json, "
+            f"Cannot load the {role} {str(name)!r} from {path}. Give {offline[role]}, a folder with config.json, "
             f"model.safetensors and a tokenizer, or a hub name while connected. transformers said: {error}"
         ) from error
 
@@ -89,6 +90,16 @@ def quiet_transformers() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()
+
+
+def require_device(device: str) -> None:
+    """Raises a ModelError if torch cannot use a device here."""
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"The device {device!r} cannot be used here ({error}); give 'cpu' or another one.") from error
 
 
 class Batch(dict[str, "torch.Tensor"]):
@@ -112,6 +123,7 @@ class TextModel:
     """
 
     def __init__(self, model: Any, tokenizer: Any, task: Task, max_length: int, device: str, batch_size: int = 64):
+        require_device(device)
         self.model = model.to(device).eval()
         self.tokenizer = tokenizer
         self.task = task

@@ -28,6 +28,12 @@ def test_demo_leaves_runs_a_table_and_a_figure(tmp_path, capsys):
         assert row["at_100"][i] == run["accuracy"].iloc[-1]
         steps = [(a + b) / 2 for a, b in zip(run["accuracy"], run["accuracy"][1:], strict=False)]
         assert row["area"][i] == pytest.approx(np.mean(steps))  # the rounds are equally far apart
+    assert (
+        main(["summary", str(tmp_path / "random-seed0"), str(tmp_path / "random-seed0" / ".." / "random-seed0")]) == 1
+    )
+    assert "give one of them" in capsys.readouterr().err
+    assert main(["summary", str(tmp_path)]) == 1
+    assert "not the folder of a run" in capsys.readouterr().err
     assert main(["summary", str(tmp_path / "random-seed0"), str(tmp_path / "random-seed1")]) == 0
     assert f"{np.mean(row['area']):.3f} ±" in capsys.readouterr().out
     assert (tmp_path / "rounds.csv").read_text().count("\n") == 1 + len(rounds)
@@ -78,7 +84,7 @@ def test_annotator_is_made_found_and_used(tmp_path, monkeypatch, colours_task):
     monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path))
     task = get_task(colours_task)
     with pytest.raises(AnnotatorError, match="experiments annotator"):
-        make_annotator("model", task)
+        make_annotator("model", task)(["the red apple is here"])
     options = ["--epochs", "8", "--learning-rate", "2e-3"]
     assert main(["annotator", "--task", colours_task, "--encoder", "embedded", *options]) == 0
     record = json.loads((tmp_path / "annotators" / "colours" / "annotator.json").read_text())
@@ -99,3 +105,12 @@ def test_bench_accounts_for_the_whole_run(capsys):
     assert all(value >= 0 for value in seconds.values())
     shown = capsys.readouterr().out
     assert f"{sum(seconds.values()):.1f} s in all" in shown
+
+
+def test_what_an_interrupted_run_has_not_reached_is_left_empty(tmp_path):
+    assert main(["run", "--pool-size", "40", "--round-size", "10", "--out", str(tmp_path / "run")]) == 0
+    lines = (tmp_path / "run" / "rounds.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "run" / "rounds.jsonl").write_text("".join(lines[:2]))
+    row = summarize(read_rounds([tmp_path / "run"])).iloc[0]
+    assert row["first"] == [json.loads(lines[0])["accuracy"]]
+    assert np.isnan([row[name][0] for name in ("at_100", "area", "last")]).all()

@@ -116,3 +116,11 @@ def test_a_users_own_task_needs_no_code(tmp_path, colours_task):
     last = json.loads((tmp_path / "run" / "rounds.jsonl").read_text().splitlines()[-1])
     assert len(last["label_counts"]) == 3
     assert sum(last["label_counts"]) == last["labeled"] == 40
+
+
+def test_a_run_that_could_not_begin_leaves_its_folder_free(tmp_path, capsys):
+    assert run(tmp_path, "--agent", "generator", "--generator", "/no/such/model") == 1
+    assert "No model folder" in capsys.readouterr().err
+    assert run(tmp_path, "--agent", "generator", "--device", "cuda:99") == 1
+    assert "'cuda:99' cannot be used here" in capsys.readouterr().err
+    assert run(tmp_path, "--agent", "generator", "--budget", "20") == 0

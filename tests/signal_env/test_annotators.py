@@ -111,7 +111,7 @@ def test_a_model_of_other_classes_is_refused(models, tmp_path):
 def test_without_a_model_the_message_names_the_command_that_makes_it(tmp_path, monkeypatch):
     monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path))
     with pytest.raises(AnnotatorError) as caught:
-        make_annotator("model", MOOD)
+        make_annotator("model", MOOD)(["a text"])
     message = str(caught.value)
     assert str(tmp_path / "annotators" / "mood") in message
     assert "python -m experiments annotator --task mood" in message

@@ -315,7 +315,7 @@ def test_options_that_do_not_fit_say_what_would(options, message):
 
 
 def test_an_unknown_option_is_named():
-    with pytest.raises(TypeError, match="pool_sise"):
+    with pytest.raises(TypeError, match="Did you mean 'pool_size'"):
         small_env(pool_sise=3)
 
 
