@@ -18,7 +18,23 @@ from signal_env.spaces import Unicode
 Observation = dict[str, Any]
 
 
-class SignalEnv(gym.Env[Observation, str], EzPickle):
+class ShowsLearner:
+    """What both environments show of their learner beside observations."""
+
+    learner: Learner
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the observation's classifier features, in order."""
+        return self.learner.feature_names
+
+    @property
+    def unlabeled(self) -> tuple[str, ...]:
+        """The texts of U, real ones first; their labels stay hidden."""
+        return self.learner.unlabeled
+
+
+class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
     """Generative active learning: the action is a text, the reward is how much it would teach a classifier.
 
     ## Description
@@ -85,16 +101,6 @@ class SignalEnv(gym.Env[Observation, str], EzPickle):
         self.observation_space, self.action_space = make_spaces(self.learner)
         self._last_round: Round | None = None
         self._last_offer: Offer | None = None
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """The names of the observation's classifier features, in order."""
-        return self.learner.feature_names
-
-    @property
-    def unlabeled(self) -> tuple[str, ...]:
-        """The texts of U, real ones first; their labels stay hidden."""
-        return self.learner.unlabeled
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

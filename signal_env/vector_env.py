@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from signal_env.config import ConfigError, make_config
 from signal_env.env import (
+    ShowsLearner,
     experiment_seed,
     make_spaces,
     offer_info,
@@ -25,7 +26,7 @@ from signal_env.outcomes import Offer, Round
 Bools = NDArray[np.bool_]
 
 
-class SignalVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
+class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
     """`SignalEnv` with `num_envs` prompts of one round at a time, so that a step offers `num_envs` texts.
 
     Row i of the first step is what `SignalEnv` would show and pay at its step i, and so on: the sub-environments are
@@ -66,16 +67,6 @@ class SignalVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         self._ended = False
         self._last_round: Round | None = None
         self._last_offer: Offer | None = None
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """The names of the observation's classifier features, in order."""
-        return self.learner.feature_names
-
-    @property
-    def unlabeled(self) -> tuple[str, ...]:
-        """The texts of U, real ones first; their labels stay hidden."""
-        return self.learner.unlabeled
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
