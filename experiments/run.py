@@ -11,8 +11,8 @@ from agents.rollout import rollout
 from experiments.config import RunConfig, RunError, agent_of, parse
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
+from signal_env.experiment import experiment_sizes
 from signal_env.extras import require
-from signal_env.learner import experiment_sizes
 from signal_env.storage import write_text
 from signal_env.wrappers import VectorRecord
 

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from signal_env.acquisition import acquisitions, find_neighbors, top
 from signal_env.annotators import make_annotator
 from signal_env.classifiers import ClassifierError, make_classifier
-from signal_env.config import ConfigError, SignalConfig, Sizes, check
+from signal_env.config import ConfigError, SignalConfig, check
 from signal_env.data import load
+from signal_env.experiment import draw_pool, experiment_sizes, task_of
 from signal_env.observation import feature_names, features, prompt
 from signal_env.outcomes import Offer, Round
 from signal_env.prediction import Prediction
 from signal_env.rewards import Candidates, Reward
 from signal_env.spaces import has_visible_characters, is_utf8
-from signal_env.tasks import Task, get_task
 
 
 class Learner:
@@ -312,35 +312,6 @@ class Learner:
             raise ConfigError(f"evaluation_size is at most the split's {len(texts)} texts; got {n}.")
         chosen = np.sort(np.random.default_rng(0).choice(len(texts), size=n, replace=False))
         return tuple(texts[i] for i in chosen), labels[chosen]
-
-
-def draw_pool(available: int, size: int, seed: int) -> NDArray[np.int64]:
-    """The indices of the pool that a seed draws from a training split; a smaller pool is the beginning of a larger.
-
-    Example:
-        >>> draw_pool(10, 3, seed=0).tolist() == draw_pool(10, 5, seed=0)[:3].tolist()
-        True
-    """
-    return np.random.default_rng(seed).permutation(available)[:size]
-
-
-def task_of(config: SignalConfig) -> Task:
-    """The task that the options name.
-
-    Raises:
-        ConfigError: If they name none.
-        ValueError: If it is not known or not well described.
-    """
-    if config.task is None:
-        raise ConfigError("Which task? Give task=NAME or task=FILE.yaml.")
-    return get_task(config.task)
-
-
-def experiment_sizes(config: SignalConfig) -> Sizes:
-    """The numbers of the experiment that the options describe, for which the data are loaded."""
-    task = task_of(config)
-    available = len(load(task, config.data_dir).train.texts)
-    return Sizes.of(config, task.train_size or available, available)
 
 
 def _mean(values: NDArray[Any] | None) -> float:
