@@ -4,6 +4,8 @@ them."""
 import dataclasses
 from pathlib import Path
 
+from rich.progress import TaskID
+
 from experiments.config import make_config
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
@@ -32,8 +34,8 @@ def main(config: DemoConfig) -> Path:
                 run = make_config("SignalEnv-reviews-v0", agent, seed=seed, out=folder, overwrite=True)
                 bar = progress.add_task(f"{agent}, seed {seed}", status="", total=None)
 
-                def show(done: int, total: int, status: str, bar: int = bar) -> None:
-                    progress.update(bar, completed=done, total=total, status=status)  # type: ignore[arg-type]
+                def show(done: int, total: int, status: str, bar: TaskID = bar) -> None:
+                    progress.update(bar, completed=done, total=total, status=status)
 
                 play(run, show)
                 folders.append(folder)

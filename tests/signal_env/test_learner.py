@@ -96,7 +96,9 @@ def test_one_round_is_algorithm_1():
 
 
 def test_annotator_agreement_is_measured_on_the_real_texts_of_the_round():
-    zeros = lambda texts: np.zeros(len(texts), dtype=int)  # noqa: E731
+    def zeros(texts):
+        return np.zeros(len(texts), dtype=int)
+
     learner = small(classifier=CountingClassifier(), annotator=zeros, normalize=False)
     learner.reset(seed=0)
     learner.offer([f"{'long ' * i}text number {i}" for i in range(5)])
