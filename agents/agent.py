@@ -28,7 +28,7 @@ class Agent(Protocol):
         ...     def reset(self, envs, seed):
         ...         self.envs = envs
         ...     def act(self, observations):
-        ...         texts = self.envs.unwrapped.unlabeled[: self.envs.num_envs]
+        ...         texts = self.envs.unwrapped.unlabeled.texts[: self.envs.num_envs]
         ...         return texts + ("",) * (self.envs.num_envs - len(texts))
         >>> FirstAgent().learn(np.zeros(1), {})
         {}

@@ -9,11 +9,13 @@ from signal_env.extras import MissingExtra
 
 COMMANDS = {
     "run": "One agent plays one episode.",
+    "compare": "Several agents play the same experiments, into one table and figure.",
     "summary": "One table over finished runs.",
     "demo": "The agents play the embedded corpus, and a table and a figure compare them.",
     "annotator": "Fine-tunes a model on a task's full training split, to label synthetic texts.",
     "pretrain": "Trains the embedded models, or a small generator on a task's own text.",
-    "bench": "Measures where the time of a run goes.",
+    "bench run": "Measures where the time of a run goes.",
+    "bench acquisition": "Times the strategies that choose texts, beside other libraries'.",
 }
 """Each is a module with a `main` of one configuration, and its own `parse` if a dataclass does not say it all."""
 
@@ -21,13 +23,14 @@ COMMANDS = {
 def main(args: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code; what a user can mend ends in one line, not in a traceback."""
     args = list(sys.argv[1:] if args is None else args)
-    if not args or args[0] not in COMMANDS:
-        lines = [f"  {name:<12}{about}" for name, about in COMMANDS.items()]
+    known = [words for words in (1, 2) if " ".join(args[:words]) in COMMANDS]
+    if not known:
+        lines = [f"  {name:<20}{about}" for name, about in COMMANDS.items()]
         print("\n".join(["usage: signal-env COMMAND [OPTIONS]   (signal-env COMMAND --help for its options)", *lines]))
         return 0 if args in ([], ["-h"], ["--help"]) else 2
-    name, *options = args
+    name, options = " ".join(args[: known[0]]), args[known[0] :]
     try:
-        command = import_module(f"experiments.{name}")
+        command = import_module(f"experiments.{name.replace(' ', '.')}")
         if hasattr(command, "parse"):
             config = command.parse(options)
         else:

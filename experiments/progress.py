@@ -5,7 +5,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 console = Console()
 if not console.is_terminal:
-    console = Console(width=130)  # a file or a pipe has no width of its own
+    console = Console(width=170)  # a file or a pipe has no width of its own
 
 
 def progress_bar() -> Progress:

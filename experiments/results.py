@@ -56,10 +56,11 @@ def interval(values: Any) -> tuple[float, float]:
 def summarize(rounds: Any) -> Any:
     """One row per environment and agent.
 
-    `first`, `at_100` and `last` are accuracies at the initial labels, at the last round within 100 % of the pool, and
-    at the end; `area` is the mean accuracy over the labels from the first round to 100 % (normalised area under the
-    curve); `synthetic` is the share of synthetic texts in the final labeled set. All are lists over seeds. What a run
-    has not reached is not a number: `at_100` and `area` under 100 % of the pool, `last` under its budget.
+    `first`, `at_50`, `at_100` and `last` are accuracies at the initial labels, at the last round within 50 % and within
+    100 % of the pool, and at the end; `area` is the mean accuracy over the labels from the first round to 100 %
+    (normalised area under the curve); `synthetic` is the share of synthetic texts in the final labeled set. All are
+    lists over seeds. What a run has not reached is not a number: `at_100` and `area` under 100 % of the pool, `at_50`
+    under about 50 %, `last` under its budget.
     """
     pandas = require("pandas", "plots")
     rows = []
@@ -70,7 +71,9 @@ def summarize(rounds: Any) -> Any:
         row = {"env": env, "agent": agent, "seed": seed, "labels": run["labeled"].iloc[-1], "area": area}
         last = run.iloc[-1]
         finished = last["labeled"] >= last["budget"] or last["unlabeled"] == 0
-        row |= {"first": accuracy[0], "at_100": accuracy[-1], "last": last["accuracy"] if finished else np.nan}
+        reached = share[0] <= 0.5 <= share[-1] + 0.05
+        row |= {"first": accuracy[0], "at_50": accuracy[share <= 0.5][-1] if reached else np.nan}
+        row |= {"at_100": accuracy[-1], "last": last["accuracy"] if finished else np.nan}
         if last["share"] < 1.0:
             row |= {"at_100": np.nan, "area": np.nan}
         rows.append(row | {"synthetic": run["synthetic_share"].iloc[-1]})
@@ -78,18 +81,32 @@ def summarize(rounds: Any) -> Any:
 
 
 def summary_table(rounds: Any) -> Table:
-    """The summary as a table: means with 95 % confidence intervals over the seeds."""
-    columns = ("first", "at_100", "area", "last")
-    titles = ("first round", "at 100 %", "area to 100 %", "end")
+    """The summary as a table for each environment: means with 95 % confidence intervals over the seeds.
+
+    Where `random` has played the same seeds, `area - random` is the mean paired difference of the areas with its
+    interval: an agent beats `random` if that excludes zero.
+    """
+    columns = ("first", "at_50", "at_100", "area", "last")
+    titles = ("first round", "at 50 %", "at 100 %", "area to 100 %", "end", "area - random")
     table = Table("environment", "agent", "seeds", "labels", *titles, "synthetic", box=SIMPLE)
     for column in table.columns:
         column.no_wrap = True
-    for (env, agent), row in summarize(rounds).iterrows():
-        cells = ["{:.3f} ± {:.3f}".format(*interval(row[c])).replace(" ± nan", "").replace("nan", "") for c in columns]
+    summary = summarize(rounds)
+    for (env, agent), row in summary.iterrows():
+        cells = [_with_interval(row[column]) for column in columns]
+        random: Any = summary.loc[(env, "random")] if (env, "random") in summary.index else {"seed": None}
+        paired = agent != "random" and random["seed"] == row["seed"]
+        cells.append(_with_interval(np.subtract(row["area"], random["area"]), "+") if paired else "")
         table.add_row(
             env, agent, str(len(row["seed"])), str(max(row["labels"])), *cells, f"{np.mean(row['synthetic']):.0%}"
         )
     return table
+
+
+def _with_interval(values: Any, sign: str = "") -> str:
+    """The mean and its 95 % interval, or nothing where a value is missing."""
+    mean, half = interval(values)
+    return f"{mean:{sign}.3f} ± {half:.3f}".replace(" ± nan", "").replace("+nan", "").replace("nan", "")
 
 
 def plot_curves(rounds: Any, file: Path) -> None:

@@ -49,6 +49,8 @@ class SignalConfig:
     """The paper's k, labeled neighbours per text; clamped to the size of the labeled set."""
     normalize: bool = True
     """Whether neighbours are found among l2-normalised encodings."""
+    dropout_samples: int = 20
+    """Forward passes with dropout, for the acquisition functions that ask for them ("bald")."""
     reward: str | Mapping[str, float] | RewardTerm = "signal"
     """The reward: a term's name, a mapping from names to weights, or a callable."""
     invalid_reward: float = 0.0
@@ -151,6 +153,7 @@ def check(config: SignalConfig) -> None:
         f"selection is 'acquisition' or 'submitted'; got {config.selection!r}.",
     )
     _range("n_neighbors", config.n_neighbors, 1)
+    _range("dropout_samples", config.dropout_samples, 2)
     _range("n_examples", config.n_examples, 0)
     _range("max_text_length", config.max_text_length, 1)
     if config.evaluation_size is not None:

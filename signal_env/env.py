@@ -14,6 +14,7 @@ from signal_env.observation import prompt
 from signal_env.outcomes import Offer, Round
 from signal_env.rendering import as_text, view
 from signal_env.spaces import Unicode
+from signal_env.unlabeled import Unlabeled
 
 Observation = dict[str, Any]
 
@@ -29,8 +30,8 @@ class ShowsLearner:
         return self.learner.feature_names
 
     @property
-    def unlabeled(self) -> tuple[str, ...]:
-        """The texts of U, real ones first; their labels stay hidden."""
+    def unlabeled(self) -> Unlabeled:
+        """The unlabeled set under the current classifier: texts, probabilities, embeddings, but no labels."""
         return self.learner.unlabeled
 
 

@@ -5,14 +5,16 @@ environments are shells over it, so a reward can never depend on whether texts c
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.acquisition import acquisitions, find_neighbors, top
+from signal_env.acquisition import Strategy, find_neighbors
 from signal_env.annotators import make_annotator
-from signal_env.classifiers import ClassifierError, make_classifier
+from signal_env.classifiers import make_classifier
+from signal_env.classifiers.checked import CheckedClassifier
 from signal_env.config import ConfigError, SignalConfig, check
 from signal_env.data import load
 from signal_env.experiment import draw_pool, experiment_sizes, task_of
@@ -21,6 +23,7 @@ from signal_env.outcomes import Offer, Round
 from signal_env.prediction import Prediction
 from signal_env.rewards import Candidates, Reward
 from signal_env.spaces import has_visible_characters, is_utf8
+from signal_env.unlabeled import Unlabeled
 
 
 class Learner:
@@ -44,19 +47,21 @@ class Learner:
         check(config)
         self.config = config
         self.task = task_of(config)
-        self._acquisition = (
-            acquisitions[config.acquisition] if isinstance(config.acquisition, str) else config.acquisition
-        )
+        self._acquisition = Strategy(config.acquisition)
         self._reward = Reward(config.reward)
         self._corpus = load(self.task, config.data_dir)
         self.sizes = experiment_sizes(config)
         self._annotate = make_annotator(
             config.annotator, self.task, config.annotator_model, config.annotator_noise, config.device
         )
-        self._classifier = make_classifier(
+        classifier = make_classifier(
             config.classifier, self.task, config.encoder, config.device, **config.classifier_options
         )
+        self._classifier = CheckedClassifier(classifier, self.task.n_classes)
+        for ability in self._acquisition.asks & {"pretrained", "dropout"}:
+            self._classifier.require(ability)
         self._evaluation = self._evaluation_texts()
+        self._view: Unlabeled | None = None
         self.feature_names = feature_names(self.task)
 
     def reset(self, seed: int) -> Round:
@@ -65,8 +70,8 @@ class Learner:
         Raises:
             ClassifierError: If the classifier returns something unusable.
         """
-        streams = np.random.SeedSequence(seed).spawn(3)
-        self._prompt_rng, self._selection_rng, self._training_rng = map(np.random.default_rng, streams)
+        streams = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(4))
+        self._prompt_rng, self._selection_rng, self._training_rng, self._dropout_rng = streams
         texts, labels = self._corpus.train
         drawn = draw_pool(len(texts), self.sizes.pool, seed)
         self.pool = tuple(texts[i] for i in drawn)  # R
@@ -79,9 +84,22 @@ class Learner:
         return self._finish_round(list(self.pool[: self.sizes.initial]))
 
     @property
-    def unlabeled(self) -> tuple[str, ...]:
-        """The texts of U, real ones first; their labels stay hidden."""
-        return tuple(self._unlabeled)
+    def unlabeled(self) -> Unlabeled:
+        """U under the current classifier; its labels stay hidden."""
+        if self._view is None:
+            predictions = (np.concatenate(rows) for rows in zip(*self._predictions, strict=True))
+            self._view = Unlabeled(
+                tuple(self._unlabeled),
+                np.array(list(self._unlabeled.values()), dtype=bool),
+                Prediction(*predictions),
+                self._labeled_prediction,
+                self._batch_size,
+                self.config.n_neighbors,
+                self.config.normalize,
+                self._classifier.pretrained,
+                partial(self._classifier.dropout, n_samples=self.config.dropout_samples, seed=self._dropout_seed),
+            )
+        return self._view
 
     @property
     def labeled(self) -> tuple[tuple[str, int], ...]:
@@ -138,7 +156,8 @@ class Learner:
         for i, text in enumerate(candidates.texts):
             if text not in self._unlabeled:
                 self._unlabeled[text] = False
-                self._unlabeled_predictions.append(candidates.prediction.rows([i]))
+                self._predictions.append(candidates.prediction.rows([i]))
+                self._view = None
         offer = Offer(tuple(texts), sum(terms.values(), np.zeros(len(texts))), terms, tuple(invalid), real)
         self._offers.append(offer)
         self.offers_made += len(texts)
@@ -152,13 +171,17 @@ class Learner:
             ClassifierError: If the classifier returns something unusable.
             ValueError: If the acquisition function does.
         """
-        n = min(self.sizes.round, self.sizes.budget - len(self._labeled))
         if self.config.selection == "submitted":
-            return self._finish_round(self._submitted()[:n])
-        scores = self._scores()
-        order = top(scores, n)
-        texts = list(self._unlabeled)
-        return self._finish_round([texts[i] for i in order], scores[order], scores)
+            return self._finish_round(self._submitted()[: self._batch_size])
+        order, scores = self._acquisition(self.unlabeled, len(self.unlabeled), self._selection_rng)
+        batch = [self.unlabeled.texts[i] for i in order]
+        return self._finish_round(batch, None if scores is None else scores[order], scores)
+
+    @property
+    def _batch_size(self) -> int:
+        """How many texts may be labeled at the round's close."""
+        n = min(self.sizes.round, self.sizes.budget - len(self._labeled))
+        return min(n, self.sizes.offers) if self.config.selection == "submitted" else n
 
     def _finish_round(
         self, batch: list[str], selected: NDArray[np.float64] | None = None, scores: NDArray[np.float64] | None = None
@@ -209,11 +232,13 @@ class Learner:
         """Retrains M on all of L (line 10), measures it, and predicts L and U under it once for the round to come."""
         labels = np.array(list(self._labeled.values()), dtype=np.int64)
         self._classifier.fit(tuple(self._labeled), labels, int(self._training_rng.integers(2**31)))
-        self._labeled_prediction = self._predict(tuple(self._labeled))
-        unlabeled = self._predict(self.unlabeled)
-        self._unlabeled_predictions = [unlabeled]
+        self._labeled_prediction = self._classifier.predict(tuple(self._labeled))
+        self._dropout_seed = int(self._dropout_rng.integers(2**31))
+        unlabeled = self._classifier.predict(tuple(self._unlabeled))
+        self._predictions = [unlabeled]
+        self._view = None
         texts, gold = self._evaluation
-        self._accuracy = float((self._predict(texts).probabilities.argmax(axis=1) == gold).mean())
+        self._accuracy = float((self._classifier.predict(texts).probabilities.argmax(axis=1) == gold).mean())
         self._features = features(
             self._labeled_prediction,
             labels,
@@ -224,52 +249,17 @@ class Learner:
             normalize=self.config.normalize,
         )
 
-    def _predict(self, texts: Sequence[str]) -> Prediction:
-        if not texts:
-            return self._labeled_prediction.rows(slice(0, 0))
-        prediction = self._classifier.predict(texts)
-        shapes = tuple(np.shape(values) for values in prediction)
-        expected = ((len(texts), self.task.n_classes), (len(texts), *shapes[1][1:]))
-        if shapes != expected:
-            raise ClassifierError(
-                f"The classifier returned probabilities and embeddings of the shapes {shapes} for {len(texts)} texts; "
-                f"expected {expected[0]} and ({len(texts)}, d)."
-            )
-        for name, values in zip(prediction._fields, prediction, strict=True):
-            finite = np.isfinite(values).all(axis=1)
-            if not finite.all():
-                raise ClassifierError(
-                    f"The classifier's {name} of the text {texts[int(finite.argmin())]!r} are not finite."
-                )
-        return prediction
-
     def _candidates(self, texts: Sequence[str]) -> Candidates:
         """What reward terms see of valid texts (lines 4 and 5)."""
-        prediction = self._predict(texts)
+        prediction = self._classifier.predict(texts)
         labels = np.array(list(self._labeled.values()), dtype=np.int64)
-        neighbors = find_neighbors(prediction, self._labeled_prediction, self.config.n_neighbors, self.config.normalize)
-        return Candidates(tuple(texts), prediction, self._labeled_prediction, labels, neighbors)
-
-    def _scores(self) -> NDArray[np.float64]:
-        """The acquisition scores of U under the classifier that the round's offers saw (lines 4 to 7)."""
-        arrays = zip(*self._unlabeled_predictions, strict=True)
-        unlabeled = Prediction(*(np.concatenate(rows) for rows in arrays))
-        scores = np.asarray(
-            self._acquisition(
-                unlabeled,
-                self._labeled_prediction,
-                n_neighbors=self.config.n_neighbors,
-                normalize=self.config.normalize,
-                rng=self._selection_rng,
-            ),
-            dtype=np.float64,
+        neighbors = find_neighbors(
+            prediction.embeddings,
+            self._labeled_prediction.embeddings,
+            self.config.n_neighbors,
+            self.config.normalize,
         )
-        if scores.shape != (len(self._unlabeled),) or not np.isfinite(scores).all():
-            raise ValueError(
-                f"The acquisition function {self.config.acquisition!r} returned the shape {scores.shape} or values "
-                f"that are not finite; expected {(len(self._unlabeled),)} finite scores."
-            )
-        return scores
+        return Candidates(tuple(texts), prediction, self._labeled_prediction, labels, neighbors)
 
     def _canonical(self, text: str) -> str:
         """The one written form of a text, so that no copy passes for another text."""

@@ -69,15 +69,15 @@ def features(
     margin_unlabeled = entropy_unlabeled = distance = score = 0.0
     predicted_share = np.zeros(n_classes)
     if len(unlabeled.probabilities):
-        neighbors = find_neighbors(unlabeled, labeled, n_neighbors, normalize)
+        neighbors = find_neighbors(unlabeled.embeddings, labeled.embeddings, n_neighbors, normalize)
         distance = float(neighbors.distances[:, 0].mean())
-        score = float(contrast(unlabeled, labeled, neighbors).mean())
-        entropy_unlabeled = float(entropy(unlabeled).mean()) / np.log(n_classes)
-        margin_unlabeled = float(margin(unlabeled).mean())
+        score = float(contrast(unlabeled.probabilities, labeled.probabilities, neighbors).mean())
+        entropy_unlabeled = float(entropy(unlabeled.probabilities).mean()) / np.log(n_classes)
+        margin_unlabeled = float(margin(unlabeled.probabilities).mean())
         predicted_share = _shares(unlabeled.probabilities.argmax(axis=1), n_classes)
     values = [
         *(0.0, labeled_share, synthetic_share, float((labeled.probabilities.argmax(axis=1) == labels).mean())),
-        *(float(entropy(labeled).mean()) / np.log(n_classes), entropy_unlabeled, margin_unlabeled),
+        *(float(entropy(labeled.probabilities).mean()) / np.log(n_classes), entropy_unlabeled, margin_unlabeled),
         *(distance / (1 + distance), score / (1 + score)),
         *_shares(labels, n_classes),
         *predicted_share,

@@ -32,6 +32,26 @@ def unit(embeddings: Floats) -> Floats:
         array([[0.6, 0.8],
                [0. , 0. ]])
     """
+    if embeddings.dtype == np.float32:
+        import faiss
+
+        result = np.array(embeddings, order="C")
+        faiss.normalize_L2(result)
+        return result
     norms = np.sqrt((embeddings * embeddings).sum(axis=1, keepdims=True))
-    result: Floats = embeddings / np.where(norms > 0, norms, 1)
+    divided: Floats = embeddings / np.where(norms > 0, norms, 1)
+    return divided
+
+
+def softmax(logits: Floats) -> NDArray[np.float64]:
+    """Probabilities `(..., C)` from logits `(..., C)`, in double precision, in which even tiny ones keep their digits.
+
+    Example:
+        >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))
+        array([[0.5, 0.5],
+               [1. , 0. ]])
+    """
+    logits = logits.astype(np.float64)
+    exp = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: NDArray[np.float64] = exp / exp.sum(axis=-1, keepdims=True)
     return result

@@ -50,27 +50,32 @@ class RewardError(ValueError):
 @reward_terms.register("signal")
 def signal(candidates: Candidates) -> NDArray[np.float64]:
     """The paper's reward, the acquisition score s_x of the text (Algorithm 1, line 12)."""
-    return acquisition.contrast(candidates.prediction, candidates.labeled, candidates.neighbors)
+    return acquisition.contrast(
+        candidates.prediction.probabilities, candidates.labeled.probabilities, candidates.neighbors
+    )
 
 
 @reward_terms.register("informativeness")
 def informativeness(candidates: Candidates) -> NDArray[np.float64]:
     """The numerator of s_x: mean KL(p(x) || p(x_l)) over the labeled neighbours, in nats (section 4.2)."""
     return acquisition.contrast(
-        candidates.prediction, candidates.labeled, candidates.neighbors, divide_by_distance=False
+        candidates.prediction.probabilities,
+        candidates.labeled.probabilities,
+        candidates.neighbors,
+        divide_by_distance=False,
     )
 
 
 @reward_terms.register("entropy")
 def entropy(candidates: Candidates) -> NDArray[np.float64]:
     """Entropy of the predicted distribution in nats."""
-    return acquisition.entropy(candidates.prediction)
+    return acquisition.entropy(candidates.prediction.probabilities)
 
 
 @reward_terms.register("margin")
 def margin(candidates: Candidates) -> NDArray[np.float64]:
     """1 minus the lead of the likeliest class over the second, from 0 to 1."""
-    return acquisition.margin(candidates.prediction)
+    return acquisition.margin(candidates.prediction.probabilities)
 
 
 class Reward:

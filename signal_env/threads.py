@@ -17,12 +17,26 @@ def single_threaded() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(torch.get_num_threads(), "signal_env", initializer=lambda: torch.set_num_threads(1))
 
 
+@cache
+def searchers() -> ThreadPoolExecutor:
+    """As many threads as FAISS uses, on each of which FAISS itself runs on one.
+
+    Blocks of texts are searched side by side on them, so that what is not FAISS's work is done side by side too.
+    """
+    import faiss
+
+    return ThreadPoolExecutor(
+        faiss.omp_get_max_threads(), "signal_env.search", initializer=lambda: faiss.omp_set_num_threads(1)
+    )
+
+
 def _after_fork() -> None:
     """Readies a forked process (AsyncVectorEnv's), which inherits thread pools without their threads.
 
-    The executor is made anew; torch and FAISS run on one thread, since waiting for their lost ones would never end.
+    The executors are made anew; torch and FAISS run on one thread, since waiting for their lost ones would never end.
     """
     single_threaded.cache_clear()
+    searchers.cache_clear()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     if "faiss" in sys.modules:

@@ -24,6 +24,12 @@ class Classifier(Protocol):
     The environment is deterministic, and equal with one text a step or many, as far as `predict` gives a text the
     same numbers whatever other texts it comes with; the built-in classifiers do so on a CPU. An object serves
     one environment: for several, register a name that makes one each.
+
+    Two more methods are optional, for the acquisition functions that ask for what they return:
+
+    - `encode_pretrained(texts) -> (n, e)`: encodings by the pretrained encoder (`bertkm`);
+    - `predict_with_dropout(texts, n_samples, seed) -> (n_samples, n, C)`: probabilities in forward passes with dropout
+      (`bald`).
     """
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:

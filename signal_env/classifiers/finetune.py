@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.classifiers.pretrained import Batch, ModelError, TextModel, load_pretrained
+from signal_env.classifiers.linear import shared_encoder
+from signal_env.classifiers.pretrained import Batch, ModelError, TextModel, blocks, load_pretrained
 from signal_env.classifiers.training import Training, train
-from signal_env.prediction import Prediction
+from signal_env.prediction import Floats, Prediction, softmax
 from signal_env.tasks import Task
 
 if TYPE_CHECKING:
@@ -31,9 +32,11 @@ class FinetuneClassifier:
     """
 
     def __init__(self, task: Task, encoder: str, device: str = "cpu", max_length: int = 128, **training: Any) -> None:
+        from torch.nn import Dropout
         from transformers import AutoModelForSequenceClassification
 
         self.training = Training(**training)
+        self._encoder = encoder
         labels = dict(enumerate(task.class_names))
         model, tokenizer = load_pretrained(
             AutoModelForSequenceClassification,
@@ -48,6 +51,8 @@ class FinetuneClassifier:
         self._seen_by_head = threading.local()
         self.head.register_forward_pre_hook(self._keep_head_input)
         self._pretrained = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        has_dropout = any(isinstance(module, Dropout) and module.p > 0 for module in model.modules())
+        self.predict_with_dropout = self._predict_with_dropout if has_dropout else None
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
         """Restores the pretrained weights, draws a new head, and trains both on the labeled set."""
@@ -65,11 +70,40 @@ class FinetuneClassifier:
 
     def predict(self, texts: Sequence[str]) -> Prediction:
         """Probabilities and the head's inputs, from one forward pass."""
-        return Prediction(*self.text_model.run(texts, self._forward))
+        logits, embeddings = self.text_model.run(texts, self._forward)
+        return Prediction(softmax(logits), embeddings)
+
+    def encode_pretrained(self, texts: Sequence[str]) -> Floats:
+        """Mean-pooled token encodings `(n, e)` of the encoder before it was fine-tuned."""
+        model = self.text_model
+        return shared_encoder(model.task, self._encoder, model.device, model.max_length)(texts)
+
+    def _predict_with_dropout(self, texts: Sequence[str], n_samples: int, seed: int) -> Floats:
+        """Probabilities `(n_samples, n, C)` in forward passes with dropout, all texts in the same batches (Gal et al.).
+
+        Like training it repeats to the bit on the same number of threads.
+        """
+        import torch
+
+        text_model = self.text_model
+        encoded = text_model.encode(texts)
+        devices = [text_model.device] if torch.device(text_model.device).type == "cuda" else []
+        samples = []
+        with torch.random.fork_rng(devices=devices), torch.inference_mode():
+            torch.manual_seed(seed)
+            text_model.model.train()
+            try:
+                for _ in range(n_samples):
+                    batches = blocks(encoded, text_model.batch_size)
+                    logits = [self._forward(text_model.collate(batch))[0] for batch in batches]
+                    samples.append(torch.cat(logits).float().cpu().numpy())
+            finally:
+                text_model.model.eval()
+        return softmax(np.stack(samples))
 
     def _forward(self, batch: Batch) -> tuple["torch.Tensor", "torch.Tensor"]:
-        probabilities = self.text_model.model(**batch).logits.float().softmax(dim=-1)
-        return probabilities, self._seen_by_head.value
+        logits = self.text_model.model(**batch).logits
+        return logits, self._seen_by_head.value
 
     def _keep_head_input(self, head: "torch.nn.Module", inputs: tuple["torch.Tensor", ...]) -> None:
         self._seen_by_head.value = inputs[0]

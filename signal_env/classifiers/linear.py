@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
-from signal_env.prediction import Floats, Prediction, unit
+from signal_env.prediction import Floats, Prediction, softmax, unit
 from signal_env.tasks import Task
 from signal_env.threads import single_threaded
 
@@ -104,17 +104,8 @@ class LinearClassifier:
         x = unit(embeddings).astype(np.float64)
         # One class at a time and summed along rows: a matrix product would round differently with the number of texts.
         logits = np.stack([(x * row).sum(axis=1) for row in self.weights], axis=1) + self.bias
-        return Prediction(_softmax(logits), embeddings)
+        return Prediction(softmax(logits), embeddings)
 
-
-def _softmax(logits: Floats) -> Floats:
-    """Probabilities `(n, C)` from logits `(n, C)`.
-
-    Example:
-        >>> _softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))
-        array([[0.5, 0.5],
-               [1. , 0. ]])
-    """
-    exp = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: Floats = exp / exp.sum(axis=1, keepdims=True)
-    return result
+    def encode_pretrained(self, texts: Sequence[str]) -> Floats:
+        """The encoder's embeddings, which are never trained."""
+        return self.encode(texts)

@@ -71,7 +71,7 @@ def test_random_draws_each_text_equally_often():
 
     envs = gym.make_vec(REVIEWS, num_envs=1, selection="submitted", pool_size=12, round_size=2, evaluation_size=5)
     observations, _ = envs.reset(seed=0)
-    agent, counts = RandomAgent(), dict.fromkeys(envs.unwrapped.unlabeled, 0)
+    agent, counts = RandomAgent(), dict.fromkeys(envs.unwrapped.unlabeled.texts, 0)
     for seed in range(600):
         agent.reset(envs, seed)
         counts[agent.act(observations)[0]] += 1

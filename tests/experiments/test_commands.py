@@ -95,18 +95,6 @@ def test_annotator_is_made_found_and_used(tmp_path, monkeypatch, colours_task):
     assert (record["train_rows"], record["evaluation_rows"]) == (144, 72)
 
 
-def test_bench_accounts_for_the_whole_run(capsys):
-    from experiments import bench
-    from experiments.config import make_config
-
-    options = {"pool_size": 60, "round_size": 20, "evaluation_size": 60, "budget": 80}
-    seconds = bench.main(make_config("SignalEnv-reviews-v0", "generator", options=options))
-    assert set(bench.MODELS) <= set(seconds)
-    assert all(value >= 0 for value in seconds.values())
-    shown = capsys.readouterr().out
-    assert f"{sum(seconds.values()):.1f} s in all" in shown
-
-
 def test_what_an_interrupted_run_has_not_reached_is_left_empty(tmp_path):
     assert main(["run", "--pool-size", "40", "--round-size", "10", "--out", str(tmp_path / "run")]) == 0
     lines = (tmp_path / "run" / "rounds.jsonl").read_text().splitlines(keepends=True)

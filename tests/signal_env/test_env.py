@@ -154,14 +154,14 @@ def test_reward_is_the_papers_score_under_the_classifier_before_retraining():
 def test_odd_texts_are_legal_and_named(text, reason):
     env = small_env(invalid_reward=-0.5, render_mode="ansi")
     env.reset(seed=0)
-    before = set(env.unwrapped.unlabeled)
+    before = set(env.unwrapped.unlabeled.texts)
     _, reward, terminated, truncated, info = env.step(text)
     assert info["invalid"] == reason
     assert not terminated
     assert not truncated
     assert sum(info["reward_terms"].values()) == pytest.approx(reward, abs=1e-12)
     assert np.isfinite(reward)
-    entered = set(env.unwrapped.unlabeled) - before
+    entered = set(env.unwrapped.unlabeled.texts) - before
     assert entered == (set() if reason else {info["text"]})
     assert (reward == -0.5) == bool(reason)
     env.render().encode()
@@ -171,7 +171,7 @@ def test_duplicates_of_the_pool_the_labels_and_the_round_are_invalid():
     env = small_env()
     env.reset(seed=0)
     learner = env.unwrapped.learner
-    labeled, unlabeled = learner.labeled[0][0], learner.unlabeled[0]
+    labeled, unlabeled = learner.labeled[0][0], learner.unlabeled.texts[0]
     outcomes = [env.step(text)[4]["invalid"] for text in (labeled, unlabeled, "a new film", "  a   new film ")]
     assert outcomes == ["duplicate", "duplicate", "", "duplicate"]
 
@@ -181,7 +181,7 @@ def test_a_submitted_real_text_is_that_instance_with_its_gold_label():
     env.reset(seed=0)
     learner = env.unwrapped.learner
     gold = dict(zip(*learner._corpus.train, strict=True))
-    chosen = learner.unlabeled[10:14]
+    chosen = learner.unlabeled.texts[10:14]
     infos = [env.step(text)[4] for text in chosen]
     assert all(info["real"] and not info["invalid"] for info in infos)
     assert learner.labeled[-4:] == tuple((text, gold[text]) for text in chosen)
@@ -233,9 +233,8 @@ def test_a_submitting_agent_ends_when_nothing_is_left():
     env.reset(seed=0)
     terminated = False
     while not terminated:
-        left = [
-            t for t in env.unwrapped.unlabeled if t not in {x for o in env.unwrapped.learner._offers for x in o.texts}
-        ]
+        offered = {text for offer in env.unwrapped.learner._offers for text in offer.texts}
+        left = [text for text in env.unwrapped.unlabeled.texts if text not in offered]
         _, _, terminated, _, info = env.step(left[0] if left else "")
     assert info["round"]["labeled"] == 10
     assert info["round"]["unlabeled"] == 0

@@ -72,7 +72,7 @@ def test_one_round_is_algorithm_1():
     offer = learner.offer(offered)
     labeled = [text for text, _ in learner.labeled]
     unlabeled = [*learner.pool[5:], *offered]
-    assert learner.unlabeled == tuple(unlabeled)
+    assert learner.unlabeled.texts == tuple(unlabeled)
     scores = scores_by_hand(classifier, unlabeled, labeled, k=3)
     assert offer.rewards.tolist() == pytest.approx(scores[-5:], rel=1e-6)  # line 12, before retraining
     assert len(classifier.fits) == 1
@@ -91,7 +91,7 @@ def test_one_round_is_algorithm_1():
     assert all(label == 1 for text, label in learner.labeled if text in synthetic)
     gold = dict(zip(*learner._corpus.train, strict=True))
     assert all(label == gold[text] for text, label in learner.labeled if text not in synthetic)
-    assert set(learner.unlabeled) == set(unlabeled) - set(batch)
+    assert set(learner.unlabeled.texts) == set(unlabeled) - set(batch)
     assert set(asked) <= set(batch)
 
 
@@ -114,7 +114,7 @@ def test_synthetic_texts_that_are_not_selected_stay_for_later_rounds():
     learner.reset(seed=0)
     learner.offer([f"a film about item {i}" for i in range(5)])
     closed = learner.close_round()
-    left = [text for text in learner.unlabeled if text.startswith("a film about item")]
+    left = [text for text in learner.unlabeled.texts if text.startswith("a film about item")]
     assert len(left) == 5 - closed.selected_synthetic
     assert closed.unlabeled == 30 + 5 - 10
 
@@ -132,7 +132,7 @@ def test_the_budget_is_never_overspent():
 def test_submitted_texts_over_the_batch_are_not_labeled():
     learner = small(selection="submitted", offers_per_round=8)
     learner.reset(seed=0)
-    texts = learner.unlabeled[:8]
+    texts = learner.unlabeled.texts[:8]
     learner.offer(texts)
     learner.close_round()
     assert [text for text, _ in learner.labeled[5:]] == list(texts[:5])
@@ -221,15 +221,15 @@ def test_an_object_that_is_no_classifier_is_refused():
 
 
 def test_a_users_acquisition_function_and_its_checks():
-    def shortest(unlabeled, labeled, *, n_neighbors, normalize, rng):
-        return -unlabeled.embeddings[:, 0]
+    def shortest(embeddings):
+        return -embeddings[:, 0]
 
     learner = small(classifier=CountingClassifier(), acquisition=shortest)
     learner.reset(seed=0)
-    expected = sorted(learner.unlabeled, key=len)[:5]
+    expected = sorted(learner.unlabeled.texts, key=len)[:5]
     learner.close_round()
     assert sorted(len(text) for text, _ in learner.labeled[5:]) == [len(text) for text in expected]
-    learner = small(acquisition=lambda unlabeled, labeled, **_: np.full(3, np.nan))
+    learner = small(acquisition=lambda embeddings, labeled, **_: np.full(3, np.nan))
     learner.reset(seed=0)
     with pytest.raises(ValueError, match="The acquisition function"):
         learner.close_round()
@@ -245,7 +245,7 @@ def test_prompts_do_not_depend_on_how_many_are_asked_for():
 def test_a_real_text_can_be_submitted_whatever_its_length():
     learner = small(selection="submitted", max_text_length=5)
     learner.reset(seed=0)
-    offer = learner.offer(learner.unlabeled[:5])
+    offer = learner.offer(learner.unlabeled.texts[:5])
     assert offer.invalid == ("",) * 5
     assert learner.close_round().labeled == 10
     assert learner.offer(["a synthetic text"]).invalid == ("too long",)

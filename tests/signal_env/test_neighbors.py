@@ -19,11 +19,12 @@ def brute_force(queries, points, k):
 
 
 def check(queries, points, k):
-    """Asserts that `nearest` equals brute force."""
+    """Asserts that `nearest` equals brute force: which points and in what order exactly, how far to the precision."""
     found = nearest(queries, points, k)
     indices, distances = brute_force(queries, points, k)
     np.testing.assert_array_equal(found.indices, indices)
-    np.testing.assert_allclose(found.distances, distances, rtol=1e-12, atol=0)
+    single = queries.dtype == points.dtype == np.float32
+    np.testing.assert_allclose(found.distances, distances, rtol=1e-6 if single else 1e-12, atol=0)
 
 
 def cloud(seed, n, d, dtype=np.float64):
@@ -105,6 +106,75 @@ def test_a_query_alone_gets_what_it_gets_among_many_to_the_bit(dtype, spread):
         alone = nearest(queries[i : i + 1], points, 10)
         np.testing.assert_array_equal(alone.indices[0], together.indices[i])
         np.testing.assert_array_equal(alone.distances[0], together.distances[i])
+
+
+# Data on which FAISS's fast distances, which it computes by matrix products once there are many queries, lose all their
+# digits: the search then has to look at far more points than k.
+
+MANY, WIDE = 2100, 64
+
+
+def collapsed(kind):
+    """2100 queries and 300 points in single precision, hard to tell apart in one of several ways."""
+    rng = np.random.default_rng(0)
+    gauss = rng.normal(size=(MANY + 300, WIDE))
+    if kind == "cone":
+        rows = 10 * rng.normal(size=WIDE) + 1e-3 * gauss
+    elif kind == "clusters":
+        rows = rng.normal(size=(12, WIDE))[rng.integers(12, size=len(gauss))] + 1e-6 * gauss
+    elif kind == "duplicates":
+        rows = gauss[rng.integers(30, size=len(gauss))]
+    elif kind == "duplicates in a cone":
+        rows = 10 + 1e-3 * gauss[rng.integers(30, size=len(gauss))]
+    elif kind == "outlier":
+        rows = gauss
+        rows[-7] *= 1e6
+    else:
+        rows = float(kind) * gauss
+    rows = rows.astype(np.float32)
+    return rows[:MANY], rows[MANY:]
+
+
+KINDS = ["cone", "clusters", "duplicates", "duplicates in a cone", "outlier", "1e15", "1e20", "1e-15", "1e-20", "1e-23"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("k", [1, 2, 10, 299])
+def test_many_queries_of_points_hard_to_tell_apart_equal_brute_force(kind, k):
+    queries, points = collapsed(kind)
+    found = nearest(queries, points, k)
+    for i in range(0, MANY, 5):
+        squared = np.square(points.astype(np.float64) - queries[i]).sum(axis=1)
+        order = np.argsort(squared, kind="stable")[:k]
+        np.testing.assert_array_equal(found.indices[i], order)
+        np.testing.assert_allclose(found.distances[i], np.sqrt(squared[order]), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_few_queries_of_points_hard_to_tell_apart_equal_brute_force(kind):
+    queries, points = collapsed(kind)
+    for k in (1, 10, 40):
+        check(queries[:10], points[:40], k)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("k", [1, 10])
+def test_a_query_hard_to_answer_gets_the_same_alone_and_among_many_to_the_bit(kind, k):
+    queries, points = collapsed(kind)
+    together = nearest(queries, points, k)
+    for some in (*([i] for i in range(0, MANY, 70)), [MANY - 1], np.arange(3, 40)):
+        fewer = nearest(queries[some], points, k)
+        np.testing.assert_array_equal(fewer.indices, together.indices[some])
+        np.testing.assert_array_equal(fewer.distances, together.distances[some])
+
+
+def test_a_point_so_far_that_its_square_overflows_is_the_farthest():
+    queries, points = cloud(0, 5, 8, np.float32), cloud(1, 20, 8, np.float32)
+    points[3] = 1e20
+    found = nearest(queries, points, 20)
+    check(queries, points, 19)
+    assert found.indices[:, -1].tolist() == [3] * 5
+    assert found.distances[:, -1] == pytest.approx(1e20 * np.sqrt(8), rel=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

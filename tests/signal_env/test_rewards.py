@@ -22,7 +22,7 @@ def candidates():
         prediction=texts,
         labeled=labeled,
         labels=rng.integers(0, 3, size=11),
-        neighbors=find_neighbors(texts, labeled, n_neighbors=5, normalize=True),
+        neighbors=find_neighbors(texts.embeddings, labeled.embeddings, n_neighbors=5, normalize=True),
     )
 
 
@@ -38,7 +38,7 @@ def own_registry(monkeypatch):
 def test_the_paper_s_reward_is_the_acquisition_score(candidates):
     (name, values), *others = Reward("signal")(candidates).items()
     assert (name, others) == ("signal", [])
-    expected = signal_score(candidates.prediction, candidates.labeled, n_neighbors=5, normalize=True)
+    expected = signal_score(*candidates.prediction, candidates.labeled, n_neighbors=5, normalize=True)
     np.testing.assert_array_equal(values, expected)
 
 

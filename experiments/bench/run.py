@@ -1,4 +1,4 @@
-"""`python -m experiments bench`: plays a run and measures where its time goes."""
+"""`python -m experiments bench run`: plays a run and measures where its time goes."""
 
 import tempfile
 import time
@@ -16,6 +16,7 @@ from experiments.config import RunConfig, parse
 from experiments.progress import console
 from experiments.run import play
 from signal_env import learner, observation
+from signal_env.acquisition import Strategy
 from signal_env.classifiers.linear import LinearClassifier
 from signal_env.classifiers.pretrained import TextModel
 from signal_env.wrappers.recording import RunLog
@@ -78,6 +79,7 @@ def main(config: RunConfig) -> dict[str, float]:
             ("environment: training the head", LinearClassifier, "fit"),
             ("environment: neighbours", observation, "find_neighbors"),
             ("environment: neighbours", learner, "find_neighbors"),
+            ("environment: acquisition", Strategy, "__call__"),
             ("environment: logs", RunLog, "offer"),
         ):
             stack.enter_context(profile.measure(part, owner, name))

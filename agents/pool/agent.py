@@ -1,0 +1,76 @@
+"""What agents that choose real texts have in common: an acquisition function chooses the batch, they submit it."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.agent import Agent, Envs, base
+from signal_env.acquisition import Strategy
+
+
+class PoolAgent(Agent):
+    """Submits in each round the batch of unlabeled real texts that its acquisition function chooses.
+
+    A subclass names the function. It passes (offers the empty text) once the round's labels are spoken for, or when no
+    text is left.
+
+    Attributes:
+        strategy: The name of a registered acquisition function.
+
+    Example: an agent of your own, from a function of your own.
+        >>> import dataclasses
+        >>> from agents.agent import agents
+        >>> from signal_env.acquisition import acquisitions
+        >>> @acquisitions.register("longest")
+        ... def longest(texts):
+        ...     return np.array([len(text) for text in texts])
+        >>> @agents.register("longest")
+        ... @dataclasses.dataclass
+        ... class LongestAgent(PoolAgent):
+        ...     strategy = "longest"
+    """
+
+    selection: ClassVar[Literal["acquisition", "submitted"]] = "submitted"
+    strategy: ClassVar[str]
+
+    def reset(self, envs: Envs, seed: int) -> None:
+        """Begins an episode.
+
+        Raises:
+            ValueError: If the environment does not let the agent choose what is labeled.
+        """
+        self._learner = base(envs).learner
+        if self._learner.config.selection != self.selection:
+            raise ValueError(f"This agent chooses what is labeled: it wants selection={self.selection!r}.")
+        self._choose = Strategy(self.strategy)
+        self._rng = np.random.default_rng(seed)
+        self._batch: list[str] | None = None  # what is left to submit in this round
+
+    def act(self, observations: dict[str, Any]) -> Sequence[str]:
+        """The next texts of the round's batch, chosen as a whole before the first of them is submitted."""
+        if self._batch is None:
+            self._batch = self._chosen()
+        n = len(observations["prompt"])
+        texts, self._batch = self._batch[:n], self._batch[n:]
+        return texts + [""] * (n - len(texts))
+
+    def _chosen(self) -> list[str]:
+        unlabeled = self._learner.unlabeled
+        return [unlabeled.texts[i] for i in self._choose(unlabeled, len(unlabeled), self._rng).indices]
+
+    def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
+        """Chooses anew after a round's close."""
+        if "round" in infos:
+            self._batch = None
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the random numbers and what is left of the round's batch."""
+        return {"rng": self._rng.bit_generator.state, "batch": self._batch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what `state_dict` returned."""
+        self._rng.bit_generator.state = state["rng"]
+        self._batch = state["batch"]

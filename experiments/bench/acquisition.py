@@ -1,0 +1,250 @@
+"""`python -m experiments bench acquisition`: time and memory of the strategies, beside other libraries'."""
+
+import contextlib
+import ctypes
+import dataclasses
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.box import SIMPLE
+from rich.table import Table
+
+from experiments.bench.peers import Arrays, peers_of, quiet
+from experiments.progress import console, progress_bar
+from signal_env.acquisition import acquisitions, select
+from signal_env.acquisition.batches import kmeans
+from signal_env.prediction import Floats
+
+K = 10
+"""Labeled neighbours that cal and signal look at, and that the bare search finds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class AcquisitionBenchConfig:
+    """Times every strategy on the same arrays, alternately with its peers' counterparts, in one process.
+
+    Set OMP_WAIT_POLICY=PASSIVE, and run nothing beside it. Every side has as many threads as OMP_NUM_THREADS says.
+    """
+
+    sizes: tuple[int, ...] = (5_000, 20_000, 67_000)
+    """Numbers of unlabeled texts."""
+    dims: tuple[int, ...] = (384, 768)
+    """Dimensions of the embeddings."""
+    classes: tuple[int, ...] = (2, 4)
+    """Numbers of classes."""
+    strategies: tuple[str, ...] = ("entropy", "margin", "bald", "cal", "signal", "badge", "coreset", "bertkm")
+    """The strategies."""
+    labeled: int = 500
+    """Labeled texts."""
+    batch_size: int = 100
+    """Texts chosen."""
+    repeats: int = 5
+    """Runs of each side, of which the median counts."""
+    patience: float = 10.0
+    """Seconds after which a side is not run again, however many repeats are left."""
+    limit: float = 120.0
+    """Seconds that a peer may be expected to take, from its time on fewer texts; a slower one is left out."""
+    memory_mapped: bool = False
+    """Whether the arrays lie in files and are mapped into memory; our side only."""
+    out: Path | None = None
+    """A .jsonl file to append the figures to."""
+
+
+def main(config: AcquisitionBenchConfig) -> list[dict[str, Any]]:
+    """Prints a table as long as the grid of sizes, dimensions and classes; returns its rows."""
+    rows: list[dict[str, Any]] = []
+    grid = [(d, c) for d in config.dims for c in config.classes]
+    with progress_bar() as progress, quiet():
+        total = len(grid) * len(config.sizes) * len(config.strategies)
+        bar = progress.add_task("bench acquisition", status="", total=total)
+        for d, c in grid:
+            fewer: dict[str, dict[str, Any]] = {}  # each strategy's row on fewer texts
+            for n in sorted(config.sizes):
+                with tempfile.TemporaryDirectory() as folder:
+                    arrays = make_arrays(n, d, c, config, Path(folder) if config.memory_mapped else None)
+                    for strategy in config.strategies:
+                        progress.update(bar, status=f"{strategy}, {n:,} x {d}, {c} classes")
+                        fewer[strategy] = compare(strategy, arrays, config, fewer.get(strategy))
+                        rows.append(fewer[strategy])
+                        progress.advance(bar)
+                        if config.out is not None:
+                            with open(config.out, "a", encoding="utf-8") as file:
+                                file.write(json.dumps(rows[-1]) + "\n")
+    console.print(as_table(rows))
+    return rows
+
+
+def make_arrays(n: int, d: int, c: int, config: AcquisitionBenchConfig, folder: Path | None) -> Arrays:
+    """Arrays like those of a fine-tuned encoder: 300 topics in d dimensions, some wide and most narrow, and
+    probabilities that follow the embeddings. In files of this folder, if one is given."""
+    rng = np.random.default_rng(0)
+    scale = (1.0 + np.arange(d)) ** -0.25
+    topics = rng.normal(size=(300, d)) * scale**2 * 3
+    head = rng.normal(size=(d, c))
+    head *= 2 / (topics @ head).std(axis=0)  # neither undecided nor saturated, of which all would tie
+    total = n + config.labeled
+
+    def new(name: str, shape: tuple[int, int]) -> Floats:
+        if folder is None:
+            return np.empty(shape, dtype=np.float32)
+        return np.memmap(folder / name, dtype=np.float32, mode="w+", shape=shape)
+
+    embeddings, probabilities = new("embeddings", (total, d)), new("probabilities", (total, c))
+    for start in range(0, total, 10_000):
+        block = slice(start, min(start + 10_000, total))
+        topic = topics[rng.integers(len(topics), size=block.stop - block.start)]
+        x = topic + rng.normal(size=topic.shape) * scale
+        odds = np.exp(x @ head - (x @ head).max(axis=1, keepdims=True))
+        embeddings[block] = x
+        probabilities[block] = odds / odds.sum(axis=1, keepdims=True)
+    return Arrays(probabilities, embeddings, n, config.batch_size)
+
+
+def compare(
+    strategy: str, arrays: Arrays, config: AcquisitionBenchConfig, fewer: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """One strategy's figures on these arrays, beside its peers', of which those too slow on `fewer` are left out."""
+    n, d = arrays.n, arrays.embeddings.shape[1]
+    sides = {"signal_env": _ours(strategy, arrays, n), **_others(strategy, arrays, config, fewer)}
+    _ours(strategy, arrays, min(n, 1000))()  # what libraries set up at their first use counts for nothing
+    seconds: dict[str, list[float]] = {side: [] for side in sides}
+    batches: dict[str, Any] = {}
+    memory = 0.0
+    for _ in range(config.repeats):
+        for side, choose in sides.items():
+            if sum(seconds[side]) > config.patience:
+                continue
+            with _memory() as used:
+                begun = time.perf_counter()
+                batches[side] = choose()
+                seconds[side].append(time.perf_counter() - begun)
+            if side == "signal_env":
+                memory = max(memory, used[0])
+    row = {"strategy": strategy, "n": n, "d": d, "classes": arrays.probabilities.shape[1], "labeled": config.labeled}
+    row |= {"batch_size": config.batch_size, "memory_mapped": config.memory_mapped}
+    row |= {"memory_mb": memory / 1e6, "memory_of_embeddings": memory / (4 * n * d)}
+    row |= {f"seconds/{side}": float(np.median(times)) for side, times in seconds.items()}
+    for peer in ("small-text", "scikit-activeml"):
+        if peer in sides:
+            row[f"overlap/{peer}"] = len(np.intersect1d(batches[peer], batches["signal_env"]))
+            row[f"version/{peer}"] = version(peer)
+    if strategy == "bertkm" and "scikit-activeml" in sides:  # which scikit-learn comes with
+        row["inertia"] = _inertia_ratio(arrays)
+    return row
+
+
+def _others(
+    strategy: str, arrays: Arrays, config: AcquisitionBenchConfig, fewer: dict[str, Any] | None
+) -> dict[str, Callable[[], Any]]:
+    """What runs beside our side: the peers' counterparts, and FAISS's bare search of neighbours."""
+    if config.memory_mapped:
+        return {}
+    sides: dict[str, Callable[[], Any]] = {}
+    for peer, choices in peers_of(arrays).items():
+        expected = 0.0 if fewer is None else fewer.get(f"seconds/{peer}", np.inf) * arrays.n / fewer["n"]
+        if strategy in choices and expected <= config.limit:
+            sides[peer] = choices[strategy]
+    if strategy in ("cal", "signal"):
+        sides["faiss"] = _bare_search(arrays)
+    return sides
+
+
+def _ours(strategy: str, arrays: Arrays, n: int) -> Callable[[], NDArray[np.int64]]:
+    """Our choice among the first n texts."""
+    known: dict[str, Any] = {"probabilities": arrays.probabilities[:n], "embeddings": arrays.embeddings[:n]}
+    labeled = (arrays.probabilities[arrays.n :], arrays.embeddings[arrays.n :])
+    if "dropout" in acquisitions[strategy].__annotations__:
+        noise = np.random.default_rng(0).dirichlet(np.ones(arrays.probabilities.shape[1]), size=(20, n))
+        known["dropout"] = (0.9 * known["probabilities"] + 0.1 * noise).astype(np.float32)
+    return lambda: select(strategy, **known, labeled=labeled, batch_size=arrays.batch_size, n_neighbors=K, rng=0)
+
+
+def _bare_search(arrays: Arrays) -> Callable[[], None]:
+    """FAISS's exact search of the labeled neighbours and nothing else, on arrays that are normalised already."""
+    import faiss
+
+    texts, labeled = arrays.normalized[: arrays.n], arrays.normalized[arrays.n :]
+
+    def search() -> None:
+        index = faiss.IndexFlatL2(labeled.shape[1])
+        index.add(labeled)
+        index.search(texts, K)
+
+    return search
+
+
+def _inertia_ratio(arrays: Arrays) -> float:
+    """The summed squared distance to the nearest of our k-means centres, over the same of scikit-learn's."""
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import pairwise_distances_argmin_min
+
+    texts = arrays.normalized[: arrays.n]
+    theirs = KMeans(arrays.batch_size, n_init=1, random_state=0).fit(texts).cluster_centers_
+    ours = kmeans(arrays.embeddings[: arrays.n], arrays.batch_size, np.random.default_rng(0))
+    inertia = [float(np.square(pairwise_distances_argmin_min(texts, c)[1]).sum()) for c in (ours, theirs)]
+    return inertia[0] / inertia[1]
+
+
+@contextlib.contextmanager
+def _memory() -> Iterator[list[float]]:
+    """Yields a list of one number: the most bytes of its own that the process has held in addition, on Linux.
+
+    Pages of mapped files do not count: they are the system's to drop.
+    """
+    statm, page, used, done = Path("/proc/self/statm"), 4096, [0.0], threading.Event()
+
+    def own() -> int:
+        resident, shared = statm.read_text().split()[1:3] if statm.exists() else ("0", "0")
+        return (int(resident) - int(shared)) * page
+
+    with contextlib.suppress(OSError, AttributeError):  # what was freed before goes back to the system
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    before = own()
+
+    def watch() -> None:
+        while not done.wait(0.002):
+            used[0] = max(used[0], float(own() - before))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield used
+    finally:
+        done.set()
+        watcher.join()
+
+
+def as_table(rows: list[dict[str, Any]]) -> Table:
+    """The rows, with the ratios of the peers' seconds to ours."""
+    titles = ("strategy", "texts", "d", "C", "seconds", "MB", "of emb.")
+    table = Table(*titles, "small-text", "scikit-activeml", "ratio to the faster", "notes", box=SIMPLE)
+    for row in rows:
+        ours = row["seconds/signal_env"]
+        peers = [name for name in ("small-text", "scikit-activeml") if f"seconds/{name}" in row]
+        cells = [_peer_cell(row, name) for name in ("small-text", "scikit-activeml")]
+        faster = min((row[f"seconds/{name}"] for name in peers), default=None)
+        notes = [f"{ours / row['seconds/faiss']:.2f}x FAISS's bare search"] if "seconds/faiss" in row else []
+        notes += [f"inertia {row['inertia']:.3f} of scikit-learn's"] if "inertia" in row else []
+        table.add_row(
+            *(row["strategy"], f"{row['n']:,}", str(row["d"]), str(row["classes"])),
+            *(f"{ours:.4f}", f"{row['memory_mb']:.0f}", f"{row['memory_of_embeddings']:.2f}"),
+            *cells,
+            "" if faster is None else f"{faster / ours:.1f}x",
+            "; ".join(notes),
+        )
+    return table
+
+
+def _peer_cell(row: dict[str, Any], name: str) -> str:
+    """A peer's seconds, and how many texts of its batch are in ours."""
+    if f"seconds/{name}" not in row:
+        return ""
+    return f"{row[f'seconds/{name}']:.3f} s, {row[f'overlap/{name}']}/{row['batch_size']} in common"

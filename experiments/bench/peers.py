@@ -1,0 +1,143 @@
+"""Other libraries' strategies on the same arrays, for `bench acquisition`; they are the extra `peers`."""
+
+import importlib.util
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signal_env.prediction import Floats, unit
+
+Choose = Callable[[], NDArray[np.int64]]
+
+
+@dataclass
+class Arrays:
+    """What every side chooses from: the unlabeled texts first, then the labeled ones.
+
+    Attributes:
+        probabilities: `(n + m, C)`.
+        embeddings: `(n + m, d)`.
+        n: The number of unlabeled texts.
+        batch_size: How many are chosen.
+    """
+
+    probabilities: Floats
+    embeddings: Floats
+    n: int
+    batch_size: int
+
+    @cached_property
+    def normalized(self) -> Floats:
+        """The embeddings, l2-normalised."""
+        return unit(self.embeddings)
+
+
+def peers_of(arrays: Arrays) -> dict[str, dict[str, Choose]]:
+    """For each peer that is installed, its counterparts of our strategies: functions that return a batch.
+
+    Only the choosing itself happens in them; whatever form a library wants the arrays in is made before.
+    """
+    return {
+        name: peer(arrays)
+        for name, (module, peer) in {
+            "small-text": ("small_text", _small_text),
+            "scikit-activeml": ("skactiveml", _scikit_activeml),
+        }.items()
+        if importlib.util.find_spec(module) is not None
+    }
+
+
+def _small_text(arrays: Arrays) -> dict[str, Choose]:
+    """small-text 1.4. CAL takes neighbours from the whole pool; BADGE of two classes clusters raw embeddings."""
+    with quiet():
+        from small_text.integrations.pytorch.query_strategies.strategies import BADGE
+        from small_text.query_strategies import (
+            BreakingTies,
+            ContrastiveActiveLearning,
+            EmbeddingKMeans,
+            GreedyCoreset,
+            LeastConfidence,
+            PredictionEntropy,
+        )
+
+        strategies = {
+            "entropy": PredictionEntropy(),
+            "margin": BreakingTies(),
+            "least_confidence": LeastConfidence(),
+            "cal": ContrastiveActiveLearning(k=10, pbar=None),
+            "badge": BADGE(arrays.probabilities.shape[1]),
+            "coreset": GreedyCoreset(normalize=False),
+            "bertkm": EmbeddingKMeans(),
+        }
+
+    class Known:
+        """A classifier that has predicted everything already; its data set is an array of row numbers."""
+
+        def predict_proba(self, rows: NDArray[np.int64]) -> Floats:
+            return arrays.probabilities[rows]
+
+        def embed(self, rows: NDArray[np.int64], return_proba: bool = False, **_: Any) -> Any:
+            embeddings = arrays.embeddings[rows]
+            return (embeddings, arrays.probabilities[rows]) if return_proba else embeddings
+
+    rows, n = np.arange(len(arrays.embeddings)), arrays.n
+    labels = arrays.probabilities[n:].argmax(axis=1)
+
+    def chooser(strategy: Any) -> Choose:
+        return lambda: np.asarray(strategy.query(Known(), rows, rows[:n], rows[n:], labels, n=arrays.batch_size))
+
+    return {name: chooser(strategy) for name, strategy in strategies.items()}
+
+
+def _scikit_activeml(arrays: Arrays) -> dict[str, Choose]:
+    """scikit-activeml 1.0. CAL is given normalised embeddings and k = 10, BADGE keeps the origin as a centre, and the
+    k-means strategy is Clue, which weighs texts by their entropy."""
+    from skactiveml.base import SkactivemlClassifier
+    from skactiveml.pool import Badge, Clue, ContrastiveAL, CoreSet, UncertaintySampling
+
+    n, normalized = arrays.n, arrays.normalized
+
+    class Known(SkactivemlClassifier):  # type: ignore[misc]
+        """A classifier that has predicted everything already."""
+
+        def fit(self, X: Floats, y: Floats) -> "Known":
+            return self
+
+        def predict_proba(self, X: Floats) -> Floats:
+            known = {n: slice(0, n), len(arrays.embeddings) - n: slice(n, None)}
+            return arrays.probabilities[known[len(X)]].copy()
+
+    labels = np.full(len(arrays.embeddings), np.nan)
+    labels[n:] = arrays.probabilities[n:].argmax(axis=1)
+    classifier = Known(classes=list(range(arrays.probabilities.shape[1])))
+    size = arrays.batch_size
+
+    def uncertainty(method: str) -> Choose:
+        strategy = UncertaintySampling(method=method, random_state=0)
+        return lambda: strategy.query(arrays.embeddings, labels, classifier, fit_clf=False, batch_size=size)
+
+    cal = ContrastiveAL(nearest_neighbors_dict={"n_neighbors": 10}, random_state=0)
+    badge, coreset, clue = Badge(random_state=0), CoreSet(random_state=0), Clue(random_state=0)
+    return {
+        "entropy": uncertainty("entropy"),
+        "margin": uncertainty("margin_sampling"),
+        "least_confidence": uncertainty("least_confident"),
+        "cal": lambda: cal.query(normalized, labels, classifier, fit_clf=False, batch_size=size),
+        "badge": lambda: badge.query(arrays.embeddings, labels, classifier, fit_clf=False, batch_size=size),
+        "coreset": lambda: coreset.query(arrays.embeddings, labels, batch_size=size),
+        "bertkm": lambda: clue.query(normalized, labels, classifier, fit_estimator=False, batch_size=size),
+    }
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps the peers' own warnings, which are for their users, out of the table."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

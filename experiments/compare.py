@@ -1,0 +1,101 @@
+"""`python -m experiments compare`: several agents play the same experiments, into one table and figure."""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import tyro
+from rich.progress import TaskID
+
+from experiments.config import EnvironmentOptions, RunConfig, make_config
+from experiments.progress import console, progress_bar
+from experiments.results import plot_curves, read_rounds, summary_table
+from experiments.run import play
+from signal_env.extras import require
+
+__all__ = ["compare", "main", "parse"]
+
+POOL_BASED = ("random", "entropy", "least_confidence", "margin", "bertkm", "badge", "cal", "coreset", "signal")
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareConfig:
+    """Plays each agent with its own default options on the same seeds. Runs that are finished are not played again."""
+
+    env: str = "SignalEnv-reviews-v0"
+    """The environment's id."""
+    agents: tuple[str, ...] = POOL_BASED
+    """The agents' names."""
+    seeds: int = 3
+    """Seeds per agent, from 0 on."""
+    out: Path | None = None
+    """The folder of the results; default: runs/ENV."""
+    options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
+    """The environment's options; `selection` is each agent's own."""
+
+
+def parse(args: Sequence[str]) -> CompareConfig:
+    """Reads the command line; the defaults are those of the environment."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--env", default=CompareConfig.env)
+    env = first.parse_known_args(args)[0].env
+    default = CompareConfig(env=env, options=make_config(env, "random").options)
+    return tyro.cli(
+        CompareConfig,
+        prog="signal-env compare",
+        args=list(args),
+        default=default,
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+
+
+def main(config: CompareConfig) -> Path:
+    """Plays what is missing, and prints the table; returns the folder."""
+    out = config.out or Path("runs") / config.env
+    options = dataclasses.asdict(config.options)
+    del options["selection"]
+    runs = [
+        make_config(config.env, agent, seed=seed, out=out / f"{agent}-seed{seed}", overwrite=True, options=options)
+        for agent in config.agents
+        for seed in range(config.seeds)
+    ]
+    compare(runs, out)
+    console.print(f"Written to {out}")
+    return out
+
+
+def compare(runs: Sequence[RunConfig], out: Path, again: bool = False) -> None:
+    """Plays the runs that are not finished, one after the other, and compares all of them.
+
+    Args:
+        runs: The runs, each with a folder of its own.
+        out: Where `curves.png` and `rounds.csv` go.
+        again: Whether finished runs are played anew.
+    """
+    require("matplotlib", "plots")  # before the runs, not after them
+    with progress_bar() as progress:
+        for run in runs:
+            if finished(run) and not again:
+                continue
+            bar = progress.add_task(f"{run.agent}, seed {run.seed}", status="", total=None)
+
+            def show(done: int, total: int, status: str, bar: TaskID = bar) -> None:
+                progress.update(bar, completed=done, total=total, status=status)
+
+            play(run, show)
+    rounds = read_rounds([run.folder for run in runs])
+    plot_curves(rounds, out / "curves.png")
+    rounds.to_csv(out / "rounds.csv", index=False)
+    console.print(summary_table(rounds))
+
+
+def finished(run: RunConfig) -> bool:
+    """Whether this very run, with all its options, has been played to its end."""
+    files = [run.folder / name for name in ("config.yaml", "rounds.jsonl")]
+    if not all(file.is_file() for file in files) or files[0].read_text(encoding="utf-8") != run.as_yaml():
+        return False
+    lines = files[1].read_text(encoding="utf-8").splitlines()
+    last = json.loads(lines[-1]) if lines else {"labeled": 0, "budget": 1, "unlabeled": 1}
+    return bool(last["labeled"] >= last["budget"] or last["unlabeled"] == 0)

@@ -1,0 +1,59 @@
+"""Acquisition functions: which unlabeled texts to label, as pure functions over arrays.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> probabilities, embeddings = rng.dirichlet([1, 1], size=1000), rng.normal(size=(1000, 16))
+    >>> len(select("badge", probabilities=probabilities, embeddings=embeddings, batch_size=100, rng=0))
+    100
+
+The registry `acquisitions` holds them by name: `scores.py` has those that give every text a score, of which the highest
+are taken, `batches.py` those that choose a batch as a whole.
+"""
+
+from signal_env.acquisition.batches import badge, bertkm, coreset, ft_bertkm, random
+from signal_env.acquisition.scores import (
+    SMALLEST,
+    bald,
+    cal,
+    contrast,
+    contrastive,
+    entropy,
+    find_neighbors,
+    least_confidence,
+    margin,
+    signal,
+)
+from signal_env.acquisition.strategy import (
+    AcquisitionError,
+    AcquisitionFunction,
+    Choice,
+    Strategy,
+    acquisitions,
+    select,
+    top,
+)
+
+__all__ = [
+    "SMALLEST",
+    "AcquisitionError",
+    "AcquisitionFunction",
+    "Choice",
+    "Strategy",
+    "acquisitions",
+    "badge",
+    "bald",
+    "bertkm",
+    "cal",
+    "contrast",
+    "contrastive",
+    "coreset",
+    "entropy",
+    "find_neighbors",
+    "ft_bertkm",
+    "least_confidence",
+    "margin",
+    "random",
+    "select",
+    "signal",
+    "top",
+]

@@ -1,0 +1,203 @@
+"""Acquisition functions that give every unlabeled text a score, the higher the better."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signal_env.acquisition.strategy import acquisitions
+from signal_env.neighbors import Neighbors, nearest
+from signal_env.prediction import Floats, Prediction, unit
+from signal_env.threads import searchers
+
+Scores = NDArray[np.float64]
+
+SMALLEST = 1e-12
+"""Probabilities are clipped to this before logarithms, so that no score is infinite."""
+
+BLOCK = 512
+"""Texts scored at a time, which bounds the memory beyond the arrays given."""
+
+
+@acquisitions.register("entropy")
+def entropy(probabilities: Floats) -> Scores:
+    """Entropy of the predicted distribution in nats, from 0 to log C (Shannon 1948; Luo et al. 2013).
+
+    Example:
+        >>> entropy(np.array([[0.5, 0.5], [1.0, 0.0]])).round(3)
+        array([0.693, 0.   ])
+    """
+    p = _clipped(probabilities)
+    scores: Scores = -np.einsum("...c,...c->...", p, np.log(p))
+    return scores
+
+
+@acquisitions.register("margin")
+def margin(probabilities: Floats) -> Scores:
+    """How small the lead of the likeliest class over the second is: 1 minus the lead, from 0 to 1 (Joshi et al. 2009).
+
+    Example:
+        >>> margin(np.array([[0.5, 0.5], [0.7, 0.3]])).round(3)
+        array([1. , 0.6])
+    """
+    top_two = np.partition(probabilities.astype(np.float64), -2, axis=1)
+    scores: Scores = 1.0 - (top_two[:, -1] - top_two[:, -2])
+    return scores
+
+
+@acquisitions.register("least_confidence")
+def least_confidence(probabilities: Floats) -> Scores:
+    """1 minus the probability of the likeliest class, from 0 to 1 - 1/C (Lewis & Catlett 1994).
+
+    Example:
+        >>> least_confidence(np.array([[0.5, 0.5], [0.7, 0.3]])).round(3)
+        array([0.5, 0.3])
+    """
+    scores: Scores = 1.0 - probabilities.astype(np.float64).max(axis=1)
+    return scores
+
+
+@acquisitions.register("bald")
+def bald(dropout: Floats) -> Scores:
+    """Bayesian active learning by disagreement (Houlsby et al. 2011) under Monte-Carlo dropout (Gal et al. 2017).
+
+    The mutual information of the label and the weights in nats: the entropy of the mean prediction minus the mean
+    entropy of the predictions.
+
+    Args:
+        dropout: `(S, n, C)` probabilities from S forward passes with dropout.
+
+    Example: two passes that contradict each other, and two that agree to be undecided.
+        >>> bald(np.array([[[1.0, 0.0], [0.5, 0.5]], [[0.0, 1.0], [0.5, 0.5]]])).round(3)
+        array([0.693, 0.   ])
+    """
+    scores = np.empty(dropout.shape[1])
+    for start in range(0, len(scores), BLOCK):
+        block = slice(start, start + BLOCK)
+        samples = dropout[:, block].astype(np.float64)
+        scores[block] = entropy(samples.mean(axis=0)) - entropy(samples).mean(axis=0)
+    return np.maximum(scores, 0.0)
+
+
+@acquisitions.register("signal")
+def signal(
+    probabilities: Floats, embeddings: Floats, labeled: Prediction, n_neighbors: int = 10, normalize: bool = True
+) -> Scores:
+    """The paper's acquisition function s_x: informativeness (KL) over distance (SIGnAL, section 4.2).
+
+    Example: of two equally contrastive texts, the nearer one scores higher (the paper's Figure 1).
+        >>> labeled = Prediction(np.array([[0.9, 0.1]]), np.array([[0.0, 0.0]]))
+        >>> probabilities, embeddings = np.array([[0.1, 0.9], [0.1, 0.9]]), np.array([[1.0, 0.0], [4.0, 0.0]])
+        >>> signal(probabilities, embeddings, labeled, normalize=False).round(3)
+        array([1.758, 0.439])
+    """
+    return contrastive(
+        probabilities, embeddings, labeled, n_neighbors, normalize, direction="unlabeled", divide_by_distance=True
+    )
+
+
+@acquisitions.register("cal")
+def cal(
+    probabilities: Floats, embeddings: Floats, labeled: Prediction, n_neighbors: int = 10, normalize: bool = True
+) -> Scores:
+    """Contrastive active learning: mean KL(p(neighbour) || p(x)) over the labeled neighbours (Margatina et al. 2021).
+
+    As in the authors' code, neighbours are found among l2-normalised embeddings, k = 10, and nothing is divided by the
+    distance. Mind the direction of the divergence: it is the opposite of the paper's `signal`.
+    """
+    return contrastive(
+        probabilities, embeddings, labeled, n_neighbors, normalize, direction="labeled", divide_by_distance=False
+    )
+
+
+def contrastive(
+    probabilities: Floats,
+    embeddings: Floats,
+    labeled: Prediction,
+    n_neighbors: int = 10,
+    normalize: bool = True,
+    *,
+    direction: Literal["unlabeled", "labeled"],
+    divide_by_distance: bool,
+) -> Scores:
+    """Mean contrast of each text with its nearest labeled neighbours, blocks of texts side by side.
+
+    Args:
+        probabilities: `(n, C)` of the texts.
+        embeddings: `(n, d)` of the texts.
+        labeled: The labeled set's `(m, C)` and `(m, d)`.
+        n_neighbors: The paper's k; clamped to m.
+        normalize: Whether neighbours are found among l2-normalised embeddings.
+        direction: See `contrast`.
+        divide_by_distance: See `contrast`.
+
+    Returns:
+        `(n,)` finite scores of at least 0.
+    """
+    known = _scaled(labeled.embeddings, normalize)
+
+    def block(start: int) -> Scores:
+        texts = slice(start, start + BLOCK)
+        return contrast(
+            probabilities[texts],
+            labeled.probabilities,
+            nearest(_scaled(embeddings[texts], normalize), known, n_neighbors),
+            direction=direction,
+            divide_by_distance=divide_by_distance,
+        )
+
+    starts = range(0, len(probabilities), BLOCK)
+    return np.concatenate(list(searchers().map(block, starts)) if len(starts) > 1 else [block(0)])
+
+
+def contrast(
+    probabilities: Floats,
+    labeled_probabilities: Floats,
+    neighbors: Neighbors,
+    *,
+    direction: Literal["unlabeled", "labeled"] = "unlabeled",
+    divide_by_distance: bool = True,
+) -> Scores:
+    """Mean contrast of each text's probabilities with those of its labeled neighbours.
+
+    The paper's s_x (section 4.2 and Algorithm 1, line 6) is the mean of KL(p(x) || p(x_l)) / d(Φ(x), Φ(x_l)) over the
+    neighbours. A neighbour at distance zero adds nothing: a copy of a labeled text teaches nothing.
+
+    Args:
+        probabilities: `(n, C)` of the texts.
+        labeled_probabilities: `(m, C)` of the labeled set.
+        neighbors: The texts' neighbours among the labeled set.
+        direction: Which of the two distributions the divergence starts from: "unlabeled" is KL(p(x) || p(x_l)), the
+            paper's; "labeled" is KL(p(x_l) || p(x)), that of CAL.
+        divide_by_distance: Whether the divergence is divided by the distance.
+
+    Returns:
+        `(n,)` finite scores of at least 0.
+    """
+    p, q = _clipped(probabilities), _clipped(labeled_probabilities)
+    log_p, log_q = np.log(p)[:, None, :], np.log(q)[neighbors.indices]
+    if direction == "unlabeled":
+        divergence = (p[:, None, :] * (log_p - log_q)).sum(axis=2)
+    elif direction == "labeled":
+        divergence = (q[neighbors.indices] * (log_q - log_p)).sum(axis=2)
+    else:
+        raise ValueError(f"direction is 'unlabeled' or 'labeled'; got {direction!r}.")
+    divergence = np.maximum(divergence, 0.0)
+    if divide_by_distance:
+        apart = neighbors.distances > 0
+        divergence = np.where(apart, divergence / np.where(apart, neighbors.distances, 1.0), 0.0)
+    scores: Scores = divergence.mean(axis=1)
+    return scores
+
+
+def find_neighbors(embeddings: Floats, labeled_embeddings: Floats, n_neighbors: int, normalize: bool) -> Neighbors:
+    """The nearest labeled neighbours in the space of Φ, l2-normalised or raw (Algorithm 1, line 5)."""
+    return nearest(_scaled(embeddings, normalize), _scaled(labeled_embeddings, normalize), n_neighbors)
+
+
+def _scaled(embeddings: Floats, normalize: bool) -> Floats:
+    return unit(embeddings) if normalize else embeddings
+
+
+def _clipped(probabilities: Floats) -> NDArray[np.float64]:
+    return np.clip(probabilities.astype(np.float64), SMALLEST, 1.0)

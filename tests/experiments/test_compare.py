@@ -1,0 +1,55 @@
+"""Comparing agents: the same seeds for all, finished runs are kept, and differences are paired."""
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from experiments.__main__ import main
+from experiments.results import read_rounds, summarize
+
+SMALL = ["--pool-size", "60", "--round-size", "15", "--evaluation-size", "100", "--seeds", "3"]
+
+
+def test_agents_are_compared_on_the_same_experiments(tmp_path, capsys):
+    args = ["compare", *SMALL, "--agents", "random", "entropy", "--out", str(tmp_path)]
+    assert main(args) == 0
+    shown = capsys.readouterr().out
+    folders = [tmp_path / f"{agent}-seed{seed}" for agent in ("random", "entropy") for seed in range(3)]
+    rounds = read_rounds(folders)
+    first = rounds[rounds["index"] == 0].groupby("seed")["accuracy"]
+    assert (first.nunique() == 1).all()
+    summary = summarize(rounds)
+    random, entropy = (summary.loc[("SignalEnv-reviews-v0", agent)]["area"] for agent in ("random", "entropy"))
+    test = ttest_rel(entropy, random)
+    low, high = test.confidence_interval(0.95)
+    assert f"{np.subtract(entropy, random).mean():+.3f} ± {(high - low) / 2:.3f}" in shown
+    assert (tmp_path / "curves.png").is_file()
+
+
+def test_finished_runs_are_kept_and_the_others_played(tmp_path, capsys):
+    args = ["compare", *SMALL, "--agents", "margin", "--out", str(tmp_path)]
+    assert main(args) == 0
+    files = [tmp_path / f"margin-seed{seed}" / "rounds.jsonl" for seed in range(3)]
+    whole = [file.read_bytes() for file in files]
+    files[1].write_bytes(whole[1][: whole[1].index(b"\n") + 1])  # interrupted after its first round
+    (tmp_path / "margin-seed2" / "config.yaml").write_text("another: run\n")
+    before = [file.stat().st_mtime_ns for file in files]
+    assert main(args) == 0
+    assert [file.read_bytes() for file in files] == whole
+    assert [file.stat().st_mtime_ns == then for file, then in zip(files, before, strict=True)] == [True, False, False]
+    assert "-v0   random" not in capsys.readouterr().out
+
+
+def test_an_agent_that_cannot_play_is_named(tmp_path, capsys):
+    assert main(["compare", *SMALL, "--agents", "bald", "--out", str(tmp_path)]) == 1
+    assert "'bald' needs" in capsys.readouterr().err
+    assert main(["compare", *SMALL, "--agents", "entrpy", "--out", str(tmp_path)]) == 1
+    assert "Did you mean 'entropy'" in capsys.readouterr().err
+
+
+def test_the_environment_s_options_are_flags(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["compare", "--help"])
+    shown = capsys.readouterr().out
+    assert "--pool-fraction" in shown
+    assert "--seeds" in shown
