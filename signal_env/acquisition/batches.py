@@ -22,8 +22,8 @@ CANDIDATES = 4
 STARTS = 3
 """Times that k-means starts anew: FAISS draws each start's centres one by one, and may miss a cluster."""
 
-SAMPLE = 256
-"""Texts per cluster that k-means learns its centres from, as in FAISS; with fewer unlabeled texts, from all."""
+SAMPLE = 128
+"""Texts per cluster that k-means learns its centres from; with fewer unlabeled texts, from all."""
 
 
 @acquisitions.register("random")
@@ -172,7 +172,7 @@ def kmeans(embeddings: Floats, k: int, rng: np.random.Generator) -> NDArray[np.f
     clustering = faiss.Kmeans(
         embeddings.shape[1],
         k,
-        niter=10,  # more hardly change the inertia; another start may
+        niter=6,  # more hardly lower the inertia; another start may
         nredo=STARTS,
         seed=int(rng.integers(2**31)),
         min_points_per_centroid=1,
