@@ -97,5 +97,7 @@ def finished(run: RunConfig) -> bool:
     if not all(file.is_file() for file in files) or files[0].read_text(encoding="utf-8") != run.as_yaml():
         return False
     lines = files[1].read_text(encoding="utf-8").splitlines()
-    last = json.loads(lines[-1]) if lines else {"labeled": 0, "budget": 1, "unlabeled": 1}
-    return bool(last["labeled"] >= last["budget"] or last["unlabeled"] == 0)
+    try:
+        return bool(lines) and bool(json.loads(lines[-1])["finished"])
+    except json.JSONDecodeError:  # the last line was cut off in the middle
+        return False

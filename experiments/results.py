@@ -70,10 +70,9 @@ def summarize(rounds: Any) -> Any:
         area = np.trapezoid(accuracy, share) / (share[-1] - share[0]) if len(share) > 1 else accuracy[0]
         row = {"env": env, "agent": agent, "seed": seed, "labels": run["labeled"].iloc[-1], "area": area}
         last = run.iloc[-1]
-        finished = last["labeled"] >= last["budget"] or last["unlabeled"] == 0
         reached = share[0] <= 0.5 <= share[-1] + 0.05
         row |= {"first": accuracy[0], "at_50": accuracy[share <= 0.5][-1] if reached else np.nan}
-        row |= {"at_100": accuracy[-1], "last": last["accuracy"] if finished else np.nan}
+        row |= {"at_100": accuracy[-1], "last": last["accuracy"] if last["finished"] else np.nan}
         if last["share"] < 1.0:
             row |= {"at_100": np.nan, "area": np.nan}
         rows.append(row | {"synthetic": run["synthetic_share"].iloc[-1]})

@@ -221,6 +221,7 @@ class Learner:
             score_selected=_mean(selected),
             score_unlabeled=_mean(scores),
             annotator_agreement=agreement,
+            finished=self.finished,
         )
 
     def _open_round(self) -> None:

@@ -48,6 +48,7 @@ class Round:
         score_unlabeled: Mean acquisition score of U before the selection; 0 likewise.
         annotator_agreement: The share of this round's real texts on which the annotator agrees with the gold label;
             None in rounds that asked the annotator nothing.
+        finished: Whether the episode ends with this round.
     """
 
     index: int
@@ -67,3 +68,4 @@ class Round:
     score_selected: float
     score_unlabeled: float
     annotator_agreement: float | None
+    finished: bool

@@ -60,6 +60,8 @@ class AcquisitionBenchConfig:
 
 def main(config: AcquisitionBenchConfig) -> list[dict[str, Any]]:
     """Prints a table as long as the grid of sizes, dimensions and classes; returns its rows."""
+    if config.labeled in config.sizes:  # peers tell the two sets apart by their sizes
+        raise ValueError(f"labeled is none of the sizes; got {config.labeled} and {config.sizes}.")
     rows: list[dict[str, Any]] = []
     grid = [(d, c) for d in config.dims for c in config.classes]
     with progress_bar() as progress, quiet():

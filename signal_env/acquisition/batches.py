@@ -14,7 +14,9 @@ LAZY = 32
 """Centres chosen before the distances of all points are brought up to date."""
 
 FRONT = 512
-"""Points, the farthest from the centres, that core-set keeps up to date meanwhile."""
+"""Points, the farthest from the centres, that core-set keeps up to date meanwhile; of many, one in `FRONT_SHARE`."""
+
+FRONT_SHARE = 128
 
 CANDIDATES = 4
 """Nearest texts to each centre that are looked at first, since two centres may share one."""
@@ -83,6 +85,7 @@ def coreset(embeddings: Floats, labeled: Prediction, batch_size: int) -> Indices
     spread.add(labeled.embeddings)
     lengths = spread.norms.max() + squared_lengths(labeled.embeddings - spread.origin).max()
     doubt = 16 * np.finfo(np.float32).eps * np.sqrt(embeddings.shape[1]) * lengths  # twice the error of a gap
+    exact = _ExactGaps(embeddings)
     chosen: list[int] = []
     while len(chosen) < batch_size:
         front, others = _farthest(spread.gaps, doubt)
@@ -92,7 +95,7 @@ def coreset(embeddings: Floats, labeled: Prediction, batch_size: int) -> Indices
             best = np.flatnonzero(gaps >= gaps.max() - doubt)
             if len(best) > 1:
                 centers = np.concatenate([labeled.embeddings, embeddings[chosen]])
-                best = best[[_gaps(embeddings[front[best]], centers).argmax()]]
+                best = best[[exact.to(centers, front[best]).argmax()]]
             near.add_points(best.tolist())
             gaps = np.minimum(gaps, near.gaps)
             gaps[best] = -np.inf  # never chosen again
@@ -104,11 +107,11 @@ def coreset(embeddings: Floats, labeled: Prediction, batch_size: int) -> Indices
 
 
 def _farthest(gaps: NDArray[np.float64], doubt: float) -> tuple[Indices, float]:
-    """The indices of at least `FRONT` of the largest gaps, if there are so many, and the largest of the others.
+    """The indices of the largest gaps, at least `FRONT` if there are so many, and the largest of the others.
 
     All those within twice the doubt of the very largest are among the first.
     """
-    n = min(FRONT, len(gaps))
+    n = min(max(FRONT, len(gaps) // FRONT_SHARE), len(gaps))
     border = min(np.partition(gaps, -n)[-n], gaps.max() - 2 * doubt)
     return np.flatnonzero(gaps >= border), float(gaps[gaps < border].max(initial=-np.inf))
 
@@ -131,7 +134,9 @@ def ft_bertkm(embeddings: Floats, batch_size: int, rng: np.random.Generator) -> 
 def _nearest_to_centers(embeddings: Floats, k: int, rng: np.random.Generator) -> Indices:
     """A text for each k-means centre: the nearest one to it, or the next that no nearer centre has taken."""
     centers = kmeans(embeddings, k, rng)
-    for n_candidates in (min(k, CANDIDATES), k):  # among k candidates one is always left
+    n_candidates = CANDIDATES
+    while True:  # among k candidates one is always left
+        n_candidates = min(n_candidates, k)
         indices, distances = _candidates(embeddings, centers, n_candidates)
         chosen: dict[int, int] = {}
         taken: set[int] = set()
@@ -141,8 +146,8 @@ def _nearest_to_centers(embeddings: Floats, k: int, rng: np.random.Generator) ->
                 chosen[center] = text
                 taken.add(text)
         if len(chosen) == k:
-            break
-    return np.array([chosen[center] for center in range(k)])
+            return np.array([chosen[center] for center in range(k)])
+        n_candidates *= 8
 
 
 def _candidates(embeddings: Floats, centers: Floats, n: int) -> tuple[Indices, NDArray[np.float64]]:
@@ -167,10 +172,14 @@ def kmeans(embeddings: Floats, k: int, rng: np.random.Generator) -> NDArray[np.f
     """
     import faiss
 
-    n = len(embeddings)
-    sample = embeddings if n <= SAMPLE * k else embeddings[np.sort(rng.choice(n, size=SAMPLE * k, replace=False))]
+    n, d = embeddings.shape
+    sample = np.arange(n) if n <= SAMPLE * k else np.sort(rng.choice(n, size=SAMPLE * k, replace=False))
+    x = np.empty((len(sample), d), dtype=np.float32)
+    for start in range(0, len(sample), BLOCK):  # the only copy, and of a memory-mapped array too
+        block = slice(start, start + BLOCK)
+        x[block] = unit(embeddings[sample[block]])
     clustering = faiss.Kmeans(
-        embeddings.shape[1],
+        d,
         k,
         niter=6,  # more hardly lower the inertia; another start may
         nredo=STARTS,
@@ -179,11 +188,23 @@ def kmeans(embeddings: Floats, k: int, rng: np.random.Generator) -> NDArray[np.f
         max_points_per_centroid=SAMPLE,
     )
     clustering.cp.init_method = faiss.ClusteringInitMethod_KMEANS_PLUS_PLUS
-    clustering.train(np.ascontiguousarray(unit(sample), dtype=np.float32))
+    clustering.train(x)
     return np.asarray(clustering.centroids, dtype=np.float32)
 
 
-def _gaps(points: Floats, centers: Floats) -> NDArray[np.float64]:
-    """Squared distances to the nearest centre, in double precision, point by point."""
-    differences = (np.subtract(centers, point, dtype=np.float64) for point in points)
-    return np.array([squared_lengths(difference).min() for difference in differences])
+class _ExactGaps:
+    """Squared distances to the nearest centre in double precision, of the points for which they are asked."""
+
+    def __init__(self, embeddings: Floats) -> None:
+        self.embeddings = embeddings
+        self.gaps = np.full(len(embeddings), np.inf)
+        self.counted = np.zeros(len(embeddings), dtype=np.int64)  # centres that are in the gaps
+
+    def to(self, centers: Floats, points: Indices) -> NDArray[np.float64]:
+        """The gaps of these points to centres that begin with those of earlier calls."""
+        for known in np.unique(self.counted[points]):
+            for i in points[self.counted[points] == known]:
+                differences = np.subtract(centers[known:], self.embeddings[i], dtype=np.float64)
+                self.gaps[i] = squared_lengths(differences).min(initial=self.gaps[i])
+        self.counted[points] = len(centers)
+        return self.gaps[points]

@@ -11,7 +11,7 @@ BLOCK = 512
 """Points measured at a time, which bounds the memory beyond the arrays given."""
 
 NEAR = 1e-2
-"""Squared distances under this share of a point's squared length are measured in double precision."""
+"""Squared distances under this share of the squared length, and infinite ones, are measured in double precision."""
 
 
 class Spread:
@@ -61,7 +61,7 @@ class Spread:
         for block, part in self._blocks():
             w = None if self.w is None else self.w[block]
             gaps = _nearest(part, w, self.norms[block], c, v, lengths, np.float32)
-            near = np.flatnonzero(~(gaps > NEAR * self.norms[block]))
+            near = np.flatnonzero(~((gaps > NEAR * self.norms[block]) & np.isfinite(gaps)))
             if len(near):
                 some = None if w is None else w[near]
                 gaps[near] = _nearest(part[near], some, self.norms[block][near], c, v, lengths, np.float64)

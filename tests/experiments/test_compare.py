@@ -32,11 +32,15 @@ def test_finished_runs_are_kept_and_the_others_played(tmp_path, capsys):
     files = [tmp_path / f"margin-seed{seed}" / "rounds.jsonl" for seed in range(3)]
     whole = [file.read_bytes() for file in files]
     files[1].write_bytes(whole[1][: whole[1].index(b"\n") + 1])  # interrupted after its first round
+    files[0].write_bytes(whole[0][:-20])  # cut off in the middle of its last line
     (tmp_path / "margin-seed2" / "config.yaml").write_text("another: run\n")
     before = [file.stat().st_mtime_ns for file in files]
     assert main(args) == 0
     assert [file.read_bytes() for file in files] == whole
-    assert [file.stat().st_mtime_ns == then for file, then in zip(files, before, strict=True)] == [True, False, False]
+    assert [file.stat().st_mtime_ns == then for file, then in zip(files, before, strict=True)] == [False] * 3
+    before = [file.stat().st_mtime_ns for file in files]
+    assert main(args) == 0
+    assert [file.stat().st_mtime_ns for file in files] == before
     assert "-v0   random" not in capsys.readouterr().out
 
 

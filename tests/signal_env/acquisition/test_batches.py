@@ -416,3 +416,27 @@ def test_k_means_learns_from_a_sample_and_chooses_from_all():
 def test_bertkm_looks_at_pretrained_and_ft_bertkm_at_the_current_embeddings():
     assert Strategy("bertkm").asks == {"pretrained", "batch_size", "rng"}
     assert Strategy("ft_bertkm").asks == {"embeddings", "batch_size", "rng"}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_copies_far_from_the_labeled_are_chosen_by_index(dtype):
+    embeddings = np.ones((2000, 16), dtype)
+    embeddings[1500] = 3  # the farthest, then all others are equally far from the labeled ones
+    labeled = Prediction(np.zeros((40, 2)), np.random.default_rng(0).normal(size=(40, 16)).astype(dtype))
+    assert coreset(embeddings, labeled, 60).tolist() == [1500, 0, *range(1, 59)]
+
+
+def test_a_gradient_so_long_that_its_square_overflows_is_the_first_center():
+    embeddings = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    embeddings[7] = 1e20
+    probabilities = np.tile([0.6, 0.4], (300, 1))
+    chosen = badge(probabilities, embeddings, 30, np.random.default_rng(0))
+    assert chosen[0] == 7
+    assert len(np.unique(chosen)) == 30
+
+
+def test_centers_that_want_the_same_few_texts_all_get_one():
+    embeddings = np.eye(6)[np.random.default_rng(0).integers(6, size=400)]  # six texts, each about 67 times
+    chosen = ft_bertkm(embeddings, 120, np.random.default_rng(0))
+    assert len(np.unique(chosen)) == 120
+    assert len(np.unique(embeddings[chosen], axis=0)) == 6
