@@ -17,7 +17,7 @@ def read_rounds(folders: Iterable[Path]) -> Any:
     """The rounds of all runs as a pandas table, with `env`, `agent`, `seed` and `share`, labeled instances over |R|.
 
     Raises:
-        ValueError: If no folder is given, one holds no run, or two hold the same environment, agent and seed.
+        ValueError: If no folder is given, one holds no run or one of an earlier version, or two hold the same environment, agent and seed.
     """
     pandas = require("pandas", "plots")
     rows: list[dict[str, Any]] = []
@@ -32,6 +32,10 @@ def read_rounds(folders: Iterable[Path]) -> Any:
             raise ValueError(f"{twin} and {folder} are both {run}; give one of them.")
         with open(folder / "rounds.jsonl", encoding="utf-8") as lines:
             rows += [run | json.loads(line) for line in lines]
+        if rows and "finished" not in rows[-1]:
+            raise ValueError(
+                f"{folder} does not say whether the run is finished: an earlier version wrote it. Play it again."
+            )
     if not rows:
         raise ValueError("No rounds to read: give the folders of finished runs.")
     table = pandas.DataFrame(rows)
