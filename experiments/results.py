@@ -17,7 +17,8 @@ def read_rounds(folders: Iterable[Path]) -> Any:
     """The rounds of all runs as a pandas table, with `env`, `agent`, `seed` and `share`, labeled instances over |R|.
 
     Raises:
-        ValueError: If no folder is given, one holds no run or one of an earlier version, or two hold the same environment, agent and seed.
+        ValueError: If no folder is given, one holds no run or one of an earlier version, or two hold the same
+            environment, agent and seed.
     """
     pandas = require("pandas", "plots")
     rows: list[dict[str, Any]] = []
