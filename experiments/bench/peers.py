@@ -103,7 +103,7 @@ def _scikit_activeml(arrays: Arrays) -> dict[str, Choose]:
 
     n, normalized = arrays.n, arrays.normalized
 
-    class Known(SkactivemlClassifier):  # type: ignore[misc]
+    class Known(SkactivemlClassifier):  # type: ignore[misc]  # its base has no types
         """A classifier that has predicted everything already."""
 
         def fit(self, X: Floats, y: Floats) -> "Known":
