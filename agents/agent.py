@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, cast
 
 import numpy as np
@@ -21,6 +22,7 @@ class Agent(Protocol):
 
     Attributes:
         selection: Who chooses what is labeled when this agent plays, see `SignalConfig.selection`.
+        prompt_group: How often in a row the agent wants each prompt, see `SignalConfig.prompt_group`.
 
     Example: an agent that always offers the first unlabeled texts.
         >>> class FirstAgent(Agent):
@@ -35,6 +37,7 @@ class Agent(Protocol):
     """
 
     selection: ClassVar[Literal["acquisition", "submitted"]] = "acquisition"
+    prompt_group: ClassVar[int] = 1
 
     def reset(self, envs: Envs, seed: int) -> None:
         """Begins an episode. What the agent does is a function of the seed and of what it sees."""
@@ -53,6 +56,12 @@ class Agent(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what `state_dict` returned, after a reset with the same seed."""
+
+    def save(self, folder: Path) -> None:
+        """Saves what the agent has learned to a run's folder, for use elsewhere."""
+
+    def close(self) -> None:
+        """Lets go of what the agent holds; the rollout calls it at the end, and when something fails."""
 
 
 def base(envs: Envs) -> SignalVectorEnv:

@@ -45,13 +45,16 @@ def rollout(envs: Envs, agent: Agent, seed: int) -> Iterator[Step]:
         >>> [step.round["labeled"] for step in rollout(envs, RandomAgent(), seed=0)]
         [50, 100]
     """
-    observations, infos = envs.reset(seed=seed)
-    agent.reset(envs, seed)
-    yield Step((), np.zeros(0), infos, {}, closed_round(infos))
-    ended = False
-    while not ended:
-        texts = agent.act(observations)
-        observations, rewards, terminated, truncated, infos = envs.step(texts)
-        metrics = agent.learn(rewards, infos)
-        yield Step(texts, rewards, infos, metrics, closed_round(infos))
-        ended = bool(np.all(terminated | truncated))
+    try:
+        observations, infos = envs.reset(seed=seed)
+        agent.reset(envs, seed)
+        yield Step((), np.zeros(0), infos, {}, closed_round(infos))
+        ended = False
+        while not ended:
+            texts = agent.act(observations)
+            observations, rewards, terminated, truncated, infos = envs.step(texts)
+            metrics = agent.learn(rewards, infos)
+            yield Step(texts, rewards, infos, metrics, closed_round(infos))
+            ended = bool(np.all(terminated | truncated))
+    finally:
+        agent.close()

@@ -37,6 +37,10 @@ class SignalConfig:
     """`round_size` as a share of R."""
     offers_per_round: int | None = None
     """Texts offered per round; default: `round_size`, as in the paper. More let a policy practise without labels."""
+    prompt_group: int = 1
+    """How often in a row each prompt is shown: RLOO and GRPO compare texts of one prompt."""
+    keep_best: int | None = None
+    """At a round's close only so many of its synthetic offers, those with the best rewards, stay in U; default: all."""
     budget: int | None = None
     """Labeled instances at which the episode terminates; default: by `budget_fraction`."""
     budget_fraction: float | None = None
@@ -55,6 +59,9 @@ class SignalConfig:
     """The reward: a term's name, a mapping from names to weights, or a callable."""
     invalid_reward: float = 0.0
     """The reward of an empty, over-long, unparsable or duplicate text."""
+    retrain: bool = True
+    """Whether the classifier is retrained at each round's close. If not, it stays what the initial labels made it, and
+    texts are scored against those labels for good: the reward is stationary but for what counts as a duplicate."""
     classifier: str | Classifier = "finetune"
     """The target classifier M: "finetune", "linear", a registered name, or an object."""
     encoder: str = "bert-base-uncased"
@@ -130,6 +137,11 @@ class Sizes:
         _range("initial_labeled", initial, 1, pool, f"the pool's {pool} texts")
         offers = labels if config.offers_per_round is None else config.offers_per_round
         _range("offers_per_round", offers, 1)
+        _range("prompt_group", config.prompt_group, 1)
+        _expect(
+            offers % config.prompt_group == 0,
+            f"prompt_group divides offers_per_round = {offers}; got {config.prompt_group}.",
+        )
         default_share = 2.0 if config.selection == "acquisition" else 1.0
         share = default_share if config.budget_fraction is None else config.budget_fraction
         budget = round(pool * share) if config.budget is None else config.budget
@@ -156,6 +168,13 @@ def check(config: SignalConfig) -> None:
     _range("dropout_samples", config.dropout_samples, 2)
     _range("n_examples", config.n_examples, 0)
     _range("max_text_length", config.max_text_length, 1)
+    if config.keep_best is not None:
+        _range("keep_best", config.keep_best, 0)
+        _expect(
+            config.selection == "acquisition",
+            "keep_best is for selection='acquisition'; with 'submitted' the agent itself says what is labeled.",
+        )
+    _expect(isinstance(config.retrain, bool), f"retrain is True or False; got {config.retrain!r}.")
     if config.evaluation_size is not None:
         _range("evaluation_size", config.evaluation_size, 1)
     _expect(abs(config.invalid_reward) < float("inf"), f"invalid_reward is finite; got {config.invalid_reward}.")

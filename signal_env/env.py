@@ -136,9 +136,24 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
         """The state as text in mode "ansi"; printed in mode "human"."""
         return render(self.render_mode, self.learner, self._last_round, self._last_offer)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The experiment between two rounds, as plain data that JSON keeps to the bit.
+
+        Raises:
+            RuntimeError: In the middle of a round, or before the first reset.
+        """
+        return episode_state(self.learner, self._last_round, self.np_random) | {"prompt": self._prompt}
+
+    def load_state_dict(self, state: dict[str, Any]) -> Observation:
+        """Goes on from what `state_dict` returned, after a reset with the same seed; returns the observation."""
+        self._last_round = restore_episode(self.learner, state, self.np_random)
+        self._last_offer = None
+        self._prompt = state["prompt"]
+        return {"prompt": self._prompt, "classifier": self.learner.state(0)}
+
     def _observation(self) -> Observation:
-        (shown,) = self.learner.prompts(1)
-        return {"prompt": shown, "classifier": self.learner.state(self.learner.offers_made)}
+        (self._prompt,) = self.learner.prompts(1)
+        return {"prompt": self._prompt, "classifier": self.learner.state(self.learner.offers_made)}
 
 
 def make_spaces(learner: Learner) -> tuple[spaces.Dict, Unicode]:
@@ -168,6 +183,33 @@ def offer_info(offer: Offer, index: int) -> dict[str, Any]:
 def round_info(closed: Round) -> dict[str, Any]:
     """The info of a closed round; what was not measured is left out."""
     return {name: value for name, value in dataclasses.asdict(closed).items() if value is not None}
+
+
+def episode_state(learner: Learner, last_round: Round | None, rng: np.random.Generator) -> dict[str, Any]:
+    """What both environments keep of an episode between two rounds.
+
+    Raises:
+        RuntimeError: In the middle of a round, or before the first reset.
+    """
+    if last_round is None:
+        raise RuntimeError("There is no state to keep yet: call reset first.")
+    counts = {name: value.tolist() for name, value in vars(last_round).items() if isinstance(value, np.ndarray)}
+    return {
+        "learner": learner.state_dict(),
+        "last_round": dataclasses.asdict(last_round) | counts,
+        "random": rng.bit_generator.state,
+    }
+
+
+def restore_episode(learner: Learner, state: dict[str, Any], rng: np.random.Generator) -> Round:
+    """Restores what `episode_state` returned; returns the last round."""
+    learner.load_state_dict(state["learner"])
+    rng.bit_generator.state = state["random"]
+    kept: dict[str, Any] = state["last_round"]
+    values: dict[str, Any] = {
+        name: np.array(value) if isinstance(value, list) else value for name, value in kept.items()
+    }
+    return Round(**values)
 
 
 def refuse_options(options: dict[str, Any] | None) -> None:

@@ -70,16 +70,18 @@ class Learner:
         Raises:
             ClassifierError: If the classifier returns something unusable.
         """
-        streams = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(4))
-        self._prompt_rng, self._selection_rng, self._training_rng, self._dropout_rng = streams
+        self._rngs = tuple(map(np.random.default_rng, np.random.SeedSequence(seed).spawn(4)))
+        self._prompt_rng, self._selection_rng, self._training_rng, self._dropout_rng = self._rngs
         texts, labels = self._corpus.train
         drawn = draw_pool(len(texts), self.sizes.pool, seed)
         self.pool = tuple(texts[i] for i in drawn)  # R
         self._hidden = {texts[i]: int(labels[i]) for i in drawn}  # the gold labels of R
         self._unlabeled = dict.fromkeys(self.pool, True)  # U: each text, and whether it is real
         self._labeled: dict[str, int] = {}  # L: each text and its label
+        self._trained: dict[str, int] = {}  # what M was trained on: L, or the initial part of it if M is not retrained
         self._n_synthetic = 0
         self._round = -1
+        self._prompt, self._prompt_uses = "", 0
         self._open_round()
         return self._finish_round(list(self.pool[: self.sizes.initial]))
 
@@ -125,9 +127,16 @@ class Learner:
 
     def prompts(self, n: int) -> list[str]:
         """The next n prompts, each with p in-context examples drawn from R (line 1)."""
-        p = min(self.config.n_examples, len(self.pool))
-        draws = (self._prompt_rng.choice(len(self.pool), size=p, replace=False) for _ in range(n))
-        return [prompt(self.task, [self.pool[i] for i in draw]) for draw in draws]
+        return [self._next_prompt() for _ in range(n)]
+
+    def _next_prompt(self) -> str:
+        """A new prompt, or the last one as long as its group is not complete."""
+        if self._prompt_uses == 0:
+            p = min(self.config.n_examples, len(self.pool))
+            draw = self._prompt_rng.choice(len(self.pool), size=p, replace=False)
+            self._prompt, self._prompt_uses = prompt(self.task, [self.pool[i] for i in draw]), self.config.prompt_group
+        self._prompt_uses -= 1
+        return self._prompt
 
     def offer(self, texts: Sequence[str]) -> Offer:
         """Adds texts to U and scores them under the current classifier (lines 3 to 7 and 12).
@@ -140,28 +149,23 @@ class Learner:
             ClassifierError: If the classifier returns something unusable.
             RewardError: If a reward term does.
         """
-        texts = [self._canonical(text) for text in texts]
-        real = tuple(self._unlabeled.get(text, False) for text in texts)
-        invalid = []
-        for text in texts:
-            invalid.append(self._why_invalid(text))
-            self._seen.add(text)
-        valid = np.array([not reason for reason in invalid], dtype=bool)
-        candidates = self._candidates([text for text, ok in zip(texts, valid, strict=True) if ok])
-        terms = {name: np.zeros(len(texts)) for name in self._reward.terms}
-        if candidates.texts:
-            for name, values in self._reward(candidates).items():
-                terms[name][valid] = values
-        terms["invalid"] = np.where(valid, 0.0, self.config.invalid_reward)
+        offer, candidates = self._judge(texts, self._seen)
         for i, text in enumerate(candidates.texts):
             if text not in self._unlabeled:
                 self._unlabeled[text] = False
+                self._entered.add(text)
                 self._predictions.append(candidates.prediction.rows([i]))
                 self._view = None
-        offer = Offer(tuple(texts), sum(terms.values(), np.zeros(len(texts))), terms, tuple(invalid), real)
         self._offers.append(offer)
         self.offers_made += len(texts)
         return offer
+
+    def score(self, texts: Sequence[str]) -> Offer:
+        """What `offer` would have said of these texts as the round's first; nothing enters U, and nothing changes.
+
+        With it a policy is compared to another one under the same classifier.
+        """
+        return self._judge(texts, set())[0]
 
     def close_round(self) -> Round:
         """Labels a batch, retrains the classifier on all of L and measures it (lines 8 to 10).
@@ -173,9 +177,45 @@ class Learner:
         """
         if self.config.selection == "submitted":
             return self._finish_round(self._submitted()[: self._batch_size])
+        self._discard()
         order, scores = self._acquisition(self.unlabeled, len(self.unlabeled), self._selection_rng)
         batch = [self.unlabeled.texts[i] for i in order]
         return self._finish_round(batch, None if scores is None else scores[order], scores)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The experiment between two rounds, as plain data that JSON keeps to the bit.
+
+        Raises:
+            RuntimeError: In the middle of a round.
+        """
+        if self.offers_made:
+            raise RuntimeError(
+                f"The state can be kept between rounds; {self.offers_made} of {self.sizes.offers} offers are made."
+            )
+        return {
+            "round": self._round,
+            "labeled": list(self._labeled.items()),
+            "trained": list(self._trained.items()),
+            "unlabeled": list(self._unlabeled.items()),
+            "synthetic": self._n_synthetic,
+            "prompt": [self._prompt, self._prompt_uses],
+            "seeds": [self._training_seed, self._dropout_seed],
+            "random": [rng.bit_generator.state for rng in self._rngs],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state_dict` returned, after a reset with the same seed: M is trained as it was."""
+        self._round, self._n_synthetic = state["round"], state["synthetic"]
+        self._labeled, self._trained, self._unlabeled = (
+            dict(state[name]) for name in ("labeled", "trained", "unlabeled")
+        )
+        self._prompt, self._prompt_uses = state["prompt"]
+        self._training_seed, self._dropout_seed = state["seeds"]
+        for rng, kept in zip(self._rngs, state["random"], strict=True):
+            rng.bit_generator.state = kept
+        self._fit()
+        self._predict()
+        self._open_round()
 
     @property
     def _batch_size(self) -> int:
@@ -187,18 +227,20 @@ class Learner:
         self, batch: list[str], selected: NDArray[np.float64] | None = None, scores: NDArray[np.float64] | None = None
     ) -> Round:
         """Lines 9 and 10: moves the batch from U to L, retrains and evaluates."""
-        synthetic = [text for text in batch if not self._unlabeled[text]]
-        labels = {text: self._hidden[text] for text in batch if self._unlabeled[text]}
+        real = {text: self._hidden[text] for text in batch if self._unlabeled[text]}
+        synthetic: dict[str, int] = {}
         agreement = None
-        if synthetic:
-            agreement = self._agreement(list(labels)) if labels else None
-            labels |= dict(zip(synthetic, self._annotate(synthetic).tolist(), strict=True))
+        if len(real) < len(batch):
+            agreement = self._agreement(list(real)) if real else None
+            written = [text for text in batch if text not in real]
+            synthetic = dict(zip(written, self._annotate(written).tolist(), strict=True))
         self._n_synthetic += len(synthetic)
         for text in batch:
             del self._unlabeled[text]
-            self._labeled[text] = labels[text]
+            self._labeled[text] = real[text] if text in real else synthetic[text]
         if batch:
             self._train()
+            self._predict()
         self._round += 1
         offers = self._offers
         self._open_round()
@@ -211,10 +253,11 @@ class Learner:
             evaluation_size=len(self._evaluation[0]),
             labeled=len(self._labeled),
             unlabeled=len(self._unlabeled),
-            selected_real=len(batch) - len(synthetic),
+            selected_real=len(real),
             selected_synthetic=len(synthetic),
             synthetic_share=self._n_synthetic / len(self._labeled),
-            label_counts=np.bincount(list(self._labeled.values()), minlength=self.task.n_classes),
+            label_counts=self._count(self._labeled),
+            synthetic_label_counts=self._count(synthetic),
             offers=len(rewards),
             invalid_offers=sum(bool(reason) for offer in offers for reason in offer.invalid),
             reward_mean=_mean(rewards),
@@ -224,43 +267,74 @@ class Learner:
             finished=self.finished,
         )
 
+    def _count(self, labels: dict[str, int]) -> NDArray[np.int64]:
+        return np.bincount(np.array(list(labels.values()), dtype=np.int64), minlength=self.task.n_classes)
+
     def _open_round(self) -> None:
         self._offers: list[Offer] = []
         self._seen: set[str] = set()
+        self._entered: set[str] = set()  # what the round's offers added to U
         self.offers_made = 0
 
     def _train(self) -> None:
-        """Retrains M on all of L (line 10), measures it, and predicts L and U under it once for the round to come."""
-        labels = np.array(list(self._labeled.values()), dtype=np.int64)
-        self._classifier.fit(tuple(self._labeled), labels, int(self._training_rng.integers(2**31)))
-        self._labeled_prediction = self._classifier.predict(tuple(self._labeled))
+        """Retrains M on all of L (line 10), unless it is to stay as the initial labels made it."""
         self._dropout_seed = int(self._dropout_rng.integers(2**31))
+        if self.config.retrain or not self._trained:
+            self._trained = dict(self._labeled)
+            self._training_seed = int(self._training_rng.integers(2**31))
+            self._fit()
+
+    def _fit(self) -> None:
+        """Trains M and measures it."""
+        self._labels = np.array(list(self._trained.values()), dtype=np.int64)
+        self._classifier.fit(tuple(self._trained), self._labels, self._training_seed)
+        self._labeled_prediction = self._classifier.predict(tuple(self._trained))
+        texts, gold = self._evaluation
+        self._accuracy = float((self._classifier.predict(texts).probabilities.argmax(axis=1) == gold).mean())
+
+    def _predict(self) -> None:
+        """Predicts U under M, once for the round to come."""
         unlabeled = self._classifier.predict(tuple(self._unlabeled))
         self._predictions = [unlabeled]
         self._view = None
-        texts, gold = self._evaluation
-        self._accuracy = float((self._classifier.predict(texts).probabilities.argmax(axis=1) == gold).mean())
         self._features = features(
             self._labeled_prediction,
-            labels,
+            self._labels,
             unlabeled,
-            labeled_share=len(labels) / self.sizes.budget,
-            synthetic_share=self._n_synthetic / len(labels),
+            labeled_share=len(self._labeled) / self.sizes.budget,
+            synthetic_share=self._n_synthetic / len(self._labeled),
             n_neighbors=self.config.n_neighbors,
             normalize=self.config.normalize,
         )
 
+    def _judge(self, texts: Sequence[str], seen: set[str]) -> tuple[Offer, Candidates]:
+        """Scores texts; those in `seen` are duplicates, and all join it. Returns the valid ones too."""
+        texts = [self._canonical(text) for text in texts]
+        real = tuple(self._unlabeled.get(text, False) for text in texts)
+        invalid = []
+        for text in texts:
+            invalid.append(self._why_invalid(text, seen))
+            seen.add(text)
+        valid = np.array([not reason for reason in invalid], dtype=bool)
+        candidates = self._candidates([text for text, ok in zip(texts, valid, strict=True) if ok])
+        terms = {name: np.zeros(len(texts)) for name in self._reward.terms}
+        if candidates.texts:
+            for name, values in self._reward(candidates).items():
+                terms[name][valid] = values
+        terms["invalid"] = np.where(valid, 0.0, self.config.invalid_reward)
+        rewards = sum(terms.values(), np.zeros(len(texts)))
+        return Offer(tuple(texts), rewards, terms, tuple(invalid), real), candidates
+
     def _candidates(self, texts: Sequence[str]) -> Candidates:
         """What reward terms see of valid texts (lines 4 and 5)."""
         prediction = self._classifier.predict(texts)
-        labels = np.array(list(self._labeled.values()), dtype=np.int64)
         neighbors = find_neighbors(
             prediction.embeddings,
             self._labeled_prediction.embeddings,
             self.config.n_neighbors,
             self.config.normalize,
         )
-        return Candidates(tuple(texts), prediction, self._labeled_prediction, labels, neighbors)
+        return Candidates(tuple(texts), prediction, self._labeled_prediction, self._labels, neighbors)
 
     def _canonical(self, text: str) -> str:
         """The one written form of a text, so that no copy passes for another text."""
@@ -276,9 +350,9 @@ class Learner:
             if not reason
         ]
 
-    def _why_invalid(self, text: str) -> str:
+    def _why_invalid(self, text: str, seen: set[str]) -> str:
         if self.config.selection == "submitted" and self._unlabeled.get(text, False):
-            return "duplicate" if text in self._seen else ""
+            return "duplicate" if text in seen else ""
         if not has_visible_characters(text):
             return "empty"
         if len(text) > self.config.max_text_length:
@@ -287,9 +361,24 @@ class Learner:
             return "malformed"
         if self.task.fields(text) is None:
             return "unparsable"
-        if text in self._seen or text in self._labeled or text in self._unlabeled:
+        if text in seen or text in self._labeled or (text in self._unlabeled and text not in self._entered):
             return "duplicate"
         return ""
+
+    def _discard(self) -> None:
+        """Leaves only the `keep_best` best of the round's synthetic offers in U."""
+        if self.config.keep_best is None:
+            return
+        offered = [pair for offer in self._offers for pair in zip(offer.texts, offer.rewards, strict=True)]
+        rewards = {text: reward for text, reward in reversed(offered) if text in self._entered}
+        kept = sorted(rewards, key=lambda text: -rewards[text])[: self.config.keep_best]
+        dropped = rewards.keys() - set(kept)
+        rows = [i for i, text in enumerate(self._unlabeled) if text not in dropped]
+        probabilities, embeddings = (np.concatenate(arrays) for arrays in zip(*self._predictions, strict=True))
+        self._predictions = [Prediction(probabilities, embeddings).rows(rows)]
+        for text in dropped:
+            del self._unlabeled[text]
+        self._view = None
 
     def _agreement(self, real: Sequence[str]) -> float:
         """The share of real texts on which the annotator agrees with the gold label."""

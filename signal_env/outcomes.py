@@ -41,6 +41,7 @@ class Round:
         selected_synthetic: Synthetic texts labeled in this round.
         synthetic_share: The share of synthetic texts in L.
         label_counts: `(C,)` the labels in L.
+        synthetic_label_counts: `(C,)` the labels that the annotator gave to this round's synthetic texts.
         offers: Texts offered in this round.
         invalid_offers: Those of them that were not valid.
         reward_mean: Mean reward of the round's offers; 0 if there were none.
@@ -62,6 +63,7 @@ class Round:
     selected_synthetic: int
     synthetic_share: float
     label_counts: NDArray[np.int64]
+    synthetic_label_counts: NDArray[np.int64]
     offers: int
     invalid_offers: int
     reward_mean: float

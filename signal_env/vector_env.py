@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from signal_env.config import ConfigError, make_config
 from signal_env.env import (
     ShowsLearner,
+    episode_state,
     experiment_seed,
     make_spaces,
     offer_info,
@@ -18,6 +19,7 @@ from signal_env.env import (
     render,
     require_running,
     require_text,
+    restore_episode,
     round_info,
 )
 from signal_env.learner import Learner
@@ -120,10 +122,26 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
         frame = render(self.render_mode, self.learner, self._last_round, self._last_offer)
         return None if frame is None else (frame,)
 
+    def state_dict(self) -> dict[str, Any]:
+        """As `SignalEnv.state_dict`."""
+        kept = episode_state(self.learner, self._last_round, self.np_random)
+        return kept | {"prompts": list(self._prompts), "steps": self._steps, "ended": self._ended}
+
+    def load_state_dict(self, state: dict[str, Any]) -> dict[str, Any]:
+        """As `SignalEnv.load_state_dict`; returns the observations."""
+        self._last_round = restore_episode(self.learner, state, self.np_random)
+        self._last_offer = None
+        self._prompts, self._steps, self._ended = tuple(state["prompts"]), state["steps"], state["ended"]
+        return self._shown()
+
     def _observations(self) -> dict[str, Any]:
+        self._prompts = tuple(self.learner.prompts(self.num_envs))
+        return self._shown()
+
+    def _shown(self) -> dict[str, Any]:
         made = self.learner.offers_made
         states = [self.learner.state(made + i) for i in range(self.num_envs)]
-        return {"prompt": tuple(self.learner.prompts(self.num_envs)), "classifier": np.stack(states)}
+        return {"prompt": self._prompts, "classifier": np.stack(states)}
 
 
 def closed_round(infos: dict[str, Any]) -> dict[str, Any] | None:

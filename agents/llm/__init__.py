@@ -1,5 +1,8 @@
 """Agents that write texts with a language model."""
 
 from agents.llm.generator import GeneratorAgent
+from agents.llm.grpo import GRPOAgent
+from agents.llm.ppo import PPOAgent
+from agents.llm.rloo import RLOOAgent
 
-__all__ = ["GeneratorAgent"]
+__all__ = ["GRPOAgent", "GeneratorAgent", "PPOAgent", "RLOOAgent"]

@@ -1,0 +1,247 @@
+"""The generator G: a causal language model and its tokenizer, and what a response to a prompt is."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from signal_env.classifiers.pretrained import ModelError, blocks, load_pretrained, require_device
+from signal_env.learner import Learner
+from signal_env.observation import prompt
+from signal_env.storage import cache_dir
+
+if TYPE_CHECKING:
+    import torch
+
+PAPER = "Qwen/Qwen2.5-7B-Instruct"
+"""The paper's generator."""
+
+Tokens = list[int]
+
+
+@dataclasses.dataclass
+class GeneratorOptions:
+    """Which language model writes, and how."""
+
+    generator: str | None = None
+    """The model: "embedded" (the reviews corpus's), "small" (the one that `experiments pretrain --task` has made for
+    the task), a folder, or a hub name. Default: "embedded" for the reviews task, else Qwen/Qwen2.5-7B-Instruct."""
+    temperature: float = 1.0
+    """Sampling temperature."""
+    max_new_tokens: int = 64
+    """Tokens per text, at most."""
+    generation_batch: int = 64
+    """Prompts per call of the model."""
+    generator_device: str = "cpu"
+    """Torch device of the model."""
+    generator_precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the model."""
+
+    def model_name(self, learner: Learner, seed: int) -> str:
+        """The folder or hub name of the model for an experiment.
+
+        Raises:
+            ModelError: If "small" is wanted, and there is none for it.
+        """
+        name = self.generator or ("embedded" if learner.task.name == "reviews" else PAPER)
+        return str(small_generator(learner, seed)) if name == "small" else name
+
+
+class LanguageModel:
+    """A causal language model with its tokenizer.
+
+    Args:
+        name: "embedded", a folder, or a hub name.
+        device: A torch device.
+        precision: "float32" or "bfloat16".
+
+    Raises:
+        ModelError: If there is no such model, or its tokenizer has neither a padding nor an end token.
+    """
+
+    def __init__(self, name: str, device: str, precision: str) -> None:
+        import torch
+        from transformers import AutoModelForCausalLM, GenerationConfig
+
+        require_device(device)
+        model, self.tokenizer = load_pretrained(
+            AutoModelForCausalLM, name, "generator", dtype=getattr(torch, precision)
+        )
+        if self.tokenizer.eos_token_id is None:
+            raise ModelError(f"The tokenizer of {name} has no end token, without which no text ends; give it one.")
+        self.own_padding = self.tokenizer.pad_token_id not in (None, self.tokenizer.eos_token_id)
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        self.tokenizer.padding_side = "left"
+        self.name = name
+        self.device = device
+        self.model = model.to(device).eval()
+        # How to sample is the agent's to say: a checkpoint's own habits (a repetition penalty) would bend the policy.
+        self.model.generation_config = GenerationConfig(
+            bos_token_id=self.tokenizer.bos_token_id,
+            eos_token_id=self.stop_tokens,
+            pad_token_id=self.tokenizer.pad_token_id,
+        )
+
+    @property
+    def stop_tokens(self) -> Tokens:
+        """The tokens that end a text: the end token, and all that contain the end of a line."""
+        return [self.tokenizer.eos_token_id, *line_ends(self.tokenizer)]
+
+    def messages(self, shown: str) -> Any:
+        """A prompt as the model expects it: a user's message if it has a chat template, else the text as it is."""
+        return [{"role": "user", "content": shown}] if self.tokenizer.chat_template else shown
+
+    def encode(self, prompts: Sequence[str]) -> list[Tokens]:
+        """The tokens of each prompt, in the model's chat template if it has one."""
+        if self.tokenizer.chat_template:
+            encoded = self.tokenizer.apply_chat_template(
+                [self.messages(shown) for shown in prompts], add_generation_prompt=True, return_dict=True
+            )
+        else:
+            encoded = self.tokenizer(list(prompts))
+        tokens: list[Tokens] = encoded["input_ids"]
+        return tokens
+
+    def pad(self, rows: Sequence[Tokens], side: Literal["left", "right"] = "left") -> tuple["torch.Tensor", ...]:
+        """Tokens as one tensor `(n, longest)`, and its mask."""
+        import torch
+
+        width = max(map(len, rows))
+        ids = torch.full((len(rows), width), self.tokenizer.pad_token_id)
+        mask = torch.zeros((len(rows), width), dtype=torch.long)
+        for i, row in enumerate(rows):
+            place = slice(width - len(row), width) if side == "left" else slice(len(row))
+            ids[i, place] = torch.tensor(row, dtype=torch.long)
+            mask[i, place] = 1
+        return ids.to(self.device), mask.to(self.device)
+
+    def respond(self, prompts: Sequence[Tokens], seed: int, **sampling: Any) -> list[Tokens]:
+        """Samples a response to each prompt, up to and with the token that ends it.
+
+        Args:
+            prompts: The prompts' tokens.
+            seed: Seed of the sampling.
+            sampling: Options of `transformers.GenerationMixin.generate`.
+        """
+        import torch
+
+        ids, mask = self.pad(prompts)
+        devices = [self.device] if torch.device(self.device).type == "cuda" else []
+        training = self.model.training
+        self.model.eval()
+        with torch.random.fork_rng(devices=devices), torch.inference_mode():
+            torch.manual_seed(seed)
+            sequences = self.model.generate(input_ids=ids, attention_mask=mask, do_sample=True, **sampling)
+        self.model.train(training)
+        stops = set(self.stop_tokens)
+        return [until(row, stops) for row in sequences[:, ids.shape[1] :].tolist()]
+
+    def text(self, response: Tokens) -> str:
+        """The text of a response: up to the end token or the first line end."""
+        return first_line(self.tokenizer.decode(response, skip_special_tokens=True))
+
+    def surprise(
+        self, prompts: Sequence[Tokens], responses: Sequence[Tokens], temperature: float, batch: int
+    ) -> tuple[list[np.ndarray[Any, Any]], list[np.ndarray[Any, Any]]]:
+        """The log-probability of each token of each response, and the model's entropy before it, in nats."""
+        import torch
+
+        log_probabilities, entropies = [], []
+        training = self.model.training
+        self.model.eval()
+        with torch.inference_mode():
+            for block in blocks(list(zip(prompts, responses, strict=True)), batch):
+                ids, mask = self.pad([question + answer for question, answer in block])
+                positions = (mask.cumsum(1) - 1).clamp(min=0)
+                longest = max(len(answer) for _, answer in block)
+                logits = self.model(
+                    input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=longest + 1
+                ).logits
+                log_p = (logits[:, :-1].float() / temperature).log_softmax(-1)
+                chosen = log_p.gather(-1, ids[:, -longest:, None])[..., 0].cpu().numpy()
+                entropy = -(log_p.exp() * log_p).nan_to_num().sum(-1).cpu().numpy()
+                for i, (_, answer) in enumerate(block):
+                    log_probabilities.append(chosen[i, longest - len(answer) :])
+                    entropies.append(entropy[i, longest - len(answer) :])
+        self.model.train(training)
+        return log_probabilities, entropies
+
+    def check_context(self, learner: Learner, max_new_tokens: int) -> None:
+        """Checks that the longest prompt of an experiment, and a response to it, fit into the model's context.
+
+        Raises:
+            ModelError: If they do not.
+        """
+        context = getattr(self.model.config, "max_position_embeddings", None)
+        if context is None:
+            return
+        longest = sorted(learner.pool, key=lambda text: -len(self.tokenizer(text)["input_ids"]))
+        (tokens,) = self.encode([prompt(learner.task, longest[: learner.config.n_examples])])
+        if len(tokens) + max_new_tokens > context:
+            raise ModelError(
+                f"The generator {self.name} reads {context} tokens; the longest prompt has {len(tokens)}, and a "
+                f"response up to {max_new_tokens} more. Take a generator with a longer context, fewer n_examples, "
+                "or fewer max_new_tokens."
+            )
+
+
+@lru_cache(maxsize=1)
+def frozen_language_model(name: str, device: str, precision: str) -> LanguageModel:
+    """A model that nobody changes, loaded once per process."""
+    return LanguageModel(name, device, precision)
+
+
+@lru_cache(maxsize=4)
+def line_ends(tokenizer: Any) -> Tokens:
+    """The tokens that contain the end of a line."""
+    texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+    return [token for token, text in enumerate(texts) if "\n" in text or "\r" in text]
+
+
+def until(tokens: Tokens, stops: set[int]) -> Tokens:
+    """The tokens up to and with the first that stops.
+
+    Example:
+        >>> until([5, 6, 1, 0, 0], {1})
+        [5, 6, 1]
+    """
+    end = next((i for i, token in enumerate(tokens) if token in stops), len(tokens))
+    return tokens[: end + 1]
+
+
+def first_line(answer: str) -> str:
+    """An answer up to its first line end, without white space around it.
+
+    Example:
+        >>> first_line(" a warm and funny film \\nExample 5: ...")
+        'a warm and funny film'
+    """
+    lines = answer.splitlines()
+    return lines[0].strip() if lines else ""
+
+
+def small_generator(learner: Learner, seed: int) -> Path:
+    """The folder of the generator that `experiments pretrain --task` has made for the task.
+
+    Raises:
+        ModelError: If there is none, or it may have read texts of this experiment's pool.
+    """
+    task = learner.task
+    folder = cache_dir("generators", task.name)
+    if not folder.is_dir():
+        raise ModelError(
+            f"No small generator at {folder}. Make it: `python -m experiments pretrain --task {task.name}`"
+        )
+    made = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    if seed >= made["excluded_seeds"] or learner.sizes.pool > made["excluded_pool_size"]:
+        raise ModelError(
+            f"The generator at {folder} may have read this pool of {learner.sizes.pool} texts (seed {seed}). It was "
+            f"kept from the pools of up to {made['excluded_pool_size']} texts of the seeds under "
+            f"{made['excluded_seeds']}: make it anew with other --exclude-seeds or --exclude-fraction."
+        )
+    return folder

@@ -1,0 +1,139 @@
+"""What the texts of a round were like: the metrics that agents which write log at its close."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signal_env.extras import require
+from signal_env.learner import Learner
+from signal_env.vector_env import closed_round
+
+
+class RoundReport:
+    """Gathers a round's texts and sums them up when it closes.
+
+    The metrics, all over the round's offers:
+
+    - `reward/mean`, `reward/TERM`: mean reward, and mean of each weighted term;
+    - `texts/invalid`, `texts/duplicate`: share of texts that are not valid, for whatever reason, and of duplicates;
+    - `texts/copied`: share of texts that repeat one of their prompt's in-context examples;
+    - `texts/distinct_1`, `_2`, `_3`: distinct n-grams over n-grams of words (Li et al. 2016);
+    - `texts/tokens`: mean length of a response in tokens;
+    - `labels/synthetic`: share of synthetic texts among those labeled;
+    - `labels/synthetic/CLASS`: what the annotator made of them, shares (the paper looks at this on QNLI);
+    - `labels/imbalance`: total variation distance between those shares and the classes' shares in the labeled set;
+    - `speed/generation`, `speed/update`: response tokens per second while responding and while learning.
+
+    Args:
+        learner: The environment's learner.
+    """
+
+    def __init__(self, learner: Learner) -> None:
+        self._learner = learner
+        self._open()
+
+    def _open(self) -> None:
+        self._texts: list[str] = []
+        self._copied: list[bool] = []
+        self._lengths: list[int] = []
+        self._rewards: list[NDArray[np.float64]] = []
+        self._invalid: list[str] = []
+        self._terms: dict[str, list[NDArray[np.float64]]] = {}
+        self._generation = self._update = 0.0
+
+    @contextmanager
+    def generating(self) -> Iterator[None]:
+        """Counts the time inside as spent responding."""
+        begun = time.perf_counter()
+        yield
+        self._generation += time.perf_counter() - begun
+
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        """Counts the time inside as spent learning."""
+        begun = time.perf_counter()
+        yield
+        self._update += time.perf_counter() - begun
+
+    def wrote(self, prompts: Sequence[str], texts: Sequence[str], responses: Sequence[Sequence[int]]) -> None:
+        """Notes the texts of a step, and the tokens of the responses that they come from."""
+        self._texts += texts
+        self._copied += [bool(text) and f": {text}\n" in shown for shown, text in zip(prompts, texts, strict=True)]
+        self._lengths += [len(response) for response in responses]
+
+    def paid(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
+        """Notes what the environment said of them; returns the metrics if the round is closed, else none."""
+        self._rewards.append(rewards)
+        self._invalid += list(infos["invalid"])
+        for name, values in infos["reward_terms"].items():
+            if not name.startswith("_"):
+                self._terms.setdefault(name, []).append(values)
+        closed = closed_round(infos)
+        if closed is None:
+            return {}
+        metrics = self._sum_up(closed)
+        self._open()
+        return metrics
+
+    def _sum_up(self, closed: dict[str, Any]) -> dict[str, float]:
+        invalid = np.array(self._invalid)
+        words = [text.split() for text in self._texts]
+        metrics = {
+            "reward/mean": float(np.concatenate(self._rewards).mean()),
+            **{f"reward/{name}": float(np.concatenate(values).mean()) for name, values in self._terms.items()},
+            "texts/invalid": float((invalid != "").mean()),
+            "texts/duplicate": float((invalid == "duplicate").mean()),
+            "texts/copied": float(np.mean(self._copied)),
+            **{f"texts/distinct_{n}": distinct(words, n) for n in (1, 2, 3)},
+            "texts/tokens": float(np.mean(self._lengths)),
+        }
+        labeled = closed["selected_real"] + closed["selected_synthetic"]
+        metrics["labels/synthetic"] = closed["selected_synthetic"] / labeled if labeled else 0.0
+        if closed["selected_synthetic"]:
+            shares = closed["synthetic_label_counts"] / closed["selected_synthetic"]
+            names = self._learner.task.class_names
+            metrics |= {f"labels/synthetic/{name}": float(share) for name, share in zip(names, shares, strict=True)}
+            balance = closed["label_counts"] / closed["labeled"]
+            metrics["labels/imbalance"] = float(np.abs(shares - balance).sum() / 2)
+        for name, seconds in (("generation", self._generation), ("update", self._update)):
+            if seconds:
+                metrics[f"speed/{name}"] = sum(self._lengths) / seconds
+        return metrics
+
+
+def distinct(texts: Sequence[Sequence[str]], n: int) -> float:
+    """Distinct n-grams over all n-grams (Li et al. 2016); 0 if there are none.
+
+    Example:
+        >>> distinct([["a", "fine", "film"], ["a", "fine", "day"]], 2)
+        0.75
+    """
+    grams = [tuple(words[i : i + n]) for words in texts for i in range(len(words) - n + 1)]
+    return len(set(grams)) / len(grams) if grams else 0.0
+
+
+def paired_lift(
+    prompts: Sequence[str], policy: NDArray[np.float64], reference: NDArray[np.float64]
+) -> tuple[float, float]:
+    """The mean difference of two policies' rewards on the same prompts, and half its 95 % interval (Student's t).
+
+    The texts of one prompt are averaged first, so that the interval counts prompts, which are independent draws.
+
+    Example:
+        >>> mean, half = paired_lift(["a", "a", "b"], np.array([1.0, 3.0, 2.0]), np.array([0.0, 0.0, 1.0]))
+        >>> mean, round(half, 2)
+        (1.5, 6.35)
+    """
+    groups: dict[str, list[float]] = {}
+    for shown, difference in zip(prompts, policy - reference, strict=True):
+        groups.setdefault(shown, []).append(float(difference))
+    means = np.array([np.mean(values) for values in groups.values()])
+    if len(means) < 2:
+        return float(means.mean()), float("nan")
+    stats = require("scipy.stats", "trl")
+    half = float(stats.t.ppf(0.975, len(means) - 1)) * float(means.std(ddof=1)) / len(means) ** 0.5
+    return float(means.mean()), half

@@ -1,0 +1,307 @@
+"""What agents that learn to write have in common: a LoRA policy over a frozen base, trained by one of TRL's trainers."""
+
+import dataclasses
+import tempfile
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.agent import Agent, Envs, base
+from agents.llm.exchange import Exchange, Random
+from agents.llm.language_model import GeneratorOptions, LanguageModel
+from agents.llm.report import RoundReport, paired_lift
+from signal_env.classifiers.pretrained import ModelError, quiet_transformers
+from signal_env.extras import require
+from signal_env.learner import Learner
+
+
+@dataclasses.dataclass
+class WriterAgent(GeneratorOptions, Agent):
+    """A language model that learns to write texts with high rewards, near what it wrote before (section 4.3).
+
+    The policy is a LoRA adapter (Hu et al. 2021) over a frozen base, and the reference the same base with the adapter
+    off. A trainer of TRL, which owns its loop, plays in the rollout through an `Exchange`: each step of the environment
+    is one batch of the trainer. What it is paid for a text is its reward over the running standard deviation of all
+    rewards; logs hold the reward itself.
+
+    At each round's close the metrics of `RoundReport` come with those of the trainer's updates (`trainer/...`) and
+
+    - `lift/mean`, `lift/half`: mean reward of the policy minus that of the reference on the prompts of the round's last
+      step, under the classifier that paid for them, and half its 95 % interval; `lift/policy`, `lift/reference`: the
+      two means. A rising reward alone proves nothing: as the classifier sharpens, every text scores higher;
+    - `policy/kl`, `policy/entropy`: of those texts, log p(policy) - log p(reference) in nats per text, and the policy's
+      entropy in nats per token.
+    """
+
+    learning_rate: float = 1e-3
+    """Of AdamW."""
+    kl_coef: float = 0.01
+    """Weight of the penalty for leaving the reference."""
+    epochs: int = 1
+    """Passes over each batch."""
+    mini_batches: int = 4
+    """Updates per pass."""
+    lora_rank: int = 16
+    """Rank of the adapter's matrices, which stand beside every linear layer."""
+    lora_alpha: int = 32
+    """The adapter's scale, over its rank."""
+    measure_lift: bool = True
+    """Whether the reference writes too, at each round's close."""
+    trl: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
+    """Any other field of TRL's own configuration, by its name."""
+
+    OWN: ClassVar[frozenset[str]] = frozenset(
+        ("output_dir", "seed", "temperature", "learning_rate", "per_device_train_batch_size", "max_steps")
+        + ("gradient_accumulation_steps", "report_to", "save_strategy", "use_cpu", "generation_kwargs")
+    )
+    """Fields of TRL's configuration that are said elsewhere: by an option of the agent, or by the environment."""
+
+    def reset(self, envs: Envs, seed: int) -> None:
+        """Loads the base, and starts the trainer with a new adapter.
+
+        Raises:
+            MissingExtra: If TRL or peft is not installed, or TRL lacks the trainer.
+            ModelError: If the model cannot be trained, or its context is too short.
+            ValueError: If an option does not fit.
+        """
+        self.close()
+        self._trainers = self._import()
+        learner = base(envs).learner
+        self._learner = learner
+        self._num_envs = envs.num_envs
+        self._check(learner)
+        self._rng = np.random.default_rng(seed)
+        name = self.model_name(learner, seed)
+        self._model = LanguageModel(name, self.generator_device, self.generator_precision)
+        if not self._model.own_padding:
+            raise ModelError(
+                f"The tokenizer of {name} has no padding token of its own. A policy that learns when to end a text needs "
+                "one that differs from the end token: add tokenizer.pad_token and save the tokenizer in the model's folder."
+            )
+        self._model.check_context(learner, self.max_new_tokens)
+        self._report = RoundReport(learner)
+        self._scale = RewardScale()
+        self._logs: list[dict[str, float]] = []
+        self._lift: dict[str, float] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="signal_env.")
+        self._exchange = Exchange()
+        self._exchange.start(self._train, seed)
+
+    def act(self, observations: dict[str, Any]) -> Sequence[str]:
+        """The policy's text for each prompt."""
+        prompts = observations["prompt"]
+        with self._report.generating():
+            responses = self._exchange.respond(prompts)
+        texts = [self._model.text(response) for response in responses]
+        self._report.wrote(prompts, texts, responses)
+        last = self._learner.offers_made + len(texts) == self._learner.sizes.offers
+        if last and self.measure_lift:
+            self._lift = self._compare(prompts, texts, responses)
+        return texts
+
+    def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
+        """Hands the rewards to the trainer, which learns; returns the metrics when the round is closed."""
+        with self._report.learning():
+            self._exchange.learn(self._scale(rewards))
+        metrics = self._report.paid(rewards, infos)
+        if metrics:
+            if self._lift:
+                metrics |= self._lift | {"lift/policy": self._lift["lift/reference"] + self._lift["lift/mean"]}
+            names = dict.fromkeys(name for logs in self._logs for name in logs)
+            means = {name: np.mean([logs[name] for logs in self._logs if name in logs]) for name in names}
+            metrics |= {f"trainer/{name}": float(mean) for name, mean in means.items()}
+            self._logs, self._lift = [], {}
+        return metrics
+
+    def close(self) -> None:
+        """Ends the trainer's thread."""
+        if hasattr(self, "_exchange"):
+            self._exchange.close()
+            self._folder.cleanup()
+
+    def save(self, folder: Path) -> None:
+        """Saves the adapter to `folder/adapter`, as `peft.PeftModel.from_pretrained` reads it."""
+        self._policy.save_pretrained(str(folder / "adapter"))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The adapter, the optimiser, the scheduler, the random numbers and the rewards' scale, between two rounds."""
+        return {
+            "rng": self._rng.bit_generator.state,
+            "scale": self._scale.state_dict(),
+            "random": self._exchange.random.state_dict(),
+            "weights": {name: parameter.detach() for name, parameter in self._trained()},
+            "optimizer": self._trainer.optimizer.state_dict(),
+            "scheduler": self._trainer.lr_scheduler.state_dict(),
+            "progress": {name: getattr(self._trainer.state, name) for name in ("global_step", "num_input_tokens_seen")},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state_dict` returned, after a reset with the same seed."""
+        import torch
+
+        self._rng.bit_generator.state = state["rng"]
+        self._scale.load_state_dict(state["scale"])
+        self._exchange.random = Random.from_state_dict(state["random"])
+        with torch.no_grad():
+            for name, parameter in self._trained():
+                parameter.copy_(state["weights"][name])
+        self._trainer.optimizer.load_state_dict(state["optimizer"])
+        self._trainer.lr_scheduler.load_state_dict(state["scheduler"])
+        for name, value in state["progress"].items():
+            setattr(self._trainer.state, name, value)
+
+    def _import(self) -> ModuleType:
+        """TRL's module of the trainer."""
+        require("peft", "trl")
+        return require("trl", "trl")
+
+    def _check(self, learner: Learner) -> None:
+        """Checks that the options fit the experiment."""
+        if self._num_envs % self.mini_batches:
+            raise ValueError(
+                f"mini_batches divides the {self._num_envs} texts of a step (num_envs); got {self.mini_batches}."
+            )
+
+    @abstractmethod
+    def _make_trainer(self, seed: int, updates: int) -> Any:
+        """TRL's trainer; `updates` is the number of batches that the episode will have."""
+
+    @property
+    @abstractmethod
+    def _policy(self) -> Any:
+        """The peft model that is trained."""
+
+    def _train(self) -> None:
+        """The trainer's thread, from its making to its end."""
+        sizes = self._learner.sizes
+        rounds = -(-(sizes.budget - sizes.initial) // sizes.round)
+        seed = int(self._rng.integers(2**31))
+        with quiet_transformers():
+            self._trainer = self._make_trainer(seed, rounds * sizes.offers // self._num_envs)
+        from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+        for callback in (PrinterCallback, ProgressCallback):  # they print each update
+            self._trainer.remove_callback(callback)
+        self._model.model = self._policy
+        self._trainer.train()
+
+    def _config(self, of: type[Any], **values: Any) -> Any:
+        """TRL's configuration: ours, what the user says beside it, and what is the same for all trainers."""
+        known = [field.name for field in dataclasses.fields(of)]
+        for name in self.trl:
+            if name in self.OWN or name in values:
+                raise ValueError(f"trl[{name!r}] is not for you to set: an option of the agent or environment says it.")
+            if name not in known:
+                close = get_close_matches(name, known, n=1)
+                guess = f" Did you mean {close[0]!r}?" if close else ""
+                raise ValueError(f"{of.__name__} of TRL has no {name!r}.{guess}")
+        ours = {
+            "output_dir": self._folder.name,
+            "learning_rate": self.learning_rate,
+            "lr_scheduler_type": "constant",
+            "temperature": self.temperature,
+            "gradient_accumulation_steps": 1,
+            "gradient_checkpointing": False,
+            "bf16": False,  # the base has its precision already, and the adapter is better off in single precision
+            "use_cpu": self.generator_device == "cpu",
+            "disable_tqdm": True,
+            "logging_steps": 1,
+            "report_to": "none",
+            "save_strategy": "no",
+        }
+        config = of(**{**ours, **values, **self.trl})
+        config._n_gpu = min(1, config.n_gpu)  # one process, one device: no DataParallel
+        return config
+
+    def _lora(self) -> Any:
+        from peft import LoraConfig
+
+        return LoraConfig(
+            task_type="CAUSAL_LM",
+            r=self.lora_rank,
+            lora_alpha=self.lora_alpha,
+            lora_dropout=0.0,
+            target_modules="all-linear",
+        )
+
+    def _log_to(self) -> Any:
+        """A callback that keeps what the trainer logs of each update."""
+        from transformers import TrainerCallback
+
+        kept = self._logs
+
+        class Keep(TrainerCallback):  # type: ignore[misc]
+            def on_log(_, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
+                self._logs.append({k: float(v) for k, v in logs.items() if isinstance(v, int | float)})
+
+        del kept
+        return Keep()
+
+    def _trained(self) -> Iterator[tuple[str, Any]]:
+        """The parameters that are trained, by name."""
+        return ((name, value) for name, value in self._trainer.model.named_parameters() if value.requires_grad)
+
+    def _compare(self, prompts: Sequence[str], texts: Sequence[str], responses: Sequence[list[int]]) -> dict[str, float]:
+        """The policy beside its reference, on the same prompts and under the same classifier; changes nothing."""
+        encoded = self._model.encode(prompts)
+        seeds = self._rng.integers(2**31, size=-(-len(prompts) // self.generation_batch))
+        options = {"temperature": self.temperature, "top_k": 0, "top_p": 1.0, "max_new_tokens": self.max_new_tokens}
+        with self._policy.disable_adapter():
+            written = [
+                self._model.text(response)
+                for i, seed in enumerate(seeds)
+                for response in self._model.respond(
+                    encoded[i * self.generation_batch : (i + 1) * self.generation_batch], int(seed), **options
+                )
+            ]
+            before, _ = self._model.surprise(encoded, responses, self.temperature, self.generation_batch)
+        now, entropies = self._model.surprise(encoded, responses, self.temperature, self.generation_batch)
+        policy, reference = self._learner.score(texts).rewards, self._learner.score(written).rewards
+        mean, half = paired_lift(prompts, policy, reference)
+        return {
+            "lift/mean": mean,
+            "lift/half": half,
+            "lift/reference": float(reference.mean()),
+            "policy/kl": float(np.mean([a.sum() - b.sum() for a, b in zip(now, before, strict=True)])),
+            "policy/entropy": float(np.concatenate(entropies).mean()),
+        }
+
+
+class RewardScale:
+    """Divides rewards by the running standard deviation of all rewards so far (Welford 1962, Chan et al. 1979).
+
+    Example:
+        >>> scale = RewardScale()
+        >>> scale(np.array([0.0, 4.0]))
+        array([0., 2.])
+        >>> scale(np.array([2.0, 2.0])).round(3)
+        array([1.414, 1.414])
+    """
+
+    def __init__(self) -> None:
+        self._count, self._mean, self._squares = 0, 0.0, 0.0
+
+    def __call__(self, rewards: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The scaled rewards; those of equal texts alone stay as they are."""
+        n, mean = len(rewards), float(rewards.mean())
+        total = self._count + n
+        apart = mean - self._mean
+        self._squares += float(((rewards - mean) ** 2).sum()) + apart**2 * self._count * n / total
+        self._mean += apart * n / total
+        self._count = total
+        deviation = (self._squares / self._count) ** 0.5
+        return rewards / deviation if deviation > 1e-8 else rewards
+
+    def state_dict(self) -> dict[str, float]:
+        """Count, mean, and sum of squared deviations."""
+        return {"count": self._count, "mean": self._mean, "squares": self._squares}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what `state_dict` returned."""
+        self._count, self._mean, self._squares = state["count"], state["mean"], state["squares"]
