@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.agent import Agent, Envs
+from agents.agent import Agent, Envs, base
 from signal_env.vector_env import closed_round
 
 
@@ -28,13 +28,20 @@ class Step(NamedTuple):
     round: dict[str, Any] | None
 
 
-def rollout(envs: Envs, agent: Agent, seed: int) -> Iterator[Step]:
+def state_of(envs: Envs, agent: Agent) -> dict[str, Any]:
+    """The episode between two rounds, from which `rollout` goes on: plain data, and the agent's tensors."""
+    return {"env": base(envs).state_dict(), "agent": agent.state_dict()}
+
+
+def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = None) -> Iterator[Step]:
     """Plays one episode and yields each step, so that the caller may log, show progress, or stop.
 
     Args:
         envs: A vector environment whose sub-environments end together, such as `gym.make_vec("SignalEnv-...", n)`.
         agent: The agent.
         seed: Seed of the environment and of the agent.
+        state: What `state_of` returned in an episode of the same environment, agent and seed: it goes on from there,
+            and is what it would have been.
 
     Example:
         >>> import gymnasium as gym
@@ -46,10 +53,14 @@ def rollout(envs: Envs, agent: Agent, seed: int) -> Iterator[Step]:
         [50, 100]
     """
     try:
-        observations, infos = envs.reset(seed=seed)
+        observations, infos = (envs if state is None else base(envs)).reset(seed=seed)
         agent.reset(envs, seed)
-        yield Step((), np.zeros(0), infos, {}, closed_round(infos))
-        ended = False
+        if state is None:
+            yield Step((), np.zeros(0), infos, {}, closed_round(infos))
+        else:  # the wrappers have seen the reset before
+            observations = base(envs).load_state_dict(state["env"])
+            agent.load_state_dict(state["agent"])
+        ended = base(envs).ended
         while not ended:
             texts = agent.act(observations)
             observations, rewards, terminated, truncated, infos = envs.step(texts)

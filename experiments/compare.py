@@ -33,7 +33,7 @@ class CompareConfig:
     out: Path | None = None
     """The folder of the results; default: runs/ENV."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
-    """The environment's options; `selection` is each agent's own."""
+    """The environment's options; `selection` and `prompt_group` are each agent's own."""
 
 
 def parse(args: Sequence[str]) -> CompareConfig:
@@ -55,7 +55,8 @@ def main(config: CompareConfig) -> Path:
     """Plays what is missing, and prints the table; returns the folder."""
     out = config.out or Path("runs") / config.env
     options = dataclasses.asdict(config.options)
-    del options["selection"]
+    for name in ("selection", "prompt_group"):  # each agent's own
+        del options[name]
     runs = [
         make_config(config.env, agent, seed=seed, out=out / f"{agent}-seed{seed}", overwrite=True, options=options)
         for agent in config.agents
@@ -67,7 +68,7 @@ def main(config: CompareConfig) -> Path:
 
 
 def compare(runs: Sequence[RunConfig], out: Path, again: bool = False) -> None:
-    """Plays the runs that are not finished, one after the other, and compares all of them.
+    """Plays the runs that are not finished, each from where it was, and compares all of them.
 
     Args:
         runs: The runs, each with a folder of its own.
@@ -84,19 +85,24 @@ def compare(runs: Sequence[RunConfig], out: Path, again: bool = False) -> None:
             def show(done: int, total: int, status: str, bar: TaskID = bar) -> None:
                 progress.update(bar, completed=done, total=total, status=status)
 
-            play(run, show)
+            play(run, show, resume=begun(run) and not again)
     rounds = read_rounds([run.folder for run in runs])
     plot_curves(rounds, out / "curves.png")
     rounds.to_csv(out / "rounds.csv", index=False)
     console.print(summary_table(rounds))
 
 
+def begun(run: RunConfig) -> bool:
+    """Whether the folder holds this very run, with all its options."""
+    file = run.folder / "config.yaml"
+    return file.is_file() and file.read_text(encoding="utf-8") == run.as_yaml()
+
+
 def finished(run: RunConfig) -> bool:
-    """Whether this very run, with all its options, has been played to its end."""
-    files = [run.folder / name for name in ("config.yaml", "rounds.jsonl")]
-    if not all(file.is_file() for file in files) or files[0].read_text(encoding="utf-8") != run.as_yaml():
+    """Whether this very run has been played to its end."""
+    if not begun(run) or not (run.folder / "rounds.jsonl").is_file():
         return False
-    lines = files[1].read_text(encoding="utf-8").splitlines()
+    lines = (run.folder / "rounds.jsonl").read_text(encoding="utf-8").splitlines()
     try:
         return bool(lines) and bool(json.loads(lines[-1])["finished"])
     except json.JSONDecodeError:  # the last line was cut off in the middle

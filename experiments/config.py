@@ -48,6 +48,8 @@ class RunConfig:
     """The run's folder; default: runs/ENV-AGENT-seedSEED."""
     overwrite: bool = False
     """Replace the run that is in the folder."""
+    resume: Path | None = None
+    """The folder of an interrupted run to go on with; it says everything else."""
     config: Path | None = None
     """A YAML file to take the values from; what is said on the command line goes before it."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
@@ -68,7 +70,7 @@ class RunConfig:
             value = plain["options"][place]
             if value is not None and Path(value).exists():
                 plain["options"][place] = str(Path(value).resolve())
-        for name in ("config", "overwrite", "out"):
+        for name in ("config", "overwrite", "out", "resume"):
             plain.pop(name)
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
@@ -96,7 +98,11 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
         known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
         raise RunError(f"No environment {env!r} is registered. Known: {', '.join(known)}.")
     agent_class = get_agent(agent)
-    spec_options = {**gym.spec(env).kwargs, "selection": agent_class.selection, "prompt_group": agent_class.prompt_group}
+    spec_options = {
+        **gym.spec(env).kwargs,
+        "selection": agent_class.selection,
+        "prompt_group": agent_class.prompt_group,
+    }
     options = _fill(EnvironmentOptions, {**spec_options, **values.pop("options", {})})
     agent_options = _fill(agent_class, values.pop("agent_options", {}))
     run: RunConfig = _fill(
@@ -111,7 +117,10 @@ def parse(args: Sequence[str]) -> RunConfig:
     first.add_argument("--config", type=Path)
     first.add_argument("--env")
     first.add_argument("--agent")
-    said, _ = first.parse_known_args(args)
+    first.add_argument("--resume", type=Path)
+    said, others = first.parse_known_args(args)
+    if said.resume:
+        return _resumed(said.resume, alone=not (others or said.config or said.env or said.agent))
     values = _read(said.config) if said.config else {}
     env = said.env or values.pop("env", RunConfig.env)
     agent = said.agent or values.pop("agent", RunConfig.agent)
@@ -129,6 +138,15 @@ def parse(args: Sequence[str]) -> RunConfig:
         config=(tyro.conf.OmitArgPrefixes,),
     )
     return RunConfig(**{name: getattr(parsed, name) for name in fields})
+
+
+def _resumed(folder: Path, alone: bool) -> RunConfig:
+    """The configuration of the run in a folder."""
+    if not alone:
+        raise RunError("--resume goes on with a run as it is; give it without other options.")
+    if not (folder / "config.yaml").is_file():
+        raise RunError(f"{folder} holds no run to go on with: it has no config.yaml.")
+    return make_config(**_read(folder / "config.yaml"), out=folder, resume=folder)
 
 
 def _read(file: Path) -> dict[str, Any]:

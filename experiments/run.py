@@ -1,13 +1,15 @@
 """`python -m experiments run`: one agent plays one episode, into a folder of its own."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
-from agents.rollout import rollout
+from agents.rollout import rollout, state_of
+from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, agent_of, parse
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
@@ -15,19 +17,24 @@ from signal_env.experiment import experiment_sizes
 from signal_env.extras import require
 from signal_env.storage import write_text
 from signal_env.wrappers import VectorRecord
+from signal_env.wrappers.recording import LineLog
 
 __all__ = ["main", "parse", "play"]
 
-FILES = ("config.yaml", "rounds.jsonl", "offers.jsonl", "curve.png")
+FILES = ("config.yaml", "rounds.jsonl", "offers.jsonl", "metrics.jsonl", "curve.png", "checkpoints", "adapter")
 """What a run writes to its folder."""
 
 
 def main(config: RunConfig) -> Path:
-    """Plays the run, with its curve and a table at the end; returns its folder."""
+    """Plays the run, or the rest of it, with its curve and a table at the end; returns its folder."""
     require("matplotlib", "plots")  # before the run, not after it
     with progress_bar() as progress:
         bar = progress.add_task(f"{config.agent} on {config.env}", status="", total=None)
-        play(config, lambda done, total, status: progress.update(bar, completed=done, total=total, status=status))
+
+        def show(done: int, total: int, status: str) -> None:
+            progress.update(bar, completed=done, total=total, status=status)
+
+        play(config, show, resume=config.resume is not None)
     rounds = read_rounds([config.folder])
     plot_curves(rounds, config.folder / "curve.png")
     console.print(summary_table(rounds))
@@ -35,33 +42,50 @@ def main(config: RunConfig) -> Path:
     return config.folder
 
 
-def play(config: RunConfig, on_round: Callable[[int, int, str], None]) -> None:
-    """Plays one episode and writes `config.yaml`, `rounds.jsonl` and `offers.jsonl` to the run's folder.
+def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool = False) -> None:
+    """Plays one episode and writes what happens to the run's folder.
+
+    `config.yaml` is the run, `rounds.jsonl` and `offers.jsonl` what the environment says, `metrics.jsonl` what the
+    agent says at each round's close. `checkpoints` holds the state after the last complete round: a run that was
+    interrupted, by whatever and whenever, goes on from there to what it would have been.
 
     Args:
         config: The run.
         on_round: Called after each round with the labels spent, the budget and a short status.
+        resume: Whether to go on with the run that is in the folder.
 
     Raises:
-        RunError: If the folder holds a run already and `overwrite` is not set.
+        RunError: If the folder holds a run already, and neither `overwrite` nor `resume` is set.
     """
     options = {field.name: getattr(config.options, field.name) for field in dataclasses.fields(config.options)}
     sizes = experiment_sizes(config.options)
     envs: Any = gym.make_vec(config.env, num_envs=config.num_envs or sizes.offers, **options)
-    prepare(config.folder, config.overwrite)
-    write_text(config.folder / "config.yaml", config.as_yaml())
-    envs = VectorRecord(envs, config.folder)
-    begun = False
+    agent = agent_of(config)
+    checkpoint = load_checkpoint(config.folder) if resume else None
+    if checkpoint is None:
+        prepare(config.folder, config.overwrite or resume)
+        write_text(config.folder / "config.yaml", config.as_yaml())
+        checkpoint = {"logs": None, "metrics": None, "episode": None}
+    envs = VectorRecord(envs, config.folder, checkpoint["logs"])
+    metrics = LineLog(config.folder / "metrics.jsonl", checkpoint["metrics"])
+    begun = resume
     try:
-        for step in rollout(envs, agent_of(config), config.seed):
+        for step in rollout(envs, agent, config.seed, checkpoint["episode"]):
             begun = begun or len(step.texts) > 0
-            if step.round is not None:
-                on_round(step.round["labeled"], sizes.budget, f"accuracy {step.round['accuracy']:.3f}")
+            if step.round is None:
+                continue
+            index = int(step.round["index"])
+            if step.metrics:
+                metrics.write({"round": index, **step.metrics})
+            state = {"logs": envs.log.state_dict(), "metrics": metrics.size, "episode": state_of(envs, agent)}
+            save_checkpoint(config.folder, index, state)
+            on_round(step.round["labeled"], sizes.budget, f"accuracy {step.round['accuracy']:.3f}")
+        agent.save(config.folder)
     finally:
+        metrics.close()
         envs.close()
         if not begun:  # nothing is lost, and the folder is free for another try
-            for name in FILES:
-                (config.folder / name).unlink(missing_ok=True)
+            remove(config.folder)
 
 
 def prepare(folder: Path, overwrite: bool) -> None:
@@ -70,9 +94,20 @@ def prepare(folder: Path, overwrite: bool) -> None:
     Raises:
         RunError: If the folder holds a run already and `overwrite` is not set.
     """
-    earlier = [folder / name for name in FILES if (folder / name).exists()]
-    if earlier and not overwrite:
-        raise RunError(f"{folder} holds a run already. Give --overwrite to replace it, or --out another folder.")
-    for file in earlier:
-        file.unlink()
+    if any((folder / name).exists() for name in FILES) and not overwrite:
+        raise RunError(
+            f"{folder} holds a run already. Give --resume {folder} to go on with it, --overwrite to replace it, or "
+            "--out another folder."
+        )
+    remove(folder)
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Removes what a run has written."""
+    for name in FILES:
+        place = folder / name
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)

@@ -39,6 +39,9 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
     `infos` holds `SignalEnv`'s info with one row per text. A closed round is in the last row, the offer that closed it:
     `infos["round"]["accuracy"][-1]`; `closed_round(infos)` reads it.
 
+    Attributes:
+        ended: Whether the episode is over.
+
     Args:
         num_envs: Texts per step; a divisor of `offers_per_round`.
         max_episode_steps: The steps after which the episode is truncated.
@@ -66,7 +69,7 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._steps = 0
-        self._ended = False
+        self.ended = False
         self._last_round: Round | None = None
         self._last_offer: Offer | None = None
 
@@ -79,7 +82,7 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
         self._last_round = self.learner.reset(experiment_seed(self.np_random))
         self._last_offer = None
         self._steps = 0
-        self._ended = False
+        self.ended = False
         round_infos: dict[str, Any] = {}
         for i in range(self.num_envs):
             round_infos = self._add_info(round_infos, {"round": round_info(self._last_round)}, i)
@@ -93,7 +96,7 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
             TypeError: If one is no `str`.
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
-        require_running(self._last_round, self._ended)
+        require_running(self._last_round, self.ended)
         if isinstance(actions, str) or len(actions) != self.num_envs:
             raise ValueError(
                 f"Expected a sequence of {self.num_envs} texts, one per sub-environment; got {actions!r:.80}."
@@ -112,7 +115,7 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
             infos = self._add_info(infos, info, i)
         terminated = np.full(self.num_envs, self.learner.finished)
         truncated = np.full(self.num_envs, self._steps == self.max_episode_steps)
-        self._ended = bool(terminated[0] or truncated[0])
+        self.ended = bool(terminated[0] or truncated[0])
         if self.render_mode == "human":
             self.render()
         return self._observations(), offer.rewards, terminated, truncated, infos
@@ -125,13 +128,13 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
     def state_dict(self) -> dict[str, Any]:
         """As `SignalEnv.state_dict`."""
         kept = episode_state(self.learner, self._last_round, self.np_random)
-        return kept | {"prompts": list(self._prompts), "steps": self._steps, "ended": self._ended}
+        return kept | {"prompts": list(self._prompts), "steps": self._steps, "ended": self.ended}
 
     def load_state_dict(self, state: dict[str, Any]) -> dict[str, Any]:
         """As `SignalEnv.load_state_dict`; returns the observations."""
         self._last_round = restore_episode(self.learner, state, self.np_random)
         self._last_offer = None
-        self._prompts, self._steps, self._ended = tuple(state["prompts"]), state["steps"], state["ended"]
+        self._prompts, self._steps, self.ended = tuple(state["prompts"]), state["steps"], state["ended"]
         return self._shown()
 
     def _observations(self) -> dict[str, Any]:

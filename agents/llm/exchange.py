@@ -74,7 +74,7 @@ class Exchange:
         self._receive()
 
     def close(self) -> None:
-        """Ends the trainer's loop, if need be after what it is doing, and waits for its thread. Closing again is fine."""
+        """Ends the trainer's loop, when it has done what it is at, and its thread. Closing again is fine."""
         if self._thread is not None:
             if self._thread.is_alive():
                 self._to_trainer.put(Stopped())

@@ -1,4 +1,4 @@
-"""What RLOO and GRPO have in common: trainers that compare the texts of one prompt, and take rewards from a function."""
+"""What RLOO and GRPO have in common: trainers that compare the texts of one prompt, and are paid by a function."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -54,8 +54,7 @@ class GroupedAgent(WriterAgent):
             def __iter__(_) -> Iterator[list[dict[str, Any]]]:
                 while True:
                     batch = [{"prompt": self._model.messages(shown)} for shown in exchange.next_prompts()]
-                    for _ in range(repeats):
-                        yield batch
+                    yield from [batch] * repeats
 
         def environment(completion_ids: list[list[int]], **_: Any) -> list[float]:
             """The reward function."""

@@ -151,6 +151,7 @@ def make_value_head(base: Any, size: int) -> Any:
             torch.nn.init.zeros_(self.value.bias)
 
         def score(self, hidden: torch.Tensor) -> torch.Tensor:
-            return self.value(torch.tanh(self.hidden(hidden.to(self.hidden.weight.dtype))))
+            values: torch.Tensor = self.value(torch.tanh(self.hidden(hidden.to(self.hidden.weight.dtype))))
+            return values
 
     return ValueHead().to(base.device)

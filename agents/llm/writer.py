@@ -1,4 +1,4 @@
-"""What agents that learn to write have in common: a LoRA policy over a frozen base, trained by one of TRL's trainers."""
+"""What agents that learn to write have in common: a LoRA policy over a frozen base, and one of TRL's trainers."""
 
 import dataclasses
 import tempfile
@@ -56,11 +56,8 @@ class WriterAgent(GeneratorOptions, Agent):
     trl: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
     """Any other field of TRL's own configuration, by its name."""
 
-    OWN: ClassVar[frozenset[str]] = frozenset(
-        ("output_dir", "seed", "temperature", "learning_rate", "per_device_train_batch_size", "max_steps")
-        + ("gradient_accumulation_steps", "report_to", "save_strategy", "use_cpu", "generation_kwargs")
-    )
-    """Fields of TRL's configuration that are said elsewhere: by an option of the agent, or by the environment."""
+    SAID_ELSEWHERE: ClassVar[tuple[str, ...]] = ("output_dir", "seed", "temperature", "learning_rate", "use_cpu")
+    """Fields of TRL's configuration that are options of the agent, and those of no use here."""
 
     def reset(self, envs: Envs, seed: int) -> None:
         """Loads the base, and starts the trainer with a new adapter.
@@ -81,8 +78,9 @@ class WriterAgent(GeneratorOptions, Agent):
         self._model = LanguageModel(name, self.generator_device, self.generator_precision)
         if not self._model.own_padding:
             raise ModelError(
-                f"The tokenizer of {name} has no padding token of its own. A policy that learns when to end a text needs "
-                "one that differs from the end token: add tokenizer.pad_token and save the tokenizer in the model's folder."
+                f"The tokenizer of {name} has no padding token of its own. A policy that learns when to end a text "
+                "needs one that differs from the end token: set tokenizer.pad_token, and save the tokenizer in the "
+                "model's folder."
             )
         self._model.check_context(learner, self.max_new_tokens)
         self._report = RoundReport(learner)
@@ -195,8 +193,8 @@ class WriterAgent(GeneratorOptions, Agent):
         """TRL's configuration: ours, what the user says beside it, and what is the same for all trainers."""
         known = [field.name for field in dataclasses.fields(of)]
         for name in self.trl:
-            if name in self.OWN or name in values:
-                raise ValueError(f"trl[{name!r}] is not for you to set: an option of the agent or environment says it.")
+            if name in self.SAID_ELSEWHERE or name in values:
+                raise ValueError(f"trl cannot set {name!r}: an option of the agent or of the environment says it.")
             if name not in known:
                 close = get_close_matches(name, known, n=1)
                 guess = f" Did you mean {close[0]!r}?" if close else ""
@@ -234,20 +232,19 @@ class WriterAgent(GeneratorOptions, Agent):
         """A callback that keeps what the trainer logs of each update."""
         from transformers import TrainerCallback
 
-        kept = self._logs
-
         class Keep(TrainerCallback):  # type: ignore[misc]
             def on_log(_, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
                 self._logs.append({k: float(v) for k, v in logs.items() if isinstance(v, int | float)})
 
-        del kept
         return Keep()
 
     def _trained(self) -> Iterator[tuple[str, Any]]:
         """The parameters that are trained, by name."""
         return ((name, value) for name, value in self._trainer.model.named_parameters() if value.requires_grad)
 
-    def _compare(self, prompts: Sequence[str], texts: Sequence[str], responses: Sequence[list[int]]) -> dict[str, float]:
+    def _compare(
+        self, prompts: Sequence[str], texts: Sequence[str], responses: Sequence[list[int]]
+    ) -> dict[str, float]:
         """The policy beside its reference, on the same prompts and under the same classifier; changes nothing."""
         encoded = self._model.encode(prompts)
         seeds = self._rng.integers(2**31, size=-(-len(prompts) // self.generation_batch))

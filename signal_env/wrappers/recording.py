@@ -1,6 +1,7 @@
 """Writes every offered text and every round to a run's folder, one JSON object a line."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,6 +13,43 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 from signal_env.vector_env import closed_round
 
 
+class LineLog:
+    """A file of JSON objects, one a line; each is flushed as it is written.
+
+    Args:
+        file: Where to write.
+        size: The bytes to keep of a file that is there; what follows them is cut off. None: the file must be new.
+
+    Raises:
+        FileExistsError: If there is a file already, and no size is given: nothing is ever written over.
+        ValueError: If the file is shorter than its size.
+    """
+
+    def __init__(self, file: Path, size: int | None = None) -> None:
+        self.file = file
+        if size is not None:
+            if file.stat().st_size < size:
+                raise ValueError(f"{file} should have {size} bytes and has {file.stat().st_size}: it was changed.")
+            os.truncate(file, size)
+        mode = "x" if size is None else "a"
+        self._lines: TextIO = file.open(mode, encoding="utf-8", errors="backslashreplace")  # type: ignore[assignment]
+
+    @property
+    def size(self) -> int:
+        """Bytes written."""
+        return self.file.stat().st_size
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Appends an object."""
+        # A lone surrogate, which UTF-8 cannot write, is written as its JSON escape.
+        self._lines.write(json.dumps(line, ensure_ascii=False, default=_plain) + "\n")
+        self._lines.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._lines.close()
+
+
 class RunLog:
     """`offers.jsonl` and `rounds.jsonl` in a folder; each line is flushed as it is written.
 
@@ -20,43 +58,40 @@ class RunLog:
 
     Args:
         folder: Where to write; it is made if it is not there.
+        state: What `state_dict` returned at a round's close: the logs go on from there.
 
     Raises:
-        FileExistsError: If the folder holds a log already: nothing is ever written over.
+        FileExistsError: If the folder holds a log already, and no state is given: nothing is ever written over.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, state: dict[str, int] | None = None) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._offers = self._new("offers.jsonl")
-        self._rounds = self._new("rounds.jsonl")
-        self._round = self._offer = 0
+        state = state or {}
+        self._offers = LineLog(self.folder / "offers.jsonl", state.get("offers"))
+        self._rounds = LineLog(self.folder / "rounds.jsonl", state.get("rounds"))
+        self._round, self._offer = state.get("round", 0), 0
+
+    def state_dict(self) -> dict[str, int]:
+        """The logs as they are at a round's close."""
+        return {"offers": self._offers.size, "rounds": self._rounds.size, "round": self._round}
 
     def offer(self, text: str, reward: float, info: dict[str, Any]) -> None:
         """Logs one offered text and its info."""
         kept = {name: info[name] for name in ("real", "invalid", "reward_terms")}
         line = {"round": self._round + 1, "offer": self._offer, "text": text, "reward": reward, **kept}
-        self._write(self._offers, line)
+        self._offers.write(line)
         self._offer += 1
 
     def round(self, info: dict[str, Any]) -> None:
         """Logs a closed round, or the state after a reset."""
-        self._write(self._rounds, info)
+        self._rounds.write(info)
         self._round, self._offer = int(info["index"]), 0
 
     def close(self) -> None:
         """Closes both files."""
         self._offers.close()
         self._rounds.close()
-
-    def _new(self, name: str) -> TextIO:
-        return open(self.folder / name, "x", encoding="utf-8", errors="backslashreplace")
-
-    @staticmethod
-    def _write(file: TextIO, line: dict[str, Any]) -> None:
-        # A lone surrogate, which UTF-8 cannot write, is written as its JSON escape.
-        file.write(json.dumps(line, ensure_ascii=False, default=_plain) + "\n")
-        file.flush()
 
 
 def _plain(value: Any) -> Any:
@@ -69,9 +104,9 @@ def _plain(value: Any) -> Any:
 class Record(gym.Wrapper[Any, str, Any, str]):
     """Logs a `SignalEnv`'s offers and rounds to a folder; see `RunLog`."""
 
-    def __init__(self, env: gym.Env[Any, str], folder: str | Path) -> None:
+    def __init__(self, env: gym.Env[Any, str], folder: str | Path, state: dict[str, int] | None = None) -> None:
         super().__init__(env)
-        self.log = RunLog(folder)
+        self.log = RunLog(folder, state)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Resets the environment and logs the initial round."""
@@ -96,9 +131,9 @@ class Record(gym.Wrapper[Any, str, Any, str]):
 class VectorRecord(VectorWrapper):
     """Logs a `SignalVectorEnv`'s offers and rounds to a folder; see `RunLog`."""
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], folder: str | Path) -> None:
+    def __init__(self, envs: VectorEnv[Any, Any, Any], folder: str | Path, state: dict[str, int] | None = None) -> None:
         super().__init__(envs)
-        self.log = RunLog(folder)
+        self.log = RunLog(folder, state)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Resets the environment and logs the initial round."""

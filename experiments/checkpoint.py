@@ -1,0 +1,86 @@
+"""The state of a run after a round, in files that cannot hold code: JSON, and safetensors for the tensors."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from signal_env.storage import new_folder
+
+STATE, TENSORS = "state.json", "tensors.safetensors"
+
+
+def save_checkpoint(folder: Path, index: int, state: dict[str, Any]) -> None:
+    """Writes the checkpoint of a round under a temporary name, renames it, and then removes the one before.
+
+    Args:
+        folder: The run's folder.
+        index: The round.
+        state: Numbers, strings, None, lists, tuples and dictionaries of such, and tensors.
+
+    Raises:
+        TypeError: If the state holds anything else.
+    """
+    from safetensors.torch import save_file
+
+    tensors: dict[str, Any] = {}
+    plain = json.dumps(_pack(state, tensors), ensure_ascii=False)
+    place = folder / "checkpoints" / f"round-{index:05d}"
+    with new_folder(place, mark=STATE) as temporary:
+        save_file(tensors, temporary / TENSORS)
+        (temporary / STATE).write_text(plain, encoding="utf-8", errors="surrogatepass")
+    for other in _folders(folder):
+        if other != place:
+            shutil.rmtree(other)
+
+
+def load_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """The state of a run after its last complete round; None if it has none."""
+    from safetensors.torch import load_file
+
+    complete = [place for place in _folders(folder) if not place.name.startswith(".")]
+    if not complete:
+        return None
+    tensors = load_file(complete[-1] / TENSORS)
+    plain = json.loads((complete[-1] / STATE).read_text(encoding="utf-8", errors="surrogatepass"))
+    state: dict[str, Any] = _unpack(plain, tensors)
+    return state
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted((folder / "checkpoints").glob("*")) if (folder / "checkpoints").is_dir() else []
+
+
+def _pack(value: Any, tensors: dict[str, Any]) -> Any:
+    """Plain data as JSON has it; what it lacks is an object with one key that begins with "$"."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        key = str(len(tensors))
+        tensors[key] = value.detach().cpu().contiguous().clone()
+        return {"$tensor": key}
+    if isinstance(value, tuple):
+        return {"$tuple": [_pack(item, tensors) for item in value]}
+    if isinstance(value, list):
+        return [_pack(item, tensors) for item in value]
+    if isinstance(value, dict):
+        if all(isinstance(key, str) and not key.startswith("$") for key in value):
+            return {key: _pack(item, tensors) for key, item in value.items()}
+        return {"$items": [[_pack(key, tensors), _pack(item, tensors)] for key, item in value.items()]}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"A checkpoint holds plain data and tensors; got {type(value).__name__}: {value!r:.80}.")
+
+
+def _unpack(value: Any, tensors: dict[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_unpack(item, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "$tensor" in value:
+        return tensors[value["$tensor"]]
+    if "$tuple" in value:
+        return tuple(_unpack(item, tensors) for item in value["$tuple"])
+    if "$items" in value:
+        return {_unpack(key, tensors): _unpack(item, tensors) for key, item in value["$items"]}
+    return {key: _unpack(item, tensors) for key, item in value.items()}
