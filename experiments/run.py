@@ -61,7 +61,7 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
     sizes = experiment_sizes(config.options)
     envs: Any = gym.make_vec(config.env, num_envs=config.num_envs or sizes.offers, **options)
     agent = agent_of(config)
-    checkpoint = load_checkpoint(config.folder) if resume else None
+    checkpoint = last_checkpoint(config.folder) if resume else None
     if checkpoint is None:
         prepare(config.folder, config.overwrite or resume)
         write_text(config.folder / "config.yaml", config.as_yaml())
@@ -86,6 +86,21 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
         envs.close()
         if not begun:  # nothing is lost, and the folder is free for another try
             remove(config.folder)
+
+
+def last_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """The state after the last complete round, if the logs have all that was written until then.
+
+    After a power cut they may not: the run is then played from its beginning, to the same end.
+    """
+    checkpoint = load_checkpoint(folder)
+    if checkpoint is None:
+        return None
+    sizes = {"metrics": checkpoint["metrics"], "offers": checkpoint["logs"]["offers"]}
+    sizes["rounds"] = checkpoint["logs"]["rounds"]
+    files = {name: folder / f"{name}.jsonl" for name in sizes}
+    whole = all(file.is_file() and file.stat().st_size >= sizes[name] for name, file in files.items())
+    return checkpoint if whole else None
 
 
 def prepare(folder: Path, overwrite: bool) -> None:

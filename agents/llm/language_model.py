@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -221,8 +222,7 @@ def first_line(answer: str) -> str:
         >>> first_line(" a warm and funny film \\nExample 5: ...")
         'a warm and funny film'
     """
-    lines = answer.splitlines()
-    return lines[0].strip() if lines else ""
+    return re.split("[\r\n]", answer, maxsplit=1)[0].strip()
 
 
 def small_generator(learner: Learner, seed: int) -> Path:

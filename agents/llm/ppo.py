@@ -38,6 +38,9 @@ class PPOAgent(WriterAgent):
     TRL has the trainer up to 1.12 (`trl.experimental.ppo`).
     """
 
+    gae_lambda: float = 1.0
+    """Of generalised advantage estimation (Schulman et al. 2016). A text is paid at its end; under 1, as long as the
+    values are not learned, its last tokens are credited for more of that than its first, and texts shrink."""
     value_size: int = 256
     """Width of the value head's hidden layer."""
 
@@ -60,6 +63,7 @@ class PPOAgent(WriterAgent):
             self._trainers.PPOConfig,
             seed=seed,
             kl_coef=self.kl_coef,
+            lam=self.gae_lambda,
             num_ppo_epochs=self.epochs,
             num_mini_batches=self.mini_batches,
             per_device_train_batch_size=self._num_envs,

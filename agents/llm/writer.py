@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -39,8 +40,8 @@ class WriterAgent(GeneratorOptions, Agent):
       entropy in nats per token.
     """
 
-    learning_rate: float = 1e-3
-    """Of AdamW."""
+    learning_rate: float | None = None
+    """Of AdamW; default: 2e-3 for a generator of under 100 million parameters, which is small, and 1e-4 for others."""
     kl_coef: float = 0.01
     """Weight of the penalty for leaving the reference."""
     epochs: int = 1
@@ -177,17 +178,18 @@ class WriterAgent(GeneratorOptions, Agent):
 
     def _train(self) -> None:
         """The trainer's thread, from its making to its end."""
+        from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
         sizes = self._learner.sizes
         rounds = -(-(sizes.budget - sizes.initial) // sizes.round)
         seed = int(self._rng.integers(2**31))
-        with quiet_transformers():
+        with quiet_transformers(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # TRL and transformers about each other
             self._trainer = self._make_trainer(seed, rounds * sizes.offers // self._num_envs)
-        from transformers.trainer_callback import PrinterCallback, ProgressCallback
-
-        for callback in (PrinterCallback, ProgressCallback):  # they print each update
-            self._trainer.remove_callback(callback)
-        self._model.model = self._policy
-        self._trainer.train()
+            for callback in (PrinterCallback, ProgressCallback):  # they print each update
+                self._trainer.remove_callback(callback)
+            self._model.model = self._policy
+            self._trainer.train()
 
     def _config(self, of: type[Any], **values: Any) -> Any:
         """TRL's configuration: ours, what the user says beside it, and what is the same for all trainers."""
@@ -201,7 +203,7 @@ class WriterAgent(GeneratorOptions, Agent):
                 raise ValueError(f"{of.__name__} of TRL has no {name!r}.{guess}")
         ours = {
             "output_dir": self._folder.name,
-            "learning_rate": self.learning_rate,
+            "learning_rate": self.learning_rate or (2e-3 if self._model.model.num_parameters() < 100e6 else 1e-4),
             "lr_scheduler_type": "constant",
             "temperature": self.temperature,
             "gradient_accumulation_steps": 1,

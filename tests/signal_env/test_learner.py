@@ -1,6 +1,7 @@
 """The learner: one round of Algorithm 1 walked by hand, and what a user's own parts may and may not return."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -270,3 +271,108 @@ def test_copies_in_another_written_form_are_duplicates(data_dir):
     learner.reset(seed=0)
     forms = ["Question: who  is it? Sentence: me", "Question: who is it? Sentence:  me"]
     assert learner.offer(forms).invalid == ("", "duplicate")
+
+
+TEXTS = ["a warm film", "a cold film", "a warm film", "", "an odd little film about time"]
+
+
+def test_scoring_says_what_an_offer_would_and_changes_nothing():
+    scoring, plain = small(offers_per_round=10), small(offers_per_round=10)
+    for learner in (scoring, plain):
+        learner.reset(seed=0)
+    known = [scoring.pool[0], scoring.pool[-1], *TEXTS]
+    before = scoring.score(known)
+    assert before.invalid == ("duplicate", "duplicate", "", "", "duplicate", "empty", "")
+    for learner in (scoring, plain):
+        offer = learner.offer(TEXTS)
+    for texts, kept in ((known, before), (TEXTS, offer)):
+        again = scoring.score(texts)  # the round's own offers do not make duplicates
+        assert again.invalid == kept.invalid
+        assert again.rewards.tolist() == kept.rewards.tolist()
+    assert scoring.offers_made == plain.offers_made == 5
+    assert scoring.unlabeled.texts == plain.unlabeled.texts
+    ends = []
+    for learner in (scoring, plain):
+        learner.offer([f"another film, number {i}" for i in range(5)])
+        ends.append((learner.close_round(), learner.prompts(3)))
+    assert str(ends[0]) == str(ends[1])
+    left = [text for text in TEXTS if text in scoring.unlabeled.texts]
+    assert scoring.score(left).invalid == ("duplicate",) * len(left)  # but those of earlier rounds do
+
+
+def test_without_retraining_the_reward_stays_the_same():
+    learner = small(retrain=False, n_neighbors=10)
+    start = learner.reset(seed=0)
+    probe = ["a film that never tires", "dull beyond words"]
+    expected = learner.score(probe)
+    offered = iter(range(100))
+    for _ in range(3):
+        learner.offer([f"film number {next(offered)} is warm" for _ in range(5)])
+        closed = learner.close_round()
+        assert learner.score(probe).rewards.tolist() == expected.rewards.tolist()
+        assert closed.accuracy == start.accuracy
+    assert closed.labeled == 20 == len(learner.labeled)
+    learner = small(n_neighbors=10)
+    learner.reset(seed=0)
+    learner.offer([f"film number {i} is warm" for i in range(5)])
+    learner.close_round()
+    assert learner.score(probe).rewards.tolist() != expected.rewards.tolist()
+
+
+def test_prompts_come_in_groups_however_many_are_asked_for():
+    one, many, single = small(prompt_group=5, offers_per_round=10), small(prompt_group=5, offers_per_round=10), small()
+    for learner in (one, many, single):
+        learner.reset(seed=2)
+    prompts = [one.prompts(1)[0] for _ in range(15)]
+    assert prompts == many.prompts(4) + many.prompts(11)
+    assert prompts == [prompt for prompt in single.prompts(3) for _ in range(5)]
+
+
+def test_keep_best_leaves_the_best_offers_in_u():
+    every, best = small(offers_per_round=10), small(offers_per_round=10, keep_best=3)
+    offered = [f"{'very ' * (i % 4)}odd film, number {i}" for i in range(9)] + ["odd film, number 0"]
+    for learner in (every, best):
+        learner.reset(seed=0)
+        offer = learner.offer(offered)
+        real = [text for text in learner.unlabeled.texts if text not in offered]
+        learner.close_round()
+    left = {text for text, _ in best.labeled} | set(best.unlabeled.texts)
+    ranked = sorted(range(9), key=lambda i: (-offer.rewards[i], i))
+    assert left & set(offered) == {offered[i] for i in ranked[:3]}
+    assert set(real) <= left
+    assert set(offered) <= {text for text, _ in every.labeled} | set(every.unlabeled.texts)
+    rows = best.unlabeled
+    assert np.array_equal(rows.probabilities, best._classifier.predict(rows.texts).probabilities)
+    best.offer([offered[ranked[-1]]])  # what was dropped may come again
+    assert not best._offers[-1].invalid[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"retrain": False}, {"prompt_group": 5}, {"acquisition": "badge"}])
+def test_an_experiment_goes_on_from_its_state_to_the_bit(options):
+    def play(learner, n):
+        rounds = []
+        for i in range(n):
+            shown = learner.prompts(5)
+            offer = learner.offer([f"{text[-20:]} film {len(learner.labeled)} {j}" for j, text in enumerate(shown)])
+            rounds.append((shown, offer.rewards.tolist(), str(learner.close_round()), learner.state(0).tolist()))
+        return rounds
+
+    whole, begun, later = (small(**options) for _ in range(3))
+    for learner in (whole, begun, later):
+        learner.reset(seed=4)
+    expected = play(whole, 4)
+    first = play(begun, 2)
+    later.load_state_dict(json.loads(json.dumps(begun.state_dict())))
+    assert first + play(later, 2) == expected
+    begun.offer(["a film"])
+    with pytest.raises(RuntimeError, match="1 of 5 offers are made"):
+        begun.state_dict()
+
+
+def test_the_annotators_labels_of_synthetic_texts_are_counted():
+    learner = small(annotator=lambda texts: np.ones(len(texts), dtype=int), offers_per_round=20)
+    assert learner.reset(seed=0).synthetic_label_counts.tolist() == [0, 0]
+    learner.offer([f"film number {i} is {'dull' * i}" for i in range(20)])
+    closed = learner.close_round()
+    assert closed.selected_synthetic > 0
+    assert closed.synthetic_label_counts.tolist() == [0, closed.selected_synthetic]

@@ -9,7 +9,6 @@ import pytest
 from transformers import AutoTokenizer
 
 from agents.llm import GeneratorAgent
-from agents.llm.generator import as_model_input
 from agents.rollout import rollout
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
 
@@ -85,9 +84,6 @@ def test_a_folder_with_a_chat_template(tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
     tokenizer.save_pretrained(folder)
-    loaded = AutoTokenizer.from_pretrained(folder)
-    assert as_model_input(loaded, "write one") == "<user>write one<assistant>"
-    assert as_model_input(AutoTokenizer.from_pretrained(EMBEDDED / "generator"), "write one") == "write one"
     assert len(texts_of(play(generator=str(folder)))) == 30
 
 

@@ -1,0 +1,118 @@
+"""The language model: prompts in, responses out, and what it thinks of both."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from agents.llm.language_model import LanguageModel, first_line, line_ends
+from signal_env.classifiers.pretrained import EMBEDDED
+from signal_env.config import SignalConfig
+from signal_env.learner import Learner
+
+PROMPTS = ["Example 1: a warm film\nNew Example:", "New Example:"]
+CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return LanguageModel("embedded", "cpu", "float32")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the embedded generator, and its tokenizer to be changed."""
+    place = tmp_path / "generator"
+    shutil.copytree(EMBEDDED / "generator", place)
+    return place, AutoTokenizer.from_pretrained(place)
+
+
+def test_responses_end_with_the_token_that_ends_them(model):
+    prompts = model.encode(PROMPTS * 20)
+    responses = model.respond(prompts, 0, max_new_tokens=48)
+    assert responses == model.respond(prompts, 0, max_new_tokens=48) != model.respond(prompts, 1, max_new_tokens=48)
+    stops = set(model.stop_tokens)
+    for response in responses:
+        assert stops.isdisjoint(response[:-1])
+        assert response[-1] in stops or len(response) == 48
+        assert "\n" not in model.text(response)
+
+
+def test_a_line_end_ends_a_text(model):
+    ends = line_ends(model.tokenizer)
+    assert all("\n" in model.tokenizer.decode([token]) or "\r" in model.tokenizer.decode([token]) for token in ends)
+    assert len(set(model.tokenizer("one\ntwo")["input_ids"]) & set(ends)) == 1
+    always = model.tokenizer("\n")["input_ids"][0]
+
+    class Newline(torch.nn.Module):
+        """A head that finds the line end the likeliest by far."""
+
+        def forward(self, hidden):
+            logits = torch.zeros(*hidden.shape[:-1], len(model.tokenizer))
+            logits[..., always] = 50.0
+            return logits
+
+    head, model.model.lm_head = model.model.lm_head, Newline()
+    try:
+        assert model.respond(model.encode(PROMPTS), 0, max_new_tokens=8) == [[always]] * 2
+    finally:
+        model.model.lm_head = head
+    assert model.text([always]) == ""
+
+
+def test_surprise_is_the_models_own_whatever_the_padding(model):
+    prompts = model.encode(PROMPTS)
+    responses = model.respond(prompts, 3, max_new_tokens=20)
+    log_probabilities, entropies = model.surprise(prompts, responses, temperature=0.7, batch=2)
+    for prompt, response, ours, entropy in zip(prompts, responses, log_probabilities, entropies, strict=True):
+        with torch.no_grad():
+            logits = model.model(torch.tensor([prompt + response])).logits[0, len(prompt) - 1 : -1].double() / 0.7
+        p = torch.softmax(logits, -1).numpy()
+        assert ours == pytest.approx(np.log(p[range(len(response)), response]), abs=1e-4)
+        assert entropy == pytest.approx(-(p * np.log(p)).sum(-1), abs=1e-4)
+
+
+def test_prompts_go_through_the_chat_template(folder):
+    place, tokenizer = folder
+    assert LanguageModel(str(place), "cpu", "float32").messages("write one") == "write one"
+    tokenizer.chat_template = CHAT
+    tokenizer.save_pretrained(place)
+    model = LanguageModel(str(place), "cpu", "float32")
+    assert model.tokenizer.decode(model.encode(["write one"])[0]) == "<user>write one<assistant>"
+
+
+def test_padding_is_told_from_the_end(folder):
+    place, tokenizer = folder
+    assert LanguageModel(str(place), "cpu", "float32").own_padding
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(place)
+    model = LanguageModel(str(place), "cpu", "float32")
+    assert not model.own_padding
+    assert model.tokenizer.pad_token_id == model.tokenizer.eos_token_id
+
+
+def test_a_checkpoint_s_own_sampling_habits_are_not_taken_over(folder):
+    place, _ = folder
+    plain = LanguageModel(str(place), "cpu", "float32")
+    prompts = plain.encode(PROMPTS)
+    expected = plain.respond(prompts, 0, max_new_tokens=16)
+    plain.model.generation_config.update(repetition_penalty=5.0, top_k=1)
+    plain.model.generation_config.save_pretrained(place)
+    assert LanguageModel(str(place), "cpu", "float32").respond(prompts, 0, max_new_tokens=16) == expected
+
+
+def test_the_context_holds_the_longest_prompt_and_the_response(model):
+    learner = Learner(SignalConfig(task="reviews", pool_size=40, classifier="linear", encoder="embedded"))
+    learner.reset(seed=0)
+    model.check_context(learner, 64)
+    with pytest.raises(ValueError, match=r"reads 1024 tokens; the longest prompt has \d+, and a response up to 1000"):
+        model.check_context(learner, 1000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"), [(" a film \nExample 2:", "a film"), ("\na film", ""), ("", ""), ("a\rb", "a"), ("a\u2028b", "a\u2028b")]
+)
+def test_first_line(answer, text):
+    assert first_line(answer) == text
