@@ -15,6 +15,7 @@ COMMANDS = {
     "annotator": "Fine-tunes a model on a task's full training split, to label synthetic texts.",
     "pretrain": "Trains the embedded models, or a small generator on a task's own text.",
     "bench run": "Measures where the time of a run goes.",
+    "bench generation": "Measures an agent that learns to write: tokens per second, beside TRL without an environment.",
     "bench acquisition": "Times the strategies that choose texts, beside other libraries'.",
 }
 """Each is a module with a `main` of one configuration, and its own `parse` if a dataclass does not say it all."""

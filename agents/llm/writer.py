@@ -60,8 +60,8 @@ class WriterAgent(GeneratorOptions, Agent):
     SAID_ELSEWHERE: ClassVar[tuple[str, ...]] = ("output_dir", "seed", "temperature", "learning_rate", "use_cpu")
     """Fields of TRL's configuration that are options of the agent, and those of no use here."""
 
-    def reset(self, envs: Envs, seed: int) -> None:
-        """Loads the base, and starts the trainer with a new adapter.
+    def reset(self, envs: Envs, seed: int, exchange: Exchange | None = None) -> None:
+        """Loads the base, and starts the trainer with a new adapter, through an exchange of one's own if need be.
 
         Raises:
             MissingExtra: If TRL or peft is not installed, or TRL lacks the trainer.
@@ -89,7 +89,7 @@ class WriterAgent(GeneratorOptions, Agent):
         self._logs: list[dict[str, float]] = []
         self._lift: dict[str, float] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="signal_env.")
-        self._exchange = Exchange()
+        self._exchange = exchange or Exchange()
         self._exchange.start(self._train, seed)
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:

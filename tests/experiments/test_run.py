@@ -1,14 +1,20 @@
 """The command line: a run's folder, its configuration there and back, and what is said of bad input."""
 
 import json
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 
 import pytest
 import yaml
+from transformers import AutoTokenizer
 
 from experiments.__main__ import COMMANDS, main
 from experiments.config import RunError, make_config, parse
+from experiments.run import FILES
+from signal_env.classifiers.pretrained import EMBEDDED
 
 SMALL = ["--pool-size", "40", "--round-size", "10", "--evaluation-size", "40"]
 
@@ -20,7 +26,8 @@ def run(tmp_path, *args, name="run"):
 def test_a_run_writes_its_folder(tmp_path, capsys):
     assert run(tmp_path, "--agent", "random", "--seed", "3") == 0
     folder = tmp_path / "run"
-    assert {file.name for file in folder.iterdir()} == {"config.yaml", "rounds.jsonl", "offers.jsonl", "curve.png"}
+    assert {file.name for file in folder.iterdir()} == {*FILES} - {"adapter"}
+    assert (folder / "metrics.jsonl").read_text() == ""  # this agent has nothing to say
     rounds = [json.loads(line) for line in (folder / "rounds.jsonl").read_text().splitlines()]
     assert [line["labeled"] for line in rounds] == [10, 20, 30, 40]
     assert len((folder / "offers.jsonl").read_text().splitlines()) == 30
@@ -124,3 +131,90 @@ def test_a_run_that_could_not_begin_leaves_its_folder_free(tmp_path, capsys):
     assert run(tmp_path, "--agent", "generator", "--device", "cuda:99") == 1
     assert "'cuda:99' cannot be used here" in capsys.readouterr().err
     assert run(tmp_path, "--agent", "generator", "--budget", "20") == 0
+
+
+WRITER = [
+    "--offers-per-round",
+    "16",
+    "--num-envs",
+    "8",
+    "--mini-batches",
+    "2",
+    "--max-new-tokens",
+    "8",
+    "--budget",
+    "30",
+]
+
+
+def killed(command, log, lines):
+    """Runs a command and kills it when a log has so many lines."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while process.poll() is None:
+        if log.is_file() and log.read_bytes().count(b"\n") >= lines:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.communicate()
+
+
+@pytest.mark.parametrize("agent", ["ppo", "grpo", "generator", "badge"])
+def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent):
+    args = [*SMALL, "--agent", agent, "--seed", "2"]
+    if agent in ("ppo", "grpo"):
+        args += WRITER
+    folders = tmp_path / "whole", tmp_path / "killed"
+    assert main(["run", *args, "--out", str(folders[0])]) == 0
+    command = [sys.executable, "-m", "experiments", "run"]
+    killed([*command, *args, "--out", str(folders[1])], folders[1] / "offers.jsonl", 3)  # in the first round
+    killed([*command, "--resume", str(folders[1])], folders[1] / "offers.jsonl", 13)  # in a later one
+    assert (folders[0] / "offers.jsonl").read_bytes() != (folders[1] / "offers.jsonl").read_bytes()
+    assert main(["run", "--resume", str(folders[1])]) == 0
+    for name in ("config.yaml", "rounds.jsonl", "offers.jsonl"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+    ours, theirs = ([json.loads(line) for line in (f / "metrics.jsonl").read_text().splitlines()] for f in folders)
+    for one, other in zip(ours, theirs, strict=True):
+        same = [name for name in one if not name.startswith(("speed", "trainer"))]
+        assert [one[name] for name in same] == [other[name] for name in same]
+    assert main(["run", "--resume", str(folders[1])]) == 0  # a finished run stays as it is
+    assert (folders[0] / "rounds.jsonl").read_bytes() == (folders[1] / "rounds.jsonl").read_bytes()
+
+
+def test_a_run_whose_logs_lost_lines_is_played_anew(tmp_path):
+    assert run(tmp_path, "--agent", "entropy") == 0
+    folder = tmp_path / "run"
+    whole = (folder / "offers.jsonl").read_bytes()
+    (folder / "offers.jsonl").write_bytes(whole[:-100])
+    assert main(["run", "--resume", str(folder)]) == 0
+    assert (folder / "offers.jsonl").read_bytes() == whole
+
+
+def test_what_cannot_be_resumed(tmp_path, capsys):
+    assert main(["run", "--resume", str(tmp_path)]) == 1
+    assert "holds no run to go on with" in capsys.readouterr().err
+    assert main(["run", "--resume", str(tmp_path), "--seed", "3"]) == 1
+    assert "without other options" in capsys.readouterr().err
+
+
+def test_the_papers_models_by_name_are_two_options(tmp_path, monkeypatch):
+    """A Qwen2 with a chat template and a BERT to be fine-tuned, as folders in the hub's format, with the network off."""
+
+    def refuse(*_):
+        raise AssertionError("something wanted the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    folders = {name: tmp_path / name for name in ("encoder", "generator")}
+    for name, folder in folders.items():
+        shutil.copytree(EMBEDDED / name, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folders["generator"])
+    tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+    tokenizer.save_pretrained(folders["generator"])
+    models = ["--generator", str(folders["generator"]), "--encoder", str(folders["encoder"])]
+    for agent in ("ppo", "rloo"):
+        group = [] if agent == "ppo" else ["--prompt-group", "4"]
+        args = ["--agent", agent, "--classifier", "finetune", *models, *WRITER, *group]
+        assert run(tmp_path, *args, "--trl", "lr_scheduler_type", "linear", name=agent) == 0
+        lines = (tmp_path / agent / "metrics.jsonl").read_text().splitlines()
+        assert len(lines) == 2
+        assert (tmp_path / agent / "adapter" / "adapter_model.safetensors").is_file()
+        config = yaml.safe_load((tmp_path / agent / "config.yaml").read_text())
+        assert config["agent_options"]["trl"] == {"lr_scheduler_type": "linear"}

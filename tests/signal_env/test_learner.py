@@ -351,7 +351,7 @@ def test_keep_best_leaves_the_best_offers_in_u():
 def test_an_experiment_goes_on_from_its_state_to_the_bit(options):
     def play(learner, n):
         rounds = []
-        for i in range(n):
+        for _ in range(n):
             shown = learner.prompts(5)
             offer = learner.offer([f"{text[-20:]} film {len(learner.labeled)} {j}" for j, text in enumerate(shown)])
             rounds.append((shown, offer.rewards.tolist(), str(learner.close_round()), learner.state(0).tolist()))

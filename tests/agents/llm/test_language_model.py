@@ -112,7 +112,8 @@ def test_the_context_holds_the_longest_prompt_and_the_response(model):
 
 
 @pytest.mark.parametrize(
-    ("answer", "text"), [(" a film \nExample 2:", "a film"), ("\na film", ""), ("", ""), ("a\rb", "a"), ("a\u2028b", "a\u2028b")]
+    ("answer", "text"),
+    [(" a film \nExample 2:", "a film"), ("\na film", ""), ("", ""), ("a\rb", "a"), ("a\u2028b", "a\u2028b")],
 )
 def test_first_line(answer, text):
     assert first_line(answer) == text

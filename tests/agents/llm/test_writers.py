@@ -255,11 +255,15 @@ def test_an_environment_that_fails_in_the_middle_of_a_round(tmp_path):
 
     envs.step = step
     seen = []
-    with pytest.raises(ConnectionError, match="the annotator is away"):
+
+    def play():
         for one in rollout(envs, agent, seed=5):
             seen.append(one)
             if one.round is not None:
                 save_checkpoint(tmp_path, one.round["index"], state_of(envs, agent))
+
+    with pytest.raises(ConnectionError, match="the annotator is away"):
+        play()
     rest = list(rollout(make(PPOAgent), PPOAgent(**QUICK), seed=5, state=load_checkpoint(tmp_path)))
     assert without_time(seen[:3] + rest) == without_time(whole)
 

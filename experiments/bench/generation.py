@@ -1,0 +1,168 @@
+"""`python -m experiments bench generation`: tokens per second of agents that learn to write, and what we add to TRL."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import wraps
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+from rich.box import SIMPLE
+from rich.table import Table
+
+from agents.llm.exchange import Exchange, Stopped
+from agents.llm.writer import WriterAgent
+from agents.rollout import rollout
+from experiments.config import RunConfig, parse
+from experiments.progress import console, progress_bar
+from signal_env.experiment import experiment_sizes
+
+__all__ = ["main", "parse"]
+
+REPEATS = 3
+"""Runs of each side, alternately; of their totals the medians count."""
+
+Seconds = dict[str, float]
+
+
+class Alone(Exchange):
+    """In the place of the exchange: the trainer's prompts from a list, a constant reward, and no environment."""
+
+    def __init__(self, prompts: Sequence[Sequence[str]]) -> None:
+        super().__init__()
+        self._batches = iter(prompts)
+        self._since = 0.0
+        self.seconds: Seconds = defaultdict(float)
+        self.tokens = 0
+
+    def start(self, train: Callable[[], None], seed: int) -> None:
+        """Trains until the prompts are used up, in this thread."""
+        try:
+            train()
+        except Stopped:
+            return
+
+    def next_prompts(self) -> Sequence[str]:
+        """The next prompts."""
+        if self._since:
+            self.seconds["update"] += time.perf_counter() - self._since
+        batch = next(self._batches, None)
+        if batch is None:
+            raise Stopped
+        self._since = time.perf_counter()
+        return batch
+
+    def rewards(self, responses: list[list[int]]) -> NDArray[np.float64]:
+        """One for each response."""
+        self.seconds["generation"] += time.perf_counter() - self._since
+        self.tokens += sum(map(len, responses))
+        self._since = time.perf_counter()
+        return np.ones(len(responses))
+
+
+def main(config: RunConfig) -> dict[str, dict[str, float]]:
+    """Plays the run, and the same TRL trainer on the same prompts without an environment, and compares their seconds.
+
+    Nothing is learned (the learning rate is next to none), so that both sides write the same texts.
+
+    Returns:
+        For "with" and "without" the environment, the seconds of each part and the tokens.
+
+    Raises:
+        ValueError: If the agent does not learn to write.
+    """
+    if not isinstance(config.agent_options, WriterAgent):
+        raise ValueError(f"This measures agents that learn to write: --agent ppo, rloo or grpo; got {config.agent!r}.")
+    agent = replace(config.agent_options, learning_rate=1e-12, measure_lift=False)
+    sides: dict[str, list[Seconds]] = {"with": [], "without": []}
+    with progress_bar() as progress:
+        bar = progress.add_task(config.agent, total=2 * REPEATS, status="")
+        for _ in range(REPEATS):
+            seconds, prompts = with_environment(config, agent)
+            progress.update(bar, advance=1)
+            sides["with"].append(seconds)
+            sides["without"].append(without_environment(config, agent, prompts))
+            progress.update(bar, advance=1)
+    medians = {
+        side: {name: float(np.median([run[name] for run in runs])) for name in runs[0]} for side, runs in sides.items()
+    }
+    report(config, agent, medians, [_total(a) / _total(b) for a, b in zip(*sides.values(), strict=True)])
+    return medians
+
+
+def with_environment(config: RunConfig, agent: WriterAgent) -> tuple[Seconds, list[Sequence[str]]]:
+    """The seconds of a run's parts, and the prompts of its steps."""
+    envs = make_envs(config)
+    seconds: Seconds = defaultdict(float)
+    prompts: list[Sequence[str]] = []
+    tokens = 0
+
+    def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(*args: Any) -> Any:
+            begun = time.perf_counter()
+            result = function(*args)
+            seconds[part] += time.perf_counter() - begun
+            return result
+
+        return call
+
+    episode = rollout(envs, agent, config.seed)
+    next(episode)
+    exchange = agent._exchange
+    respond = timed("generation", exchange.respond)
+
+    def keep(shown: Sequence[str]) -> list[list[int]]:
+        nonlocal tokens
+        prompts.append(shown)
+        responses: list[list[int]] = respond(shown)
+        tokens += sum(map(len, responses))
+        return responses
+
+    exchange.respond = keep  # type: ignore[method-assign, assignment]
+    exchange.learn = timed("update", exchange.learn)  # type: ignore[method-assign]
+    envs.step = timed("environment", envs.step)
+    begun = time.perf_counter()
+    for _ in episode:
+        pass
+    whole = time.perf_counter() - begun
+    return {**seconds, "rest": whole - sum(seconds.values()), "tokens": tokens}, prompts
+
+
+def without_environment(config: RunConfig, agent: WriterAgent, prompts: Sequence[Sequence[str]]) -> Seconds:
+    """The seconds of the trainer's parts when nothing else is there."""
+    alone = Alone(prompts)
+    envs = make_envs(config)
+    envs.reset(seed=config.seed)
+    agent.reset(envs, config.seed, alone)
+    agent.close()
+    return {**alone.seconds, "tokens": alone.tokens}
+
+
+def make_envs(config: RunConfig) -> Any:
+    """The run's environment."""
+    sizes = experiment_sizes(config.options)
+    return gym.make_vec(config.env, num_envs=config.num_envs or sizes.offers, **asdict(config.options))
+
+
+def report(config: RunConfig, agent: WriterAgent, sides: dict[str, Seconds], ratios: Sequence[float]) -> None:
+    """Prints the table."""
+    table = Table("part", "with the environment", "TRL alone", box=SIMPLE, title=f"{config.agent} on {config.env}")
+    for part in ("generation", "update", "environment", "rest"):
+        cells = []
+        for seconds in sides.values():
+            speed = f" ({seconds['tokens'] / seconds[part]:,.0f} tokens/s)" if part in ("generation", "update") else ""
+            cells.append(f"{seconds[part]:.2f} s{speed}" if part in seconds else "")
+        table.add_row(part, *cells)
+    console.print(table)
+    console.print(
+        f"{sides['with']['tokens']:,.0f} tokens on {agent.generator_device}; with the environment ÷ alone, over "
+        f"{len(ratios)} alternate runs: median {np.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}"
+    )
+
+
+def _total(seconds: Seconds) -> float:
+    return sum(value for name, value in seconds.items() if name != "tokens")
