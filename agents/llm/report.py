@@ -26,7 +26,8 @@ class RoundReport:
     - `labels/synthetic`: share of synthetic texts among those labeled;
     - `labels/synthetic/CLASS`: what the annotator made of them, shares (the paper looks at this on QNLI);
     - `labels/imbalance`: total variation distance between those shares and the classes' shares in the labeled set;
-    - `speed/generation`, `speed/update`: response tokens per second while responding and while learning.
+    - `speed/generation`, `speed/update`: response tokens per second while responding and while learning;
+    - `speed/seconds`: what the round took in all.
 
     Args:
         learner: The environment's learner.
@@ -44,6 +45,7 @@ class RoundReport:
         self._invalid: list[str] = []
         self._terms: dict[str, list[NDArray[np.float64]]] = {}
         self._generation = self._update = 0.0
+        self._begun = time.perf_counter()
 
     @contextmanager
     def generating(self) -> Iterator[None]:
@@ -99,6 +101,7 @@ class RoundReport:
             metrics |= {f"labels/synthetic/{name}": float(share) for name, share in zip(names, shares, strict=True)}
             balance = closed["label_counts"] / closed["labeled"]
             metrics["labels/imbalance"] = float(np.abs(shares - balance).sum() / 2)
+        metrics["speed/seconds"] = time.perf_counter() - self._begun
         for name, seconds in (("generation", self._generation), ("update", self._update)):
             if seconds:
                 metrics[f"speed/{name}"] = sum(self._lengths) / seconds

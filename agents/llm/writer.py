@@ -46,7 +46,7 @@ class WriterAgent(GeneratorOptions, Agent):
     """Weight of the penalty for leaving the reference."""
     epochs: int = 1
     """Passes over each batch."""
-    mini_batches: int = 4
+    mini_batches: int = 1
     """Updates per pass."""
     lora_rank: int = 16
     """Rank of the adapter's matrices, which stand beside every linear layer."""
