@@ -24,15 +24,11 @@ def read_rounds(folders: Iterable[Path]) -> Any:
     rows: list[dict[str, Any]] = []
     seen: dict[tuple[Any, ...], Path] = {}
     for folder in folders:
-        if not (folder / "config.yaml").is_file() or not (folder / "rounds.jsonl").is_file():
-            raise ValueError(f"{folder} is not the folder of a run: it has no config.yaml and rounds.jsonl.")
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        run = {name: config[name] for name in ("env", "agent", "seed")}
+        run = read_run(folder)
         twin = seen.setdefault(tuple(run.values()), folder)
         if twin is not folder:
             raise ValueError(f"{twin} and {folder} are both {run}; give one of them.")
-        with open(folder / "rounds.jsonl", encoding="utf-8") as lines:
-            rows += [run | json.loads(line) for line in lines]
+        rows += [run | line for line in _lines(folder / "rounds.jsonl")]
         if rows and "finished" not in rows[-1]:
             raise ValueError(
                 f"{folder} does not say whether the run is finished: an earlier version wrote it. Play it again."
@@ -42,6 +38,37 @@ def read_rounds(folders: Iterable[Path]) -> Any:
     table = pandas.DataFrame(rows)
     table["share"] = table["labeled"] / table["pool"]
     return table
+
+
+def read_metrics(folders: Iterable[Path]) -> Any:
+    """What the agents said at each round's close, as a pandas table with `env`, `agent` and `seed`; often empty.
+
+    Raises:
+        ValueError: If a folder holds no run.
+    """
+    pandas = require("pandas", "plots")
+    runs = {folder: read_run(folder) for folder in folders}
+    rows = [run | line for folder, run in runs.items() for line in _lines(folder / "metrics.jsonl")]
+    return pandas.DataFrame(rows)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The environment, agent and seed of a run.
+
+    Raises:
+        ValueError: If the folder holds none.
+    """
+    if not (folder / "config.yaml").is_file() or not (folder / "rounds.jsonl").is_file():
+        raise ValueError(f"{folder} is not the folder of a run: it has no config.yaml and rounds.jsonl.")
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    return {name: config[name] for name in ("env", "agent", "seed")}
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    """The objects of a log; none if there is no such file."""
+    if not file.is_file():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
 
 
 def interval(values: Any) -> tuple[float, float]:
@@ -104,6 +131,39 @@ def summary_table(rounds: Any) -> Table:
         table.add_row(
             env, agent, str(len(row["seed"])), str(max(row["labels"])), *cells, f"{np.mean(row['synthetic']):.0%}"
         )
+    return table
+
+
+def learning_table(metrics: Any) -> Table:
+    """What agents that write had learned, over the second half of their rounds: means with 95 % intervals over seeds.
+
+    `lift` is the mean reward of the policy's texts minus the reference's on the same prompts, `ratio` the one over the
+    other; `KL` in nats per text; `distinct-2` the share of distinct pairs of words; `minutes` the whole run's.
+    """
+    shown = {
+        "reward": "reward/mean",
+        "lift": "lift/mean",
+        "ratio": "ratio",
+        "KL": "policy/kl",
+        "distinct-2": "texts/distinct_2",
+        "invalid": "texts/invalid",
+    }
+    table = Table("environment", "agent", "seeds", "rounds", *shown, "minutes", box=SIMPLE)
+    for column in table.columns:
+        column.no_wrap = True
+    metrics = metrics.copy()
+    if "lift/policy" in metrics:
+        metrics["ratio"] = metrics["lift/policy"] / metrics["lift/reference"]
+    for (env, agent), of_agent in metrics.groupby(["env", "agent"]):
+        late = of_agent[of_agent["round"] > of_agent.groupby("seed")["round"].transform("max") / 2]
+        means = late.groupby("seed").mean(numeric_only=True)
+        cells = [
+            _with_interval(means[name], "+" if name == "lift/mean" else "") if name in means else ""
+            for name in shown.values()
+        ]
+        minutes = of_agent.groupby("seed")["speed/seconds"].sum().mean() / 60
+        rounds = f"{late['round'].min()}-{late['round'].max()}"
+        table.add_row(env, agent, str(len(means)), rounds, *cells, f"{minutes:.1f}")
     return table
 
 

@@ -6,17 +6,20 @@ from pathlib import Path
 import tyro
 
 from experiments.progress import console
-from experiments.results import read_rounds, summary_table
+from experiments.results import learning_table, read_metrics, read_rounds, summary_table
 
 
 @dataclasses.dataclass(frozen=True)
 class SummaryConfig:
-    """Reads run folders and prints accuracies by environment and agent."""
+    """Reads run folders and prints accuracies, and what was learned, by environment and agent."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of runs; those of one environment and agent count as seeds of one experiment."""
 
 
 def main(config: SummaryConfig) -> None:
-    """Prints the table."""
+    """Prints the table, and what the agents that write have learned, if there are any."""
     console.print(summary_table(read_rounds(config.runs)))
+    metrics = read_metrics(config.runs)
+    if len(metrics):
+        console.print(learning_table(metrics))

@@ -196,7 +196,7 @@ def test_what_cannot_be_resumed(tmp_path, capsys):
 
 
 def test_the_papers_models_by_name_are_two_options(tmp_path, monkeypatch):
-    """A Qwen2 with a chat template and a BERT to be fine-tuned, as folders in the hub's format, with the network off."""
+    """A Qwen2 with a chat template and a BERT to fine-tune, as folders in the hub's format, with the network off."""
 
     def refuse(*_):
         raise AssertionError("something wanted the network")
@@ -206,7 +206,7 @@ def test_the_papers_models_by_name_are_two_options(tmp_path, monkeypatch):
     for name, folder in folders.items():
         shutil.copytree(EMBEDDED / name, folder)
     tokenizer = AutoTokenizer.from_pretrained(folders["generator"])
-    tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+    tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:"
     tokenizer.save_pretrained(folders["generator"])
     models = ["--generator", str(folders["generator"]), "--encoder", str(folders["encoder"])]
     for agent in ("ppo", "rloo"):
