@@ -34,7 +34,12 @@ def main(config: RunConfig) -> Path:
         def show(done: int, total: int, status: str) -> None:
             progress.update(bar, completed=done, total=total, status=status)
 
-        play(config, show, resume=config.resume is not None)
+        try:
+            play(config, show, resume=config.resume is not None)
+        except KeyboardInterrupt:
+            if (config.folder / "config.yaml").exists():
+                console.print(f"Go on with: python -m experiments run --resume {config.folder}")
+            raise
     rounds = read_rounds([config.folder])
     plot_curves(rounds, config.folder / "curve.png")
     console.print(summary_table(rounds))

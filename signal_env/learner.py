@@ -369,8 +369,11 @@ class Learner:
         """Leaves only the `keep_best` best of the round's synthetic offers in U."""
         if self.config.keep_best is None:
             return
-        offered = [pair for offer in self._offers for pair in zip(offer.texts, offer.rewards, strict=True)]
-        rewards = {text: reward for text, reward in reversed(offered) if text in self._entered}
+        rewards: dict[str, float] = {}
+        for offer in self._offers:
+            for text, reward in zip(offer.texts, offer.rewards, strict=True):
+                if text in self._entered:
+                    rewards.setdefault(text, reward)  # its copies were not paid for
         kept = sorted(rewards, key=lambda text: -rewards[text])[: self.config.keep_best]
         dropped = rewards.keys() - set(kept)
         rows = [i for i, text in enumerate(self._unlabeled) if text not in dropped]

@@ -181,8 +181,9 @@ class LanguageModel:
         context = getattr(self.model.config, "max_position_embeddings", None)
         if context is None:
             return
-        longest = sorted(learner.pool, key=lambda text: -len(self.tokenizer(text)["input_ids"]))
-        (tokens,) = self.encode([prompt(learner.task, longest[: learner.config.n_examples])])
+        lengths = [len(tokens) for tokens in self.tokenizer(list(learner.pool))["input_ids"]]
+        longest = np.argsort(lengths)[::-1][: learner.config.n_examples]
+        (tokens,) = self.encode([prompt(learner.task, [learner.pool[i] for i in longest])])
         if len(tokens) + max_new_tokens > context:
             raise ModelError(
                 f"The generator {self.name} reads {context} tokens; the longest prompt has {len(tokens)}, and a "

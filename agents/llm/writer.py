@@ -17,7 +17,7 @@ from agents.agent import Agent, Envs, base
 from agents.llm.exchange import Exchange, Random
 from agents.llm.language_model import GeneratorOptions, LanguageModel
 from agents.llm.report import RoundReport, paired_lift
-from signal_env.classifiers.pretrained import ModelError, quiet_transformers
+from signal_env.classifiers.pretrained import ModelError, blocks, quiet_transformers
 from signal_env.extras import require
 from signal_env.learner import Learner
 
@@ -33,11 +33,12 @@ class WriterAgent(GeneratorOptions, Agent):
 
     At each round's close the metrics of `RoundReport` come with those of the trainer's updates (`trainer/...`) and
 
-    - `lift/mean`, `lift/half`: mean reward of the policy minus that of the reference on the prompts of the round's last
-      step, under the classifier that paid for them, and half its 95 % interval; `lift/policy`, `lift/reference`: the
-      two means. A rising reward alone proves nothing: as the classifier sharpens, every text scores higher;
-    - `policy/kl`, `policy/entropy`: of those texts, log p(policy) - log p(reference) in nats per text, and the policy's
-      entropy in nats per token.
+    - `lift/mean`, `lift/half`: mean reward of the round's texts minus that of texts by the reference on the same
+      prompts, both under the classifier that paid for them, and half its 95 % interval; `lift/policy` and
+      `lift/reference`: the two means. A rising reward alone proves nothing: as the classifier sharpens, every text
+      scores higher;
+    - `policy/kl`, `policy/entropy`: of the last step's texts, log p(policy) - log p(reference) in nats per text, and
+      the policy's entropy in nats per token.
     """
 
     learning_rate: float | None = None
@@ -57,8 +58,14 @@ class WriterAgent(GeneratorOptions, Agent):
     trl: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
     """Any other field of TRL's own configuration, by its name."""
 
-    SAID_ELSEWHERE: ClassVar[tuple[str, ...]] = ("output_dir", "seed", "temperature", "learning_rate", "use_cpu")
-    """Fields of TRL's configuration that are options of the agent, and those of no use here."""
+    SAID_ELSEWHERE: ClassVar[tuple[str, ...]] = (
+        "output_dir",
+        "temperature",
+        "learning_rate",
+        "use_cpu",
+        "gradient_accumulation_steps",
+    )
+    """Fields of TRL's configuration that are options of the agent or its own affair, beside those of each trainer."""
 
     def reset(self, envs: Envs, seed: int, exchange: Exchange | None = None) -> None:
         """Loads the base, and starts the trainer with a new adapter, through an exchange of one's own if need be.
@@ -87,6 +94,7 @@ class WriterAgent(GeneratorOptions, Agent):
         self._report = RoundReport(learner)
         self._scale = RewardScale()
         self._logs: list[dict[str, float]] = []
+        self._offered: list[tuple[str, str]] = []  # the round's prompts and texts
         self._lift: dict[str, float] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="signal_env.")
         self._exchange = exchange or Exchange()
@@ -99,9 +107,11 @@ class WriterAgent(GeneratorOptions, Agent):
             responses = self._exchange.respond(prompts)
         texts = [self._model.text(response) for response in responses]
         self._report.wrote(prompts, texts, responses)
-        last = self._learner.offers_made + len(texts) == self._learner.sizes.offers
-        if last and self.measure_lift:
-            self._lift = self._compare(prompts, texts, responses)
+        self._offered += zip(prompts, texts, strict=True)
+        if len(self._offered) == self._learner.sizes.offers:
+            if self.measure_lift:
+                self._lift = self._measure_lift() | self._measure_distance(prompts, responses)
+            self._offered = []
         return texts
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
@@ -110,8 +120,7 @@ class WriterAgent(GeneratorOptions, Agent):
             self._exchange.learn(self._scale(rewards))
         metrics = self._report.paid(rewards, infos)
         if metrics:
-            if self._lift:
-                metrics |= self._lift | {"lift/policy": self._lift["lift/reference"] + self._lift["lift/mean"]}
+            metrics |= self._lift
             names = dict.fromkeys(name for logs in self._logs for name in logs)
             means = {name: np.mean([logs[name] for logs in self._logs if name in logs]) for name in names}
             metrics |= {f"trainer/{name}": float(mean) for name, mean in means.items()}
@@ -183,9 +192,10 @@ class WriterAgent(GeneratorOptions, Agent):
         sizes = self._learner.sizes
         rounds = -(-(sizes.budget - sizes.initial) // sizes.round)
         seed = int(self._rng.integers(2**31))
-        with quiet_transformers(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # TRL and transformers about each other
-            self._trainer = self._make_trainer(seed, rounds * sizes.offers // self._num_envs)
+        with quiet_transformers():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # TRL and transformers about each other
+                self._trainer = self._make_trainer(seed, rounds * sizes.offers // self._num_envs)
             for callback in (PrinterCallback, ProgressCallback):  # they print each update
                 self._trainer.remove_callback(callback)
             self._model.model = self._policy
@@ -244,32 +254,33 @@ class WriterAgent(GeneratorOptions, Agent):
         """The parameters that are trained, by name."""
         return ((name, value) for name, value in self._trainer.model.named_parameters() if value.requires_grad)
 
-    def _compare(
-        self, prompts: Sequence[str], texts: Sequence[str], responses: Sequence[list[int]]
-    ) -> dict[str, float]:
-        """The policy beside its reference, on the same prompts and under the same classifier; changes nothing."""
-        encoded = self._model.encode(prompts)
-        seeds = self._rng.integers(2**31, size=-(-len(prompts) // self.generation_batch))
-        options = {"temperature": self.temperature, "top_k": 0, "top_p": 1.0, "max_new_tokens": self.max_new_tokens}
+    def _measure_lift(self) -> dict[str, float]:
+        """The round's texts beside the reference's on the same prompts; the environment stays as it is."""
+        prompts, texts = zip(*self._offered, strict=True)
+        written: list[str] = []
         with self._policy.disable_adapter():
-            written = [
-                self._model.text(response)
-                for i, seed in enumerate(seeds)
-                for response in self._model.respond(
-                    encoded[i * self.generation_batch : (i + 1) * self.generation_batch], int(seed), **options
+            for block in blocks(self._model.encode(prompts), self.generation_batch):
+                responses = self._model.respond(
+                    block,
+                    int(self._rng.integers(2**31)),
+                    temperature=self.temperature,
+                    top_k=0,
+                    max_new_tokens=self.max_new_tokens,
                 )
-            ]
-            before, _ = self._model.surprise(encoded, responses, self.temperature, self.generation_batch)
-        now, entropies = self._model.surprise(encoded, responses, self.temperature, self.generation_batch)
+                written += map(self._model.text, responses)
         policy, reference = self._learner.score(texts).rewards, self._learner.score(written).rewards
         mean, half = paired_lift(prompts, policy, reference)
-        return {
-            "lift/mean": mean,
-            "lift/half": half,
-            "lift/reference": float(reference.mean()),
-            "policy/kl": float(np.mean([a.sum() - b.sum() for a, b in zip(now, before, strict=True)])),
-            "policy/entropy": float(np.concatenate(entropies).mean()),
-        }
+        means = {"lift/policy": float(policy.mean()), "lift/reference": float(reference.mean())}
+        return {"lift/mean": mean, "lift/half": half, **means}
+
+    def _measure_distance(self, prompts: Sequence[str], responses: Sequence[list[int]]) -> dict[str, float]:
+        """How far the policy is from its reference, in what it has just written."""
+        said = self._model.encode(prompts), responses, self.temperature, self.generation_batch
+        now, entropies = self._model.surprise(*said)
+        with self._policy.disable_adapter():
+            before, _ = self._model.surprise(*said)
+        apart = [float(ours.sum() - theirs.sum()) for ours, theirs in zip(now, before, strict=True)]
+        return {"policy/kl": float(np.mean(apart)), "policy/entropy": float(np.concatenate(entropies).mean())}
 
 
 class RewardScale:

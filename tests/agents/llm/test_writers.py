@@ -116,14 +116,15 @@ def test_the_lift_is_the_reward_over_the_references_on_the_same_prompts(monkeypa
         return offer
 
     monkeypatch.setattr(type(learner), "score", spy)
-    steps = [step for step in rollout(envs, agent, seed=0) if step.metrics]
+    steps = list(rollout(envs, agent, seed=0))
     (texts, policy), (written, reference) = scored[:2]
-    assert list(texts) == list(steps[0].texts)
-    assert policy == pytest.approx(steps[0].rewards)  # no text of this step was offered before
-    assert steps[0].metrics["lift/mean"] == pytest.approx(np.mean(policy - reference))
-    assert steps[0].metrics["lift/policy"] == pytest.approx(np.mean(policy))
-    assert steps[0].metrics["lift/reference"] == pytest.approx(np.mean(reference))
-    assert len(written) == 8
+    assert list(texts) == [*steps[1].texts, *steps[2].texts]
+    assert policy == pytest.approx(np.concatenate([steps[1].rewards, steps[2].rewards]))  # as they were paid
+    metrics = steps[2].metrics
+    assert metrics["lift/mean"] == pytest.approx(np.mean(policy - reference))
+    assert metrics["lift/policy"] == pytest.approx(np.mean(policy))
+    assert metrics["lift/reference"] == pytest.approx(np.mean(reference))
+    assert len(written) == 16
     assert set(written).isdisjoint(texts)
 
 
