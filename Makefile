@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test test-newest-trl lint clean
 
 install: $(VENV)/installed
 
@@ -20,6 +20,11 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -n auto
+
+# RLOO and GRPO with the newest TRL, which has no PPO any more.
+test-newest-trl: install
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(VENV)/newest-trl trl
+	PYTHONPATH=$(VENV)/newest-trl $(BIN)/python -m pytest -n auto tests/agents/llm -k 'RLOO or GRPO'
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """The vector environment: the same experiment as the single one, many texts a step."""
 
+import json
 import pickle
 
 import gymnasium as gym
@@ -173,3 +174,35 @@ def test_a_wrapped_vector_environment_still_shows_the_unlabeled_texts():
     envs.reset(seed=0)
     assert len(envs.unwrapped.unlabeled) == 36
     assert pickle.loads(pickle.dumps(envs.unwrapped.single_action_space)) == envs.unwrapped.single_action_space
+
+
+@pytest.mark.parametrize("num_envs", [None, 1, 4])
+def test_an_episode_goes_on_from_its_state(num_envs):
+    def make():
+        options = {**SMALL, "budget": 16, "prompt_group": 2}
+        return gym.make(REVIEWS, **options) if num_envs is None else gym.make_vec(REVIEWS, num_envs=num_envs, **options)
+
+    def play(env, observation, rounds):
+        """Each text repeats a word of its prompt."""
+        told = []
+        for step in range(rounds.start * 4, rounds.stop * 4, num_envs or 1):
+            shown = observation["prompt"]
+            if num_envs is None:
+                observation, *rest = env.step(f"{shown.split()[-3]} film {step}")
+            else:
+                observation, *rest = env.step([f"{one.split()[-3]} film {step + i}" for i, one in enumerate(shown)])
+            told.append(str((observation, rest)))
+        return told, observation
+
+    whole, begun, later = make(), make(), make()
+    expected, _ = play(whole, whole.reset(seed=3)[0], range(3))
+    with pytest.raises(RuntimeError, match="call reset first"):
+        begun.unwrapped.state_dict()
+    first, _ = play(begun, begun.reset(seed=3)[0], range(1))
+    kept = json.loads(json.dumps(begun.unwrapped.state_dict()))
+    later.reset(seed=3)
+    observation = later.unwrapped.load_state_dict(kept)
+    rest, _ = play(later, observation, range(1, 3))
+    assert first + rest == expected
+    ends = [str(env.reset()) for env in (whole, later)]  # the seed's sequence of experiments goes on as well
+    assert ends[0] == ends[1]
