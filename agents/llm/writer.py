@@ -33,8 +33,8 @@ class WriterAgent(GeneratorOptions, Agent):
 
     At each round's close the metrics of `RoundReport` come with those of the trainer's updates (`trainer/...`) and
 
-    - `lift/mean`, `lift/half`: mean reward of the round's texts minus that of texts by the reference on the same
-      prompts, both under the classifier that paid for them, and half its 95 % interval; `lift/policy` and
+    - `lift/mean`, `lift/half`: mean reward of the round's last `lift_texts` texts minus that of texts by the reference
+      on the same prompts, both under the classifier that paid for them, and half its 95 % interval; `lift/policy` and
       `lift/reference`: the two means. A rising reward alone proves nothing: as the classifier sharpens, every text
       scores higher;
     - `policy/kl`, `policy/entropy`: of the last step's texts, log p(policy) - log p(reference) in nats per text, and
@@ -53,8 +53,8 @@ class WriterAgent(GeneratorOptions, Agent):
     """Rank of the adapter's matrices, which stand beside every linear layer."""
     lora_alpha: int = 32
     """The adapter's scale, over its rank."""
-    measure_lift: bool = True
-    """Whether the reference writes too, at each round's close."""
+    lift_texts: int = 128
+    """How many of a round's texts, its last ones, are compared with texts of the reference at its close; 0: none."""
     trl: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
     """Any other field of TRL's own configuration, by its name."""
 
@@ -109,7 +109,7 @@ class WriterAgent(GeneratorOptions, Agent):
         self._report.wrote(prompts, texts, responses)
         self._offered += zip(prompts, texts, strict=True)
         if len(self._offered) == self._learner.sizes.offers:
-            if self.measure_lift:
+            if self.lift_texts:
                 self._lift = self._measure_lift() | self._measure_distance(prompts, responses)
             self._offered = []
         return texts
@@ -255,8 +255,8 @@ class WriterAgent(GeneratorOptions, Agent):
         return ((name, value) for name, value in self._trainer.model.named_parameters() if value.requires_grad)
 
     def _measure_lift(self) -> dict[str, float]:
-        """The round's texts beside the reference's on the same prompts; the environment stays as it is."""
-        prompts, texts = zip(*self._offered, strict=True)
+        """The policy's last texts beside the reference's on the same prompts; the environment stays as it is."""
+        prompts, texts = zip(*self._offered[-self.lift_texts :], strict=True)
         written: list[str] = []
         with self._policy.disable_adapter():
             for block in blocks(self._model.encode(prompts), self.generation_batch):

@@ -76,7 +76,7 @@ def main(config: RunConfig) -> dict[str, dict[str, float]]:
     """
     if not isinstance(config.agent_options, WriterAgent):
         raise ValueError(f"This measures agents that learn to write: --agent ppo, rloo or grpo; got {config.agent!r}.")
-    agent = replace(config.agent_options, learning_rate=1e-12, measure_lift=False)
+    agent = replace(config.agent_options, learning_rate=1e-12, lift_texts=0)
     sides: dict[str, list[Seconds]] = {"with": [], "without": []}
     with progress_bar() as progress:
         bar = progress.add_task(config.agent, total=2 * REPEATS, status="")

@@ -167,9 +167,7 @@ def test_a_policy_learns_a_reward_with_a_known_optimum(agent_class):
     options = {"offers_per_round": 64, "round_size": 1, "initial_labeled": 8, "n_examples": 0, "retrain": False}
     num_envs, mini_batches = (32, 1) if agent_class is RLOOAgent else (64, 4)  # RLOO clips the ratio of whole texts
     envs = make(agent_class, num_envs=num_envs, reward=brilliance, **options)
-    agent = agent_class(
-        max_new_tokens=20, kl_coef=0.0, learning_rate=5e-3, mini_batches=mini_batches, measure_lift=False
-    )
+    agent = agent_class(max_new_tokens=20, kl_coef=0.0, learning_rate=5e-3, mini_batches=mini_batches, lift_texts=0)
     rewards = [step.metrics["reward/mean"] for step in rollout(envs, agent, seed=0) if step.metrics]
     assert np.mean(rewards[:2]) < 0.2
     assert max(rewards) > 0.9
@@ -219,7 +217,7 @@ def test_a_round_with_a_learning_agent_is_algorithm_1():
 def test_the_adapter_loads_in_plain_peft_and_transformers(agent_class, tmp_path):
     from peft import PeftModel
 
-    agent = agent_class(**QUICK, learning_rate=1e-2, measure_lift=False)
+    agent = agent_class(**QUICK, learning_rate=1e-2, lift_texts=0)
     list(rollout(make(agent_class), agent, seed=0))
     agent.save(tmp_path)
     base = AutoModelForCausalLM.from_pretrained(EMBEDDED / "generator", dtype=torch.float32)
