@@ -58,7 +58,10 @@ class Exchange:
         Raises:
             Exception: What `train` raises until then.
         """
-        self._thread = threading.Thread(target=self._run, args=(train, seed), name="signal_env.trainer", daemon=True)
+        import torch
+
+        args = (train, seed, torch.get_num_threads())
+        self._thread = threading.Thread(target=self._run, args=args, name="signal_env.trainer", daemon=True)
         self._thread.start()
         self._receive()
 
@@ -111,7 +114,10 @@ class Exchange:
         self.random.restore()
         return answer
 
-    def _run(self, train: Callable[[], None], seed: int) -> None:
+    def _run(self, train: Callable[[], None], seed: int, n_threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(n_threads)  # else as many as were set last in any thread: one, by signal_env.threads
         self._outside = Random.now()
         Random.seeded(seed)
         try:
