@@ -31,7 +31,7 @@ Seconds = dict[str, float]
 class Alone(Exchange):
     """In the place of the exchange: prompts and rewards from lists, and no environment.
 
-    With a constant reward every gradient would be zero, and arithmetic on zeros is faster than on small numbers.
+    The rewards are those of the run, since with a constant one every gradient would be zero.
     """
 
     def __init__(self, prompts: Sequence[Sequence[str]], rewards: Sequence[NDArray[np.float64]]) -> None:
