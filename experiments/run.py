@@ -100,6 +100,9 @@ def last_checkpoint(folder: Path) -> dict[str, Any] | None:
     """
     checkpoint = load_checkpoint(folder)
     if checkpoint is None:
+        rounds = folder / "rounds.jsonl"
+        if rounds.is_file() and rounds.read_bytes().count(b"\n") > 1:
+            raise RunError(f"{folder} has rounds but no checkpoint to go on from. Give --overwrite to play it anew.")
         return None
     sizes = {"metrics": checkpoint["metrics"], "offers": checkpoint["logs"]["offers"]}
     sizes["rounds"] = checkpoint["logs"]["rounds"]

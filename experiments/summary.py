@@ -21,5 +21,5 @@ def main(config: SummaryConfig) -> None:
     """Prints the table, and what the agents that write have learned, if there are any."""
     console.print(summary_table(read_rounds(config.runs)))
     metrics = read_metrics(config.runs)
-    if len(metrics):
+    if {"reward/mean", "speed/seconds"} <= set(metrics):
         console.print(learning_table(metrics))

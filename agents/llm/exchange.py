@@ -67,12 +67,14 @@ class Exchange:
 
     def respond(self, prompts: Sequence[str]) -> list[Tokens]:
         """The trainer's responses to the prompts, as the tokens that it will be credited for."""
+        self._require_running()
         self._to_trainer.put(prompts)
         responses: list[Tokens] = self._receive()
         return responses
 
     def learn(self, rewards: NDArray[np.float64]) -> None:
         """Hands the trainer the rewards of its responses, and returns when it has learned from them."""
+        self._require_running()
         self._to_trainer.put(rewards)
         self._receive()
 
@@ -83,6 +85,10 @@ class Exchange:
                 self._to_trainer.put(Stopped())
             self._thread.join()
             self._thread = None
+
+    def _require_running(self) -> None:
+        if self._thread is None:
+            raise RuntimeError("The exchange is closed: start it before the next message.")
 
     def _receive(self) -> Any:
         message = self._to_rollout.get()

@@ -44,6 +44,7 @@ class GroupedAgent(WriterAgent):
             max_completion_length=self.max_new_tokens,
             max_steps=2**31,  # the episode ends the loop
             top_k=0,
+            disable_dropout=True,
             generation_kwargs={"eos_token_id": self._model.stop_tokens, "pad_token_id": tokenizer.eos_token_id},
         )
         exchange, repeats = self._exchange, self.mini_batches * self.epochs

@@ -35,8 +35,8 @@ class WriterAgent(GeneratorOptions, Agent):
 
     - `lift/mean`, `lift/half`: mean reward of the round's last `lift_texts` texts minus that of texts by the reference
       on the same prompts, both under the classifier that paid for them, and half its 95 % interval; `lift/policy` and
-      `lift/reference`: the two means. A rising reward alone proves nothing: as the classifier sharpens, every text
-      scores higher;
+      `lift/reference`: the two means. Both are scored as the first texts of the round (`Learner.score`). A rising
+      reward alone proves nothing: as the classifier sharpens, every text scores higher;
     - `policy/kl`, `policy/entropy`: of the last step's texts, log p(policy) - log p(reference) in nats per text, and
       the policy's entropy in nats per token.
     """
@@ -64,8 +64,10 @@ class WriterAgent(GeneratorOptions, Agent):
         "learning_rate",
         "use_cpu",
         "gradient_accumulation_steps",
+        *("top_p", "min_p", "repetition_penalty"),  # with which the policy would sample unlike its reference
+        *("missing_eos_penalty", "mask_truncated_completions"),  # which take a line end for no end
     )
-    """Fields of TRL's configuration that are options of the agent or its own affair, beside those of each trainer."""
+    """Fields of TRL's configuration that are options of the agent or would break it, beside those of each trainer."""
 
     def reset(self, envs: Envs, seed: int, exchange: Exchange | None = None) -> None:
         """Loads the base, and starts the trainer with a new adapter, through an exchange of one's own if need be.
@@ -206,14 +208,16 @@ class WriterAgent(GeneratorOptions, Agent):
         known = [field.name for field in dataclasses.fields(of)]
         for name in self.trl:
             if name in self.SAID_ELSEWHERE or name in values:
-                raise ValueError(f"trl cannot set {name!r}: an option of the agent or of the environment says it.")
+                raise ValueError(
+                    f"trl cannot set {name!r}: an option of the agent says it, or it would break the agent."
+                )
             if name not in known:
                 close = get_close_matches(name, known, n=1)
                 guess = f" Did you mean {close[0]!r}?" if close else ""
                 raise ValueError(f"{of.__name__} of TRL has no {name!r}.{guess}")
         ours = {
             "output_dir": self._folder.name,
-            "learning_rate": self.learning_rate or (2e-3 if self._model.model.num_parameters() < 100e6 else 1e-4),
+            "learning_rate": self._default_learning_rate() if self.learning_rate is None else self.learning_rate,
             "lr_scheduler_type": "constant",
             "temperature": self.temperature,
             "gradient_accumulation_steps": 1,
@@ -228,6 +232,9 @@ class WriterAgent(GeneratorOptions, Agent):
         config = of(**{**ours, **values, **self.trl})
         config._n_gpu = min(1, config.n_gpu)  # one process, one device: no DataParallel
         return config
+
+    def _default_learning_rate(self) -> float:
+        return 2e-3 if self._model.model.num_parameters() < 100e6 else 1e-4
 
     def _lora(self) -> Any:
         from peft import LoraConfig
