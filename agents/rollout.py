@@ -57,7 +57,7 @@ def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = 
         agent.reset(envs, seed)
         if state is None:
             yield Step((), np.zeros(0), infos, {}, closed_round(infos))
-        else:  # the wrappers have seen the reset before
+        else:  # the reset stays unseen: for a log, the episode has begun long ago
             observations = base(envs).load_state_dict(state["env"])
             agent.load_state_dict(state["agent"])
         ended = state is not None and base(envs).ended

@@ -168,7 +168,7 @@ class Learner:
         return self._judge(texts, set())[0]
 
     def close_round(self) -> Round:
-        """Labels a batch, retrains the classifier on all of L and measures it (lines 8 to 10).
+        """Labels a batch, retrains the classifier on all of L unless it is to stay, and measures it (lines 8 to 10).
 
         Raises:
             AnnotatorError: If the annotator cannot label a synthetic text.

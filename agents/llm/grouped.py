@@ -66,7 +66,7 @@ class GroupedAgent(WriterAgent):
 
         trainer_class = getattr(self._trainers, f"{self.trainer_name}Trainer")
 
-        class Trainer(trainer_class):  # type: ignore[misc, valid-type]
+        class Trainer(trainer_class):  # type: ignore[misc, valid-type]  # one of two, known when it runs
             def get_train_dataloader(self) -> Batches:
                 return Batches()  # accelerate's own fetches a batch ahead, and would wait for ever
 

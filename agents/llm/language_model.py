@@ -36,7 +36,7 @@ class GeneratorOptions:
     max_new_tokens: int = 64
     """Tokens per text, at most."""
     generation_batch: int = 64
-    """Prompts per call of the model."""
+    """Prompts per call of the frozen model; a policy in training answers a whole step at once."""
     generator_device: str = "cpu"
     """Torch device of the model."""
     generator_precision: Literal["float32", "bfloat16"] = "float32"
@@ -61,7 +61,7 @@ class LanguageModel:
         precision: "float32" or "bfloat16".
 
     Raises:
-        ModelError: If there is no such model, or its tokenizer has neither a padding nor an end token.
+        ModelError: If there is no such model, or its tokenizer has no end token.
     """
 
     def __init__(self, name: str, device: str, precision: str) -> None:
@@ -108,17 +108,16 @@ class LanguageModel:
         tokens: list[Tokens] = encoded["input_ids"]
         return tokens
 
-    def pad(self, rows: Sequence[Tokens], side: Literal["left", "right"] = "left") -> tuple["torch.Tensor", ...]:
-        """Tokens as one tensor `(n, longest)`, and its mask."""
+    def pad(self, rows: Sequence[Tokens]) -> tuple["torch.Tensor", ...]:
+        """Tokens as one tensor `(n, longest)`, padded on the left, and its mask."""
         import torch
 
         width = max(map(len, rows))
         ids = torch.full((len(rows), width), self.tokenizer.pad_token_id)
         mask = torch.zeros((len(rows), width), dtype=torch.long)
         for i, row in enumerate(rows):
-            place = slice(width - len(row), width) if side == "left" else slice(len(row))
-            ids[i, place] = torch.tensor(row, dtype=torch.long)
-            mask[i, place] = 1
+            ids[i, width - len(row) :] = torch.tensor(row, dtype=torch.long)
+            mask[i, width - len(row) :] = 1
         return ids.to(self.device), mask.to(self.device)
 
     def respond(self, prompts: Sequence[Tokens], seed: int, **sampling: Any) -> list[Tokens]:

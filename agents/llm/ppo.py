@@ -74,7 +74,7 @@ class PPOAgent(WriterAgent):
         )
         generation_config = deepcopy(self._model.model.generation_config)
         base = self._model.model
-        self._value = make_value_head(base, self.value_size)
+        value = make_value_head(base, self.value_size)
         reward, batches = make_reward(self._exchange, self._model)
         trainer = self._trainers.PPOTrainer(
             args=config,
@@ -83,12 +83,12 @@ class PPOAgent(WriterAgent):
             ref_model=None,
             reward_model=reward,
             train_dataset=Dataset.from_dict({"input_ids": [[0]] * self._num_envs}),
-            value_model=self._value,
+            value_model=value,
             callbacks=[self._log_to()],
             peft_config=self._lora(),
         )
         trainer.policy_model.generation_config = generation_config  # the trainer took the end tokens out
-        self._value.features.policy = trainer.policy_model
+        value.features.policy = trainer.policy_model
         trainer.dataloader = batches  # accelerate's own fetches a batch ahead, and would wait for ever
         trainer.args.num_total_batches = 2**31  # the episode ends the loop
         trainer.accelerator.print = lambda *_: None

@@ -17,6 +17,7 @@ from agents.agent import Agent, Envs, base
 from agents.llm.exchange import Exchange, Random
 from agents.llm.language_model import GeneratorOptions, LanguageModel
 from agents.llm.report import RoundReport, paired_lift
+from agents.llm.scale import RewardScale
 from signal_env.classifiers.pretrained import ModelError, blocks, quiet_transformers
 from signal_env.extras import require
 from signal_env.learner import Learner
@@ -251,7 +252,7 @@ class WriterAgent(GeneratorOptions, Agent):
         """A callback that keeps what the trainer logs of each update."""
         from transformers import TrainerCallback
 
-        class Keep(TrainerCallback):  # type: ignore[misc]
+        class Keep(TrainerCallback):  # type: ignore[misc]  # its base has no types
             def on_log(_, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
                 self._logs.append({k: float(v) for k, v in logs.items() if isinstance(v, int | float)})
 
@@ -288,37 +289,3 @@ class WriterAgent(GeneratorOptions, Agent):
             before, _ = self._model.surprise(*said)
         apart = [float(ours.sum() - theirs.sum()) for ours, theirs in zip(now, before, strict=True)]
         return {"policy/kl": float(np.mean(apart)), "policy/entropy": float(np.concatenate(entropies).mean())}
-
-
-class RewardScale:
-    """Divides rewards by the running standard deviation of all rewards so far (Welford 1962, Chan et al. 1979).
-
-    Example:
-        >>> scale = RewardScale()
-        >>> scale(np.array([0.0, 4.0]))
-        array([0., 2.])
-        >>> scale(np.array([2.0, 2.0])).round(3)
-        array([1.414, 1.414])
-    """
-
-    def __init__(self) -> None:
-        self._count, self._mean, self._squares = 0, 0.0, 0.0
-
-    def __call__(self, rewards: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The scaled rewards; those of equal texts alone stay as they are."""
-        n, mean = len(rewards), float(rewards.mean())
-        total = self._count + n
-        apart = mean - self._mean
-        self._squares += float(((rewards - mean) ** 2).sum()) + apart**2 * self._count * n / total
-        self._mean += apart * n / total
-        self._count = total
-        deviation = (self._squares / self._count) ** 0.5
-        return rewards / deviation if deviation > 1e-8 else rewards
-
-    def state_dict(self) -> dict[str, float]:
-        """Count, mean, and sum of squared deviations."""
-        return {"count": self._count, "mean": self._mean, "squares": self._squares}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
-        self._count, self._mean, self._squares = state["count"], state["mean"], state["squares"]

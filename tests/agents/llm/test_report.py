@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-import signal_env  # noqa: F401
+import signal_env  # noqa: F401  (registers the environments)
 from agents.llm.report import RoundReport, distinct, paired_lift
-from agents.llm.writer import RewardScale
+from agents.llm.scale import RewardScale
 
 
 def test_a_round_is_summed_up():
