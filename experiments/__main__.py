@@ -11,6 +11,7 @@ COMMANDS = {
     "run": "One agent plays one episode.",
     "compare": "Several agents play the same experiments, into one table and figure.",
     "summary": "One table over finished runs.",
+    "rescore": "Pays the texts of a run by another reward, and says where their ranking changes.",
     "demo": "The agents play the embedded corpus, and a table and a figure compare them.",
     "annotator": "Fine-tunes a model on a task's full training split, to label synthetic texts.",
     "pretrain": "Trains the embedded models, or a small generator on a task's own text.",

@@ -144,9 +144,18 @@ def _resumed(folder: Path, alone: bool) -> RunConfig:
     """The configuration of the run in a folder."""
     if not alone:
         raise RunError("--resume goes on with a run as it is; give it without other options.")
+    return dataclasses.replace(configuration_of(folder), resume=folder)
+
+
+def configuration_of(folder: Path) -> RunConfig:
+    """The configuration of the run in a folder.
+
+    Raises:
+        RunError: If there is none.
+    """
     if not (folder / "config.yaml").is_file():
-        raise RunError(f"{folder} holds no run to go on with: it has no config.yaml.")
-    return make_config(**_read(folder / "config.yaml"), out=folder, resume=folder)
+        raise RunError(f"{folder} holds no run: it has no config.yaml.")
+    return make_config(**_read(folder / "config.yaml"), out=folder)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def read_rounds(folders: Iterable[Path]) -> Any:
         twin = seen.setdefault(tuple(run.values()), folder)
         if twin is not folder:
             raise ValueError(f"{twin} and {folder} are both {run}; give one of them.")
-        rows += [run | line for line in _lines(folder / "rounds.jsonl")]
+        rows += [run | line for line in read_lines(folder / "rounds.jsonl")]
         if rows and "finished" not in rows[-1]:
             raise ValueError(
                 f"{folder} does not say whether the run is finished: an earlier version wrote it. Play it again."
@@ -48,7 +48,7 @@ def read_metrics(folders: Iterable[Path]) -> Any:
     """
     pandas = require("pandas", "plots")
     runs = {folder: read_run(folder) for folder in folders}
-    rows = [run | line for folder, run in runs.items() for line in _lines(folder / "metrics.jsonl")]
+    rows = [run | line for folder, run in runs.items() for line in read_lines(folder / "metrics.jsonl")]
     return pandas.DataFrame(rows)
 
 
@@ -64,7 +64,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     return {name: config[name] for name in ("env", "agent", "seed")}
 
 
-def _lines(file: Path) -> list[dict[str, Any]]:
+def read_lines(file: Path) -> list[dict[str, Any]]:
     """The objects of a log; none if there is no such file."""
     if not file.is_file():
         return []

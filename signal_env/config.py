@@ -56,7 +56,7 @@ class SignalConfig:
     dropout_samples: int = 20
     """Forward passes with dropout, for the acquisition functions that ask for them ("bald")."""
     reward: str | Mapping[str, float] | RewardTerm = "signal"
-    """The reward: a term's name, a mapping from names to weights, or a callable."""
+    """The reward: an expression such as "signal + 0.1*novelty", a mapping from terms to weights, or a callable."""
     invalid_reward: float = 0.0
     """The reward of an empty, over-long, unparsable or duplicate text."""
     retrain: bool = True

@@ -59,6 +59,7 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
     ## Rewards
     The reward composition applied to the text, by default s_x, the paper's acquisition score: the mean over the k
     nearest labeled neighbours of KL(p(y|x) || p(y|x_l)) / d(Φ(x), Φ(x_l)), under the current M, before retraining.
+    Terms marked by `at_close`, and what potentials pay for the step that closes a round, come with that step.
 
     ## Starting State
     `reset(seed=...)` draws R and the first labeled set and trains M on it. The same seed gives the same experiment to
@@ -71,7 +72,7 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
     ## Information
     - `text`: the text as it was taken; `real`: whether it is an unlabeled text of R.
     - `invalid`: why it is not valid, or "".
-    - `reward_terms`: each term's weighted value; they sum to the reward.
+    - `reward_terms`: for each term its `raw` value, its `weight` and its `share` of the reward; the shares sum to it.
     - `round`: at a round's close, and after reset: `index`, `accuracy`, `labeled`, ... (see
     `signal_env.outcomes.Round`).
 
@@ -122,15 +123,18 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
         """
         require_running(self._last_round, self._last_round is not None and self.learner.finished)
         require_text(action)
-        self._last_offer = self.learner.offer([action])
-        info = offer_info(self._last_offer, 0)
+        self.learner.offer([action], [self._prompt])
+        closed = None
         if self.learner.offers_made == self.learner.sizes.offers:
             self._last_round = None  # an error in closing leaves an episode that wants a reset
-            self._last_round = self.learner.close_round()
-            info["round"] = round_info(self._last_round)
+            closed = self._last_round = self.learner.close_round()
+        self._last_offer = offer = self.learner.last_offer
+        info = offer_info(offer, 0)
+        if closed is not None:
+            info["round"] = round_info(closed)
         if self.render_mode == "human":
             self.render()
-        return self._observation(), float(self._last_offer.rewards[0]), self.learner.finished, False, info
+        return self._observation(), float(offer.rewards[0]), self.learner.finished, False, info
 
     def render(self) -> str | None:
         """The state as text in mode "ansi"; printed in mode "human"."""
@@ -176,7 +180,7 @@ def offer_info(offer: Offer, index: int) -> dict[str, Any]:
         "text": offer.texts[index],
         "real": offer.real[index],
         "invalid": offer.invalid[index],
-        "reward_terms": {name: float(values[index]) for name, values in offer.terms.items()},
+        "reward_terms": offer.reward_terms(index),
     }
 
 

@@ -4,7 +4,7 @@ One round is `offers` times `offer` (lines 1 to 7, for the texts offered), then 
 environments are shells over it, so a reward can never depend on whether texts came one at a time or all at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,11 +18,11 @@ from signal_env.classifiers.checked import CheckedClassifier
 from signal_env.config import ConfigError, SignalConfig, check
 from signal_env.data import load
 from signal_env.experiment import draw_pool, experiment_sizes, task_of
+from signal_env.judge import Judge
 from signal_env.observation import feature_names, features, prompt
+from signal_env.open_round import Known, OpenRound
 from signal_env.outcomes import Offer, Round
-from signal_env.prediction import Prediction
-from signal_env.rewards import Candidates, Reward
-from signal_env.spaces import has_visible_characters, is_utf8
+from signal_env.prediction import Floats, Prediction
 from signal_env.unlabeled import Unlabeled
 
 
@@ -34,7 +34,7 @@ class Learner:
         sizes: Pool, initial, round, offers and budget.
         feature_names: The names of the classifier vector's features.
         pool: The texts of R, since the last reset.
-        offers_made: The number of texts offered in this round.
+        last_offer: The last offer; once its round is closed, with what the close paid. Empty before the first one.
 
     Args:
         config: The options of the experiment.
@@ -48,7 +48,6 @@ class Learner:
         self.config = config
         self.task = task_of(config)
         self._acquisition = Strategy(config.acquisition)
-        self._reward = Reward(config.reward)
         self._corpus = load(self.task, config.data_dir)
         self.sizes = experiment_sizes(config)
         self._annotate = make_annotator(
@@ -60,9 +59,11 @@ class Learner:
         self._classifier = CheckedClassifier(classifier, self.task.n_classes)
         for ability in self._acquisition.asks & {"pretrained", "dropout"}:
             self._classifier.require(ability)
-        self._evaluation = self._evaluation_texts()
-        self._view: Unlabeled | None = None
         self.feature_names = feature_names(self.task)
+        self._judge = Judge(config, self.task, self._classifier, self.feature_names)
+        self._evaluation = self._evaluation_texts()
+        self._open: OpenRound
+        self._view: Unlabeled | None
 
     def reset(self, seed: int) -> Round:
         """Draws the pool and the initial labeled set, and trains the classifier on it.
@@ -70,8 +71,8 @@ class Learner:
         Raises:
             ClassifierError: If the classifier returns something unusable.
         """
-        self._rngs = tuple(map(np.random.default_rng, np.random.SeedSequence(seed).spawn(4)))
-        self._prompt_rng, self._selection_rng, self._training_rng, self._dropout_rng = self._rngs
+        self._rngs = tuple(map(np.random.default_rng, np.random.SeedSequence(seed).spawn(5)))
+        self._prompt_rng, self._selection_rng, self._training_rng, self._dropout_rng, self._closing_rng = self._rngs
         texts, labels = self._corpus.train
         drawn = draw_pool(len(texts), self.sizes.pool, seed)
         self.pool = tuple(texts[i] for i in drawn)  # R
@@ -79,29 +80,27 @@ class Learner:
         self._unlabeled = dict.fromkeys(self.pool, True)  # U: each text, and whether it is real
         self._labeled: dict[str, int] = {}  # L: each text and its label
         self._trained: dict[str, int] = {}  # what M was trained on: L, or the initial part of it if M is not retrained
+        self._offered: tuple[str, ...] = ()  # the valid texts offered in the episode's earlier rounds
         self._n_synthetic = 0
         self._round = -1
         self._prompt, self._prompt_uses = "", 0
-        self._open_round()
+        self._judge.reward.reset()
+        self.last_offer = Offer.of((), {}, (), ())
         return self._finish_round(list(self.pool[: self.sizes.initial]))
 
     @property
     def unlabeled(self) -> Unlabeled:
         """U under the current classifier; its labels stay hidden."""
         if self._view is None:
-            predictions = (np.concatenate(rows) for rows in zip(*self._predictions, strict=True))
-            self._view = Unlabeled(
-                tuple(self._unlabeled),
-                np.array(list(self._unlabeled.values()), dtype=bool),
-                Prediction(*predictions),
-                self._labeled_prediction,
-                self._batch_size,
-                self.config.n_neighbors,
-                self.config.normalize,
-                self._classifier.pretrained,
-                partial(self._classifier.dropout, n_samples=self.config.dropout_samples, seed=self._dropout_seed),
-            )
+            opened = self._open.unlabeled
+            rows = [Prediction(opened.probabilities, opened.embeddings), *self._open.entered.values()]
+            self._view = self._viewed(Prediction(*(np.concatenate(arrays) for arrays in zip(*rows, strict=True))))
         return self._view
+
+    @property
+    def offers_made(self) -> int:
+        """The number of texts offered in this round."""
+        return self._open.made
 
     @property
     def labeled(self) -> tuple[tuple[str, int], ...]:
@@ -138,34 +137,40 @@ class Learner:
         self._prompt_uses -= 1
         return self._prompt
 
-    def offer(self, texts: Sequence[str]) -> Offer:
+    def offer(self, texts: Sequence[str], prompts: Sequence[str] = ()) -> Offer:
         """Adds texts to U and scores them under the current classifier (lines 3 to 7 and 12).
 
         A text that is empty, too long, malformed, unparsable or a duplicate of L, of U or of an earlier offer of the
         round is paid `invalid_reward` and enters nothing. With `selection="submitted"` an unlabeled real text is no
         duplicate: it *is* that instance, the first time it is offered in the round.
 
+        Args:
+            texts: The texts.
+            prompts: The prompts that they answer, for reward terms that look at them.
+
         Raises:
             ClassifierError: If the classifier returns something unusable.
             RewardError: If a reward term does.
         """
-        offer, candidates = self._judge(texts, self._seen)
+        made = self.offers_made
+        # The state after the round's last text is not known before the close.
+        states = [self._named_state(i) for i in range(made, min(made + len(texts), self.sizes.offers - 1) + 1)]
+        offer, candidates = self._judge.judge(texts, prompts, self._labeled, self._unlabeled, self._open, states)
         for i, text in enumerate(candidates.texts):
             if text not in self._unlabeled:
                 self._unlabeled[text] = False
-                self._entered.add(text)
-                self._predictions.append(candidates.prediction.rows([i]))
+                self._open.entered[text] = candidates.prediction.rows([i])
                 self._view = None
-        self._offers.append(offer)
-        self.offers_made += len(texts)
+        self._open.add(offer, Known(candidates.texts, candidates.prediction))
+        self.last_offer = offer
         return offer
 
-    def score(self, texts: Sequence[str]) -> Offer:
+    def score(self, texts: Sequence[str], prompts: Sequence[str] = ()) -> Offer:
         """What `offer` would have said of these texts as the round's first; nothing enters U, and nothing changes.
 
-        With it a policy is compared to another one under the same classifier.
+        With it a policy is compared to another one under the same classifier. Potentials pay nothing: nobody steps.
         """
-        return self._judge(texts, set())[0]
+        return self._judge.judge(texts, prompts, self._labeled, self._unlabeled, self._open)[0]
 
     def close_round(self) -> Round:
         """Labels a batch, retrains the classifier on all of L unless it is to stay, and measures it (lines 8 to 10).
@@ -198,6 +203,8 @@ class Learner:
             "trained": list(self._trained.items()),
             "unlabeled": list(self._unlabeled.items()),
             "synthetic": self._n_synthetic,
+            "offered": list(self._offered),
+            "reward": self._judge.reward.state_dict(),
             "prompt": [self._prompt, self._prompt_uses],
             "seeds": [self._training_seed, self._dropout_seed],
             "random": [rng.bit_generator.state for rng in self._rngs],
@@ -209,13 +216,14 @@ class Learner:
         self._labeled, self._trained, self._unlabeled = (
             dict(state[name]) for name in ("labeled", "trained", "unlabeled")
         )
+        self._offered = tuple(state["offered"])
+        self._judge.reward.load_state_dict(state["reward"])
         self._prompt, self._prompt_uses = state["prompt"]
         self._training_seed, self._dropout_seed = state["seeds"]
         for rng, kept in zip(self._rngs, state["random"], strict=True):
             rng.bit_generator.state = kept
         self._fit()
-        self._predict()
-        self._open_round()
+        self._begin_round()
 
     @property
     def _batch_size(self) -> int:
@@ -226,7 +234,7 @@ class Learner:
     def _finish_round(
         self, batch: list[str], selected: NDArray[np.float64] | None = None, scores: NDArray[np.float64] | None = None
     ) -> Round:
-        """Lines 9 and 10: moves the batch from U to L, retrains and evaluates."""
+        """Lines 9 and 10: moves the batch from U to L, retrains and evaluates; pays what only the close can."""
         real = {text: self._hidden[text] for text in batch if self._unlabeled[text]}
         synthetic: dict[str, int] = {}
         agreement = None
@@ -234,16 +242,24 @@ class Learner:
             agreement = self._agreement(list(real)) if real else None
             written = [text for text in batch if text not in real]
             synthetic = dict(zip(written, self._annotate(written).tolist(), strict=True))
+        labels = {text: real[text] if text in real else synthetic[text] for text in batch}
+        offers = self._open.offers if self._round >= 0 else []
+        seed = int(self._closing_rng.integers(2**31))
+        at_close = self._judge.at_close(labels, self._labeled, seed) if offers else {}
+        state = self._named_state(self.offers_made - 1) if offers else {}
         self._n_synthetic += len(synthetic)
+        self._labeled |= labels
         for text in batch:
             del self._unlabeled[text]
-            self._labeled[text] = real[text] if text in real else synthetic[text]
         if batch:
             self._train()
-            self._predict()
         self._round += 1
-        offers = self._offers
-        self._open_round()
+        if offers:
+            self._offered = tuple(dict.fromkeys(self._offered + self._open.offered.texts))
+        self._begin_round()
+        if offers:
+            after = {} if self.finished else self._named_state(0)
+            self.last_offer = offers[-1] = offers[-1].closed(self._judge.reward.of_steps([state, after], 1), at_close)
         rewards = np.concatenate([offer.rewards for offer in offers]) if offers else np.zeros(0)
         return Round(
             index=self._round,
@@ -270,12 +286,6 @@ class Learner:
     def _count(self, labels: dict[str, int]) -> NDArray[np.int64]:
         return np.bincount(np.array(list(labels.values()), dtype=np.int64), minlength=self.task.n_classes)
 
-    def _open_round(self) -> None:
-        self._offers: list[Offer] = []
-        self._seen: set[str] = set()
-        self._entered: set[str] = set()  # what the round's offers added to U
-        self.offers_made = 0
-
     def _train(self) -> None:
         """Retrains M on all of L (line 10), unless it is to stay as the initial labels made it."""
         self._dropout_seed = int(self._dropout_rng.integers(2**31))
@@ -292,96 +302,79 @@ class Learner:
         texts, gold = self._evaluation
         self._accuracy = float((self._classifier.predict(texts).probabilities.argmax(axis=1) == gold).mean())
 
-    def _predict(self) -> None:
-        """Predicts U under M, once for the round to come."""
+    def _begin_round(self) -> None:
+        """Predicts U under M, and opens a round."""
         unlabeled = self._classifier.predict(tuple(self._unlabeled))
-        self._predictions = [unlabeled]
-        self._view = None
+        neighbors = None
+        if self._unlabeled:
+            neighbors = find_neighbors(
+                unlabeled.embeddings,
+                self._labeled_prediction.embeddings,
+                self.config.n_neighbors,
+                self.config.normalize,
+            )
         self._features = features(
             self._labeled_prediction,
             self._labels,
             unlabeled,
+            neighbors,
             labeled_share=len(self._labeled) / self.sizes.budget,
             synthetic_share=self._n_synthetic / len(self._labeled),
-            n_neighbors=self.config.n_neighbors,
-            normalize=self.config.normalize,
+        )
+        self._view = view = self._viewed(unlabeled)
+        self._open = OpenRound(
+            Known(tuple(self._trained), self._labeled_prediction),
+            self._labels,
+            view,
+            neighbors,
+            self.pool,
+            self._offered,
+            self._classifier.predict,
+            self._dropout,
         )
 
-    def _judge(self, texts: Sequence[str], seen: set[str]) -> tuple[Offer, Candidates]:
-        """Scores texts; those in `seen` are duplicates, and all join it. Returns the valid ones too."""
-        texts = [self._canonical(text) for text in texts]
-        real = tuple(self._unlabeled.get(text, False) for text in texts)
-        invalid = []
-        for text in texts:
-            invalid.append(self._why_invalid(text, seen))
-            seen.add(text)
-        valid = np.array([not reason for reason in invalid], dtype=bool)
-        candidates = self._candidates([text for text, ok in zip(texts, valid, strict=True) if ok])
-        terms = {name: np.zeros(len(texts)) for name in self._reward.terms}
-        if candidates.texts:
-            for name, values in self._reward(candidates).items():
-                terms[name][valid] = values
-        terms["invalid"] = np.where(valid, 0.0, self.config.invalid_reward)
-        rewards = sum(terms.values(), np.zeros(len(texts)))
-        return Offer(tuple(texts), rewards, terms, tuple(invalid), real), candidates
-
-    def _candidates(self, texts: Sequence[str]) -> Candidates:
-        """What reward terms see of valid texts (lines 4 and 5)."""
-        prediction = self._classifier.predict(texts)
-        neighbors = find_neighbors(
-            prediction.embeddings,
-            self._labeled_prediction.embeddings,
+    def _viewed(self, unlabeled: Prediction) -> Unlabeled:
+        """U as others may see it."""
+        return Unlabeled(
+            tuple(self._unlabeled),
+            np.array(list(self._unlabeled.values()), dtype=bool),
+            unlabeled,
+            self._labeled_prediction,
+            self._batch_size,
             self.config.n_neighbors,
             self.config.normalize,
+            self._classifier.pretrained,
+            self._dropout,
         )
-        return Candidates(tuple(texts), prediction, self._labeled_prediction, self._labels, neighbors)
 
-    def _canonical(self, text: str) -> str:
-        """The one written form of a text, so that no copy passes for another text."""
-        fields = self.task.fields(text)
-        return " ".join(text.split()) if fields is None else self.task.write(*fields)
+    @property
+    def _dropout(self) -> Callable[[tuple[str, ...]], Floats]:
+        return partial(self._classifier.dropout, n_samples=self.config.dropout_samples, seed=self._dropout_seed)
+
+    def _named_state(self, offers_made: int) -> dict[str, float]:
+        return dict(zip(self.feature_names, self.state(offers_made).tolist(), strict=True))
 
     def _submitted(self) -> list[str]:
         """The valid texts of the round's offers, in order."""
         return [
             text
-            for offer in self._offers
+            for offer in self._open.offers
             for text, reason in zip(offer.texts, offer.invalid, strict=True)
             if not reason
         ]
-
-    def _why_invalid(self, text: str, seen: set[str]) -> str:
-        if self.config.selection == "submitted" and self._unlabeled.get(text, False):
-            return "duplicate" if text in seen else ""
-        if not has_visible_characters(text):
-            return "empty"
-        if len(text) > self.config.max_text_length:
-            return "too long"
-        if not is_utf8(text):
-            return "malformed"
-        if self.task.fields(text) is None:
-            return "unparsable"
-        if text in seen or text in self._labeled or (text in self._unlabeled and text not in self._entered):
-            return "duplicate"
-        return ""
 
     def _discard(self) -> None:
         """Leaves only the `keep_best` best of the round's synthetic offers in U."""
         if self.config.keep_best is None:
             return
         rewards: dict[str, float] = {}
-        for offer in self._offers:
+        for offer in self._open.offers:
             for text, reward in zip(offer.texts, offer.rewards, strict=True):
-                if text in self._entered:
+                if text in self._open.entered:
                     rewards.setdefault(text, reward)  # its copies were not paid for
-        kept = sorted(rewards, key=lambda text: -rewards[text])[: self.config.keep_best]
-        dropped = rewards.keys() - set(kept)
-        rows = [i for i, text in enumerate(self._unlabeled) if text not in dropped]
-        probabilities, embeddings = (np.concatenate(arrays) for arrays in zip(*self._predictions, strict=True))
-        self._predictions = [Prediction(probabilities, embeddings).rows(rows)]
-        for text in dropped:
-            del self._unlabeled[text]
-        self._view = None
+        for text in sorted(rewards, key=lambda text: -rewards[text])[self.config.keep_best :]:
+            del self._unlabeled[text], self._open.entered[text]
+            self._view = None
 
     def _agreement(self, real: Sequence[str]) -> float:
         """The share of real texts on which the annotator agrees with the gold label."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.acquisition import contrast, entropy, find_neighbors, margin
+from signal_env.acquisition import contrast, entropy, margin
+from signal_env.neighbors import Neighbors
 from signal_env.prediction import Prediction
 from signal_env.tasks import Task
 
@@ -58,18 +59,23 @@ def features(
     labeled: Prediction,
     labels: NDArray[np.int64],
     unlabeled: Prediction,
+    neighbors: Neighbors | None,
     *,
     labeled_share: float,
     synthetic_share: float,
-    n_neighbors: int,
-    normalize: bool,
 ) -> NDArray[np.float32]:
-    """The classifier's state after a retraining, in the order of `feature_names`, with `round_progress` 0."""
+    """The classifier's state after a retraining, in the order of `feature_names`, with `round_progress` 0.
+
+    Args:
+        labeled, labels: The labeled set.
+        unlabeled: The unlabeled set.
+        neighbors: The nearest labeled neighbours of the unlabeled set; None if it is empty.
+        labeled_share, synthetic_share: See `feature_names`.
+    """
     n_classes = labeled.probabilities.shape[1]
     margin_unlabeled = entropy_unlabeled = distance = score = 0.0
     predicted_share = np.zeros(n_classes)
-    if len(unlabeled.probabilities):
-        neighbors = find_neighbors(unlabeled.embeddings, labeled.embeddings, n_neighbors, normalize)
+    if neighbors is not None:
         distance = float(neighbors.distances[:, 0].mean())
         score = float(contrast(unlabeled.probabilities, labeled.probabilities, neighbors).mean())
         entropy_unlabeled = float(entropy(unlabeled.probabilities).mean()) / np.log(n_classes)

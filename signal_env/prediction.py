@@ -1,11 +1,12 @@
 """What a classifier says of texts: the arrays that scores and rewards are made from."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
+Array = TypeVar("Array", bound=NDArray[Any])
 
 
 class Prediction(NamedTuple):
@@ -22,6 +23,17 @@ class Prediction(NamedTuple):
     def rows(self, indices: Any) -> "Prediction":
         """The prediction of a selection of the texts."""
         return Prediction(self.probabilities[indices], self.embeddings[indices])
+
+    def read_only(self) -> "Prediction":
+        """The same arrays, not to be written to."""
+        return Prediction(read_only(self.probabilities), read_only(self.embeddings))
+
+
+def read_only(array: Array) -> Array:
+    """A view that cannot be written to."""
+    view: Array = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def unit(embeddings: Floats) -> Floats:

@@ -2,14 +2,11 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.prediction import Floats, Prediction
-
-Array = TypeVar("Array", bound=NDArray[Any])
+from signal_env.prediction import Floats, Prediction, read_only
 
 
 class Unlabeled:
@@ -48,9 +45,9 @@ class Unlabeled:
         dropout: Callable[[tuple[str, ...]], Floats],
     ) -> None:
         self.texts = texts
-        self.real = _frozen(real)
-        self.probabilities, self.embeddings = _frozen(prediction.probabilities), _frozen(prediction.embeddings)
-        self.labeled = Prediction(_frozen(labeled.probabilities), _frozen(labeled.embeddings))
+        self.real = read_only(real)
+        self.probabilities, self.embeddings = prediction.read_only()
+        self.labeled = labeled.read_only()
         self.batch_size = min(batch_size, len(texts))
         self.n_neighbors = n_neighbors
         self.normalize = normalize
@@ -67,7 +64,7 @@ class Unlabeled:
         Raises:
             ClassifierError: If the classifier has none.
         """
-        return _frozen(self._pretrained(self.texts))
+        return read_only(self._pretrained(self.texts))
 
     @cached_property
     def dropout(self) -> Floats:
@@ -76,11 +73,4 @@ class Unlabeled:
         Raises:
             ClassifierError: If the classifier has no dropout.
         """
-        return _frozen(self._dropout(self.texts))
-
-
-def _frozen(array: Array) -> Array:
-    """A view that cannot be written to."""
-    view: Array = array.view()
-    view.flags.writeable = False
-    return view
+        return read_only(self._dropout(self.texts))

@@ -103,13 +103,16 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
             )
         for action in actions:
             require_text(action)
-        offer = self._last_offer = self.learner.offer(actions)
+        self.learner.offer(actions, self._prompts)
         self._steps += 1
-        each = [offer_info(offer, i) for i in range(self.num_envs)]
+        closed = None
         if self.learner.offers_made == self.learner.sizes.offers:
             self._last_round = None  # an error in closing leaves an episode that wants a reset
-            self._last_round = self.learner.close_round()
-            each[-1]["round"] = round_info(self._last_round)
+            closed = self._last_round = self.learner.close_round()
+        self._last_offer = offer = self.learner.last_offer
+        each = [offer_info(offer, i) for i in range(self.num_envs)]
+        if closed is not None:
+            each[-1]["round"] = round_info(closed)
         infos: dict[str, Any] = {}
         for i, info in enumerate(each):
             infos = self._add_info(infos, info, i)
@@ -145,6 +148,13 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
         made = self.learner.offers_made
         states = [self.learner.state(made + i) for i in range(self.num_envs)]
         return {"prompt": self._prompts, "classifier": np.stack(states)}
+
+
+def terms_of(infos: dict[str, Any], index: int) -> dict[str, dict[str, float]]:
+    """What each reward term is worth to one text of a step of a vector environment, as in `SignalEnv`'s info."""
+    terms = infos["reward_terms"]
+    paid = [name for name in terms if f"_{name}" in terms and terms[f"_{name}"][index]]
+    return {name: {part: float(terms[name][part][index]) for part in ("raw", "weight", "share")} for name in paid}
 
 
 def closed_round(infos: dict[str, Any]) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ class RoundReport:
 
     The metrics, all over the round's offers:
 
-    - `reward/mean`, `reward/TERM`: mean reward, and mean of each weighted term;
+    - `reward/mean`, `reward/TERM`: mean reward, and mean share of each term in it;
     - `texts/invalid`, `texts/duplicate`: share of texts that are not valid, for whatever reason, and of duplicates;
     - `texts/copied`: share of texts that repeat one of their prompt's in-context examples;
     - `texts/distinct_1`, `_2`, `_3`: distinct n-grams over n-grams of words (Li et al. 2016);
@@ -73,7 +73,7 @@ class RoundReport:
         self._invalid += list(infos["invalid"])
         for name, values in infos["reward_terms"].items():
             if not name.startswith("_"):
-                self._terms.setdefault(name, []).append(values)
+                self._terms.setdefault(name, []).append(values["share"])
         closed = closed_round(infos)
         if closed is None:
             return {}

@@ -276,7 +276,7 @@ class WriterAgent(GeneratorOptions, Agent):
                     max_new_tokens=self.max_new_tokens,
                 )
                 written += map(self._model.text, responses)
-        policy, reference = self._learner.score(texts).rewards, self._learner.score(written).rewards
+        policy, reference = (self._learner.score(each, prompts).rewards for each in (texts, written))
         mean, half = paired_lift(prompts, policy, reference)
         means = {"lift/policy": float(policy.mean()), "lift/reference": float(reference.mean())}
         return {"lift/mean": mean, "lift/half": half, **means}

@@ -15,7 +15,7 @@ from rich.table import Table
 from experiments.config import RunConfig, parse
 from experiments.progress import console
 from experiments.run import play
-from signal_env import learner, observation
+from signal_env import judge, learner
 from signal_env.acquisition import Strategy
 from signal_env.classifiers.linear import LinearClassifier
 from signal_env.classifiers.pretrained import TextModel
@@ -77,7 +77,7 @@ def main(config: RunConfig) -> dict[str, float]:
             ("encoder and annotator", TextModel, "run"),
             ("environment: tokenizing", TextModel, "encode"),
             ("environment: training the head", LinearClassifier, "fit"),
-            ("environment: neighbours", observation, "find_neighbors"),
+            ("environment: neighbours", judge, "find_neighbors"),
             ("environment: neighbours", learner, "find_neighbors"),
             ("environment: acquisition", Strategy, "__call__"),
             ("environment: logs", RunLog, "offer"),

@@ -85,8 +85,8 @@ _METHODS = {"pretrained": "encode_pretrained", "dropout": "predict_with_dropout"
 _LACKS = {
     "pretrained": "has no pretrained encoder (a method encode_pretrained), which 'bertkm' needs; take 'ft_bertkm', on "
     "the classifier's own embeddings, or classifier='linear' or 'finetune'.",
-    "dropout": "has no dropout (a method predict_with_dropout), which 'bald' needs; take classifier='finetune' with an "
-    "encoder whose configuration has dropout, such as bert-base-uncased or 'minilm'.",
+    "dropout": "has no dropout (a method predict_with_dropout), which 'bald' and 'answer_variance' need; take "
+    "classifier='finetune' with an encoder whose configuration has dropout, such as bert-base-uncased or 'minilm'.",
 }
 
 

@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from signal_env.vector_env import closed_round
+from signal_env.vector_env import closed_round, terms_of
 
 
 class LineLog:
@@ -145,11 +145,10 @@ class VectorRecord(VectorWrapper):
         """Steps, and logs the offers and the round if it closed."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         for i in range(self.num_envs):
-            terms = infos["reward_terms"]
             info = {
                 "real": infos["real"][i],
                 "invalid": infos["invalid"][i],
-                "reward_terms": {name: terms[name][i] for name in terms if not name.startswith("_")},
+                "reward_terms": terms_of(infos, i),
             }
             self.log.offer(infos["text"][i], float(rewards[i]), info)
         closed = closed_round(infos)

@@ -46,7 +46,7 @@ def test_finished_runs_are_kept_and_the_others_played(tmp_path, capsys):
 
 def test_an_agent_that_cannot_play_is_named(tmp_path, capsys):
     assert main(["compare", *SMALL, "--agents", "bald", "--out", str(tmp_path)]) == 1
-    assert "'bald' needs" in capsys.readouterr().err
+    assert "which 'bald' and" in capsys.readouterr().err
     assert main(["compare", *SMALL, "--agents", "entrpy", "--out", str(tmp_path)]) == 1
     assert "Did you mean 'entropy'" in capsys.readouterr().err
 

@@ -190,7 +190,7 @@ def test_a_run_whose_logs_lost_lines_is_played_anew(tmp_path):
 
 def test_what_cannot_be_resumed(tmp_path, capsys):
     assert main(["run", "--resume", str(tmp_path)]) == 1
-    assert "holds no run to go on with" in capsys.readouterr().err
+    assert "holds no run: it has no config.yaml" in capsys.readouterr().err
     assert main(["run", "--resume", str(tmp_path), "--seed", "3"]) == 1
     assert "without other options" in capsys.readouterr().err
 

@@ -135,7 +135,10 @@ def test_reward_is_the_papers_score_under_the_classifier_before_retraining():
         _, reward, _, _, info = env.step(text)
         assert ("round" in info) == (fillers == 3)
         assert reward == pytest.approx(expected, rel=1e-6)
-        assert info["reward_terms"] == {"signal": reward, "invalid": 0.0}
+        assert info["reward_terms"] == {
+            "signal": {"raw": reward, "weight": 1.0, "share": reward},
+            "invalid": {"raw": 0.0, "weight": 0.0, "share": 0.0},
+        }
 
 
 @pytest.mark.parametrize(
@@ -159,7 +162,7 @@ def test_odd_texts_are_legal_and_named(text, reason):
     assert info["invalid"] == reason
     assert not terminated
     assert not truncated
-    assert sum(info["reward_terms"].values()) == pytest.approx(reward, abs=1e-12)
+    assert sum(term["share"] for term in info["reward_terms"].values()) == pytest.approx(reward, abs=1e-12)
     assert np.isfinite(reward)
     entered = set(env.unwrapped.unlabeled.texts) - before
     assert entered == (set() if reason else {info["text"]})
@@ -233,7 +236,7 @@ def test_a_submitting_agent_ends_when_nothing_is_left():
     env.reset(seed=0)
     terminated = False
     while not terminated:
-        offered = {text for offer in env.unwrapped.learner._offers for text in offer.texts}
+        offered = {text for offer in env.unwrapped.learner._open.offers for text in offer.texts}
         left = [text for text in env.unwrapped.unlabeled.texts if text not in offered]
         _, _, terminated, _, info = env.step(left[0] if left else "")
     assert info["round"]["labeled"] == 10

@@ -344,7 +344,7 @@ def test_keep_best_leaves_the_best_offers_in_u():
     rows = best.unlabeled
     assert np.array_equal(rows.probabilities, best._classifier.predict(rows.texts).probabilities)
     best.offer([offered[ranked[-1]]])  # what was dropped may come again
-    assert not best._offers[-1].invalid[0]
+    assert not best.last_offer.invalid[0]
 
 
 @pytest.mark.parametrize("options", [{}, {"retrain": False}, {"prompt_group": 5}, {"acquisition": "badge"}])

@@ -110,8 +110,8 @@ def test_the_lift_is_the_reward_over_the_references_on_the_same_prompts(monkeypa
     scored = []
     original = type(learner).score
 
-    def spy(self, texts):
-        offer = original(self, texts)
+    def spy(self, texts, prompts):
+        offer = original(self, texts, prompts)
         scored.append((texts, offer.rewards))
         return offer
 
@@ -193,8 +193,8 @@ def test_a_round_with_a_learning_agent_is_algorithm_1():
             values.append(np.mean([rel_entr(p, known.probabilities[j]).sum() / distances[j] for j in nearest]))
         return values
 
-    def offer(texts):
-        result = original(texts)
+    def offer(texts, prompts):
+        result = original(texts, prompts)
         agent_texts.extend(zip(result.texts, result.rewards, result.invalid, scores(result.texts), strict=True))
         return result
 
@@ -207,7 +207,7 @@ def test_a_round_with_a_learning_agent_is_algorithm_1():
         if not invalid:
             all_scores[text] = score
     assert step.rewards.tolist() == [reward for _, reward, _, _ in agent_texts]
-    assert [step.infos["reward_terms"]["signal"][i] for i in range(8)] == step.rewards.tolist()
+    assert step.infos["reward_terms"]["signal"]["share"].tolist() == step.rewards.tolist()
     best = sorted(all_scores, key=lambda text: -all_scores[text])[:8]
     assert {text for text, _ in learner.labeled[8:]} == set(best)
     assert step.round["selected_synthetic"] == sum(text not in pool for text in best)

@@ -1,0 +1,149 @@
+"""`python -m experiments rescore RUN --reward "..."`: what a run's texts would have been paid by another reward."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import tyro
+from rich.box import SIMPLE
+from rich.table import Table
+from rich.text import Text
+
+from experiments.config import RunConfig, RunError, configuration_of
+from experiments.progress import console, progress_bar
+from experiments.results import read_lines
+from signal_env.experiment import experiment_sizes
+from signal_env.extras import require
+from signal_env.outcomes import Offer
+from signal_env.rewards import Reward
+from signal_env.storage import write_text
+
+TOLERANCE = 1e-6
+"""How far a replayed reward may be from the logged one, relative to the larger of 1 and the reward."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RescoreConfig:
+    """Replays a run's offers under its own seed and options, without generating anew, and pays them by another reward.
+
+    The experiment stays what it was: the run's own reward still decides what `keep_best` keeps. Its rewards, replayed,
+    must equal the logged ones, so that the new ones are known to be of the same texts under the same classifiers.
+    """
+
+    run: tyro.conf.Positional[Path]
+    """The run's folder."""
+    reward: str
+    """The other reward, such as "signal + 0.1*novelty"."""
+    out: Path | None = None
+    """Where the offers go, each with both rewards and both ranks in its round; default: RUN/rescored.jsonl."""
+    moved: int = 5
+    """How many of the texts that change their place most are shown."""
+
+
+def main(config: RescoreConfig) -> Path:
+    """Prints where the ranking changes, and writes the rescored offers; returns their file."""
+    require("scipy", "plots")
+    run = configuration_of(config.run)
+    logged = read_lines(config.run / "offers.jsonl")
+    rows: list[dict[str, Any]] = []
+    with progress_bar() as progress:
+        bar = progress.add_task("replaying", status="", total=len(logged))
+        for offer, rewards in replay(run, logged, config.reward):
+            for i, reward in enumerate(rewards.tolist()):
+                line = logged[len(rows)]
+                _compare(line, float(offer.rewards[i]))
+                rows.append({name: line[name] for name in ("round", "offer", "text", "invalid", "reward")})
+                rows[-1]["rescored"] = reward
+            progress.update(bar, completed=len(rows))
+    if not rows:
+        raise RunError(f"{config.run} has no complete step to replay.")
+    _rank(rows)
+    out = config.out or config.run / "rescored.jsonl"
+    write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    console.print(_by_round(rows, experiment_sizes(run.options).round))
+    console.print(_moved(rows, config.moved))
+    if len(rows) < len(logged):
+        console.print(
+            f"The last {len(logged) - len(rows)} offers are of a step that was interrupted; they are left out."
+        )
+    console.print(f"Written to {out}")
+    return out
+
+
+def replay(run: RunConfig, logged: list[dict[str, Any]], reward: str) -> Iterator[tuple[Offer, Any]]:
+    """Plays a run's texts again; yields each step's offer and its rewards `(num_envs,)` by another composition."""
+    new, own = Reward(reward).weights, Reward(run.options.reward).weights
+    options = {field.name: getattr(run.options, field.name) for field in dataclasses.fields(run.options)}
+    options["reward"] = {name: 0.0 for name in new} | own  # a weight of 0 has a term's value without paying for it
+    envs: Any = gym.make_vec(run.env, num_envs=run.num_envs or experiment_sizes(run.options).offers, **options)
+    envs.reset(seed=run.seed)
+    for start in range(0, len(logged) - envs.num_envs + 1, envs.num_envs):
+        envs.step([line["text"] for line in logged[start : start + envs.num_envs]])
+        offer: Offer = envs.unwrapped.learner.last_offer
+        rewards = offer.terms["invalid"].share.copy()
+        for name, weight in new.items():
+            if name in offer.terms:
+                rewards += weight * offer.terms[name].value
+            elif name in offer.at_close:
+                rewards[-1:] += weight * offer.at_close[name].value
+        yield offer, rewards
+
+
+def _compare(line: dict[str, Any], replayed: float) -> None:
+    """Raises a RunError if an offer's reward is not what the log says."""
+    if abs(replayed - line["reward"]) > TOLERANCE * max(1.0, abs(replayed)):
+        raise RunError(
+            f"The replay differs from the run in round {line['round']}, offer {line['offer']}: {replayed} was "
+            f"{line['reward']}. It wants the data, the models and the version of signal_env that the run had."
+        )
+
+
+def _rank(rows: list[dict[str, Any]]) -> None:
+    """Adds `rank` and `rescored_rank` among the round's valid offers, 1 for the best; None for those not valid."""
+    for row in rows:
+        row["rank"] = row["rescored_rank"] = None
+    for of_round in _rounds(rows).values():
+        for name, rank in (("reward", "rank"), ("rescored", "rescored_rank")):
+            for place, row in enumerate(sorted(of_round, key=itemgetter(name), reverse=True), start=1):
+                row[rank] = place
+
+
+def _rounds(rows: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    """The valid offers of each round."""
+    rounds: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        rounds.setdefault(row["round"], [])
+        if not row["invalid"]:
+            rounds[row["round"]].append(row)
+    return rounds
+
+
+def _by_round(rows: list[dict[str, Any]], batch: int) -> Table:
+    """How far both rankings agree in each round."""
+    stats = require("scipy.stats", "plots")
+    table = Table(
+        "round", "valid offers", "mean reward", "rescored", "Kendall's tau", "same among the best", box=SIMPLE
+    )
+    for index, offers in _rounds(rows).items():
+        rewards, rescored = ([row[name] for row in offers] for name in ("reward", "rescored"))
+        tau = stats.kendalltau(rewards, rescored).statistic if len(offers) > 1 else np.nan
+        best = min(batch, len(offers))
+        same = sum(row["rank"] <= best and row["rescored_rank"] <= best for row in offers)
+        means = [f"{np.mean(values):.4f}" if values else "" for values in (rewards, rescored)]
+        table.add_row(str(index), str(len(offers)), *means, "" if np.isnan(tau) else f"{tau:.2f}", f"{same} of {best}")
+    return table
+
+
+def _moved(rows: list[dict[str, Any]], n: int) -> Table:
+    """The texts whose place in their round changes most."""
+    table = Table("round", "rank", "rescored", "text", title="Moved most", box=SIMPLE)
+    valid = [row for row in rows if row["rank"] is not None and row["rank"] != row["rescored_rank"]]
+    for row in sorted(valid, key=lambda row: -abs(row["rank"] - row["rescored_rank"]))[:n]:
+        shown = row["text"] if row["text"].isprintable() else ascii(row["text"])[1:-1]
+        table.add_row(str(row["round"]), str(row["rank"]), str(row["rescored_rank"]), Text(shown[:200]))
+    return table

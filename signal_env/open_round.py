@@ -1,0 +1,120 @@
+"""The round that is open: what is known since the classifier was trained last, and what has been offered since."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signal_env.neighbors import Neighbors
+from signal_env.outcomes import Offer
+from signal_env.prediction import Floats, Prediction, read_only
+from signal_env.unlabeled import Unlabeled
+
+
+class Known(NamedTuple):
+    """Texts with what the current classifier says of them.
+
+    Attributes:
+        texts: `n` texts.
+        prediction: `(n, C)` probabilities and `(n, d)` encodings.
+    """
+
+    texts: tuple[str, ...]
+    prediction: Prediction
+
+
+class OpenRound:
+    """A round between two trainings of the classifier; reward terms look at it, and cannot write to its arrays.
+
+    Attributes:
+        labeled: The `m` texts that the classifier was trained on.
+        labels: `(m,)` their labels.
+        unlabeled: The unlabeled set as it was when the round began.
+        normalize: Whether distances are measured between l2-normalised encodings.
+        offers: The round's offers.
+        made: The number of texts in them.
+        seen: These texts, valid or not.
+        entered: Those that entered U.
+
+    Args:
+        labeled, labels, unlabeled: See above.
+        neighbors: The nearest labeled neighbours of the unlabeled set; None if it is empty.
+        pool: The texts of R.
+        before: The valid texts offered in earlier rounds of the episode.
+        predict: The classifier's prediction.
+        dropout: `(S, n, C)` probabilities in S passes with dropout.
+    """
+
+    def __init__(
+        self,
+        labeled: Known,
+        labels: NDArray[np.int64],
+        unlabeled: Unlabeled,
+        neighbors: Neighbors | None,
+        pool: tuple[str, ...],
+        before: tuple[str, ...],
+        predict: Callable[[Sequence[str]], Prediction],
+        dropout: Callable[[tuple[str, ...]], Floats],
+    ) -> None:
+        self.labeled = Known(labeled.texts, labeled.prediction.read_only())
+        self.labels = read_only(labels)
+        self.unlabeled = unlabeled
+        self.normalize, self.dropout = unlabeled.normalize, dropout
+        self.offers: list[Offer] = []
+        self.made = 0
+        self.seen: set[str] = set()
+        self.entered: dict[str, Prediction] = {}
+        self._neighbors = neighbors
+        self._pool, self._before, self._predict = pool, before, predict
+        self._offered: list[Known] = []
+
+    def add(self, offer: Offer, valid: Known) -> None:
+        """Notes an offer and its valid texts."""
+        self.offers.append(offer)
+        self.made += len(offer.texts)
+        self.seen.update(offer.texts)
+        if valid.texts:
+            self._offered.append(valid)
+
+    @cached_property
+    def pool(self) -> Known:
+        """The real pool R, labeled and unlabeled texts alike; encoded once a round, if a term asks for it."""
+        return Known(self._pool, self._predict(self._pool).read_only())
+
+    @property
+    def offered(self) -> Known:
+        """The valid texts offered in this round so far, in order."""
+        if len(self._offered) != 1:
+            self._offered = [_joined([Known((), self._predict(())), *self._offered])]
+        return self._offered[0]
+
+    @property
+    def earlier(self) -> Known:
+        """The valid texts offered in the episode so far, in order; encoded once a round, if a term asks for it."""
+        return _joined([self._earlier_rounds, self.offered])
+
+    @cached_property
+    def _earlier_rounds(self) -> Known:
+        return Known(self._before, self._predict(self._before))
+
+    def known(self, texts: Sequence[str]) -> tuple[Prediction, Neighbors] | None:
+        """What is known of texts that were unlabeled when the round began; None if one of them was not."""
+        rows = [self._rows.get(text, -1) for text in texts]
+        if not rows or min(rows) < 0 or self._neighbors is None:
+            return None
+        prediction = Prediction(self.unlabeled.probabilities[rows], self.unlabeled.embeddings[rows])
+        return prediction, Neighbors(self._neighbors.indices[rows], self._neighbors.distances[rows])
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {text: i for i, text in enumerate(self.unlabeled.texts)}
+
+
+def _joined(parts: Sequence[Known]) -> Known:
+    """The texts of several, in order; those of no texts have no say in the arrays' types."""
+    texts = tuple(text for part in parts for text in part.texts)
+    parts = [part for part in parts if part.texts] or parts[:1]
+    probabilities, embeddings = (np.concatenate(rows) for rows in zip(*(p.prediction for p in parts), strict=True))
+    return Known(texts, Prediction(probabilities, embeddings).read_only())

@@ -1,0 +1,182 @@
+"""Reads a reward such as "signal + 0.1*novelty - 0.5*clip(repetition, 0, 1)": Python's grammar, never evaluated."""
+
+import ast
+import dataclasses
+from difflib import get_close_matches
+from typing import NoReturn
+
+from signal_env.rewards.term import RewardError
+
+LONGEST = 2000
+"""Characters of the longest expression."""
+
+FORMS = {
+    "clip": "clip(TERM, LOW, HIGH)",
+    "normalize": "normalize(TERM)",
+    "potential": "potential(NAME) or potential(NAME, gamma=0.99)",
+}
+
+NUMBERS: dict[str, tuple[str, ...]] = {"clip": ("low", "high"), "normalize": (), "potential": ("gamma",)}
+"""The numbers that each of them takes after its term."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Factor:
+    """A term as an expression names it.
+
+    Attributes:
+        name: The registered name.
+        transforms: What is done to the term's value, in this order: clipping is (low, high), normalisation is ().
+        gamma: For a potential, the discount factor; None for any other term.
+    """
+
+    name: str
+    transforms: tuple[tuple[float, ...], ...] = ()
+    gamma: float | None = None
+
+    def __str__(self) -> str:
+        """The factor as it is read back, but for a bare name that is no identifier."""
+        if self.gamma is None and not self.transforms:
+            return self.name
+        shown = self.name if self.name.isidentifier() else repr(self.name)
+        if self.gamma is not None:
+            return f"potential({shown})" if self.gamma == 1 else f"potential({shown}, gamma={self.gamma:g})"
+        for limits in self.transforms:
+            shown = f"clip({shown}, {limits[0]:g}, {limits[1]:g})" if limits else f"normalize({shown})"
+        return shown
+
+
+def parse(text: str) -> dict[Factor, float]:
+    """The terms of an expression with their weights.
+
+    Terms are added and subtracted, multiplied and divided by numbers; a name that is no identifier stands in quotes.
+
+    Raises:
+        RewardError: If the expression is not of this form; the message points at the place.
+
+    Example:
+        >>> for factor, weight in parse("signal - 0.5*(clip(entropy, 0, 1) + 'my-term')").items():
+        ...     print(weight, factor)
+        1.0 signal
+        -0.5 clip(entropy, 0, 1)
+        -0.5 my-term
+        >>> parse("signal + 0.1 novelty")
+        Traceback (most recent call last):
+        signal_env.rewards.term.RewardError: The reward is not well formed: invalid syntax.
+            signal + 0.1 novelty
+                         ^
+    """
+    return _Reader(" ".join(text.split())).read()
+
+
+class _Reader:
+    """Reads one expression, and knows its text for the messages."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def read(self) -> dict[Factor, float]:
+        if len(self.text) > LONGEST:
+            raise RewardError(f"A reward has at most {LONGEST} characters; got {len(self.text)}.")
+        try:
+            tree = ast.parse(self.text, mode="eval")
+            terms = self._sum(tree.body)
+        except SyntaxError as error:
+            self._fail(error.msg, (error.offset or 1) - 1)
+        except (RecursionError, MemoryError) as error:
+            raise RewardError(f"The reward is nested too deeply: {self.text:.80}...") from error
+        if isinstance(terms, float):
+            self._fail("a reward has at least one term, and a number on its own is none", 0)
+        return terms
+
+    def _sum(self, node: ast.expr) -> dict[Factor, float] | float:
+        """The value of a node: a number, or terms with their weights."""
+        match node:
+            case ast.Constant(value=bool() | complex()):
+                self._unexpected(node)
+            case ast.Constant(value=int() | float() as number):
+                return float(number)
+            case ast.Constant(value=str() as name) | ast.Name(id=name):
+                return {Factor(name): 1.0}
+            case ast.UnaryOp(op=ast.UAdd() | ast.USub() as op, operand=operand):
+                return _scaled(self._sum(operand), -1.0 if isinstance(op, ast.USub) else 1.0)
+            case ast.BinOp(op=ast.Add() | ast.Sub() as op):
+                return self._added(node, -1.0 if isinstance(op, ast.Sub) else 1.0)
+            case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                one, other = self._sum(left), self._sum(right)
+                if isinstance(other, float):
+                    return _scaled(one, other)
+                return _scaled(other, one) if isinstance(one, float) else self._at(right, "terms are not multiplied")
+            case ast.BinOp(left=left, op=ast.Div(), right=right):
+                divisor = self._number(right)
+                return _scaled(self._sum(left), 1 / divisor) if divisor else self._at(right, "this is zero")
+            case ast.Call(func=ast.Name(id=function)):
+                return {self._called(node, function): 1.0}
+        return self._unexpected(node)
+
+    def _added(self, node: ast.BinOp, sign: float) -> dict[Factor, float] | float:
+        left, right = self._sum(node.left), self._sum(node.right)
+        if isinstance(left, float) and isinstance(right, float):
+            return left + sign * right
+        terms: dict[Factor, float] = {}
+        for side, value, weight in ((node.left, left, 1.0), (node.right, right, sign)):
+            if isinstance(value, float):
+                self._at(side, "a number on its own is no term")
+            else:
+                terms |= {factor: terms.get(factor, 0.0) + weight * w for factor, w in value.items()}
+        return terms
+
+    def _called(self, node: ast.Call, function: str) -> Factor:
+        """clip(...), normalize(...) or potential(...)."""
+        if function not in FORMS:
+            close = get_close_matches(function, FORMS, n=1)
+            self._at(node, f"{function!r} is no function; known: {', '.join(close or FORMS)}")
+        arguments = {keyword.arg: keyword.value for keyword in node.keywords}
+        n = len(node.args) - 1 + len(arguments)
+        arguments |= dict(zip(NUMBERS[function], node.args[1:], strict=False))
+        if not node.args or len(arguments) < n or set(arguments) - set(NUMBERS[function]):
+            self._at(node, f"expected {FORMS[function]}")
+        numbers = {name: self._number(value) for name, value in arguments.items()}
+        if function == "potential":
+            gamma = numbers.get("gamma", 1.0)
+            if not 0 <= gamma <= 1:
+                self._at(node, f"gamma is a discount factor from 0 to 1; got {gamma:g}")
+            match node.args[0]:
+                case ast.Constant(value=str() as name) | ast.Name(id=name):
+                    return Factor(name, gamma=gamma)
+            self._at(node.args[0], "expected the name of a potential, in quotes if it is no identifier")
+        return self._transformed(node, function, numbers)
+
+    def _transformed(self, node: ast.Call, function: str, numbers: dict[str | None, float]) -> Factor:
+        inner = self._sum(node.args[0])
+        if isinstance(inner, float) or len(inner) != 1 or set(inner.values()) != {1.0}:
+            self._at(node.args[0], f"{function} takes one term without a weight")
+        (factor,) = inner
+        if factor.gamma is not None:
+            self._at(node, f"{function}(potential(...)) would no longer leave the optimal policy alone")
+        if function == "normalize":
+            return dataclasses.replace(factor, transforms=(*factor.transforms, ()))
+        low, high = numbers.get("low", float("-inf")), numbers.get("high", float("inf"))
+        if not low <= high:
+            self._at(node, f"clip wants low <= high; got {low:g} and {high:g}")
+        return dataclasses.replace(factor, transforms=(*factor.transforms, (low, high)))
+
+    def _number(self, node: ast.expr) -> float:
+        value = self._sum(node)
+        return value if isinstance(value, float) else self._at(node, "expected a number")
+
+    def _unexpected(self, node: ast.expr) -> NoReturn:
+        forms = ", ".join(FORMS.values())
+        self._at(node, f"expected a term, a number, +, -, *, /, {forms}")
+
+    def _at(self, node: ast.expr, message: str) -> NoReturn:
+        self._fail(message, len(self.text.encode()[: node.col_offset].decode()))
+
+    def _fail(self, message: str, column: int) -> NoReturn:
+        raise RewardError(f"The reward is not well formed: {message}.\n    {self.text}\n    {' ' * column}^")
+
+
+def _scaled(value: dict[Factor, float] | float, weight: float) -> dict[Factor, float] | float:
+    if isinstance(value, float):
+        return value * weight
+    return {factor: weight * w for factor, w in value.items()}

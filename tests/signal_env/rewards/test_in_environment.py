@@ -1,0 +1,202 @@
+"""Rewards as the environments pay them: sums, round closes, potentials, resuming."""
+
+import json
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import signal_env  # noqa: F401  (registers the environments)
+from signal_env.classifiers.linear import LinearClassifier
+from signal_env.rewards import RewardError, at_close, reward_terms
+from signal_env.tasks import get_task
+from signal_env.vector_env import terms_of
+
+REVIEWS = "SignalEnv-reviews-v0"
+SMALL = {"pool_size": 40, "round_size": 4, "evaluation_size": 40, "budget": 16}
+EVERYTHING = (
+    "signal + 0.1*novelty - 0.5*clip(repetition, 0, 0.5) + 0.2*normalize(length) + accuracy_gain"
+    " + 0.3*potential(train_accuracy, gamma=0.9) + normalize(diversity)"
+)
+
+
+def texts(n, start=0):
+    """Odd and even ones, a copy, and an empty one."""
+    made = [f"a {'very ' * (i % 4)}warm film number {i} that drags" for i in range(start, start + n)]
+    made[1::7] = ["" for _ in made[1::7]]
+    made[4::5] = [made[0] for _ in made[4::5]]
+    return made
+
+
+def play(env, n=12):
+    env.reset(seed=3)
+    return [env.step(text)[1:] for text in texts(n)]
+
+
+@pytest.mark.parametrize("name", [*sorted(set(reward_terms) - {"answer_variance"}), EVERYTHING])
+def test_the_shares_of_the_terms_sum_to_the_reward(name):
+    steps = play(gym.make(REVIEWS, reward=name, invalid_reward=-0.25, **SMALL))
+    paid = set()
+    for reward, _, _, info in steps:
+        terms = info["reward_terms"]
+        assert sum(term["share"] for term in terms.values()) == pytest.approx(reward, abs=1e-6)
+        assert terms["invalid"]["share"] == (-0.25 if info["invalid"] else 0.0)
+        paid |= {name for name, term in terms.items() if term["share"]}
+        if not name.startswith("accuracy_gain") and name in terms:
+            assert terms[name]["share"] == (0.0 if info["invalid"] else terms[name]["raw"])
+    if name in reward_terms and name != "accuracy_gain":
+        assert name in paid
+    assert json.loads(json.dumps([step[3]["reward_terms"] for step in steps])) == [s[3]["reward_terms"] for s in steps]
+
+
+def test_answer_variance_is_paid_where_there_is_dropout():
+    env = gym.make(REVIEWS, reward="answer_variance", **SMALL)
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="LinearClassifier has no dropout"):
+        env.step("a warm film")
+    options = {"classifier": "finetune", "encoder": "minilm", "classifier_options": {"epochs": 1}, "dropout_samples": 4}
+    rewards = []
+    for num_envs in (1, 2):
+        envs = gym.make_vec(REVIEWS, num_envs=num_envs, reward="answer_variance", **SMALL, **options)
+        envs.reset(seed=0)
+        offers = ["a warm film", "a cold film"]
+        rewards.append([r for i in range(0, 2, num_envs) for r in envs.step(offers[i : i + num_envs])[1].tolist()])
+    assert rewards[0] == rewards[1]
+    assert min(rewards[0]) > 0
+
+
+@pytest.mark.parametrize("num_envs", [2, 4])
+def test_one_text_a_step_or_many_pay_the_same_to_the_bit(num_envs):
+    steps = play(gym.make(REVIEWS, reward=EVERYTHING, invalid_reward=-0.25, **SMALL))
+    envs = gym.make_vec(REVIEWS, num_envs=num_envs, reward=EVERYTHING, invalid_reward=-0.25, **SMALL)
+    envs.reset(seed=3)
+    offered = texts(12)
+    for start in range(0, 12, num_envs):
+        _, rewards, _, _, infos = envs.step(offered[start : start + num_envs])
+        single = steps[start : start + num_envs]
+        assert rewards.tolist() == [reward for reward, *_ in single]
+        assert [terms_of(infos, i) for i in range(num_envs)] == [info["reward_terms"] for *_, info in single]
+
+
+def test_what_the_close_pays_is_the_closing_offer_s_and_in_the_round_s_mean(tmp_path):
+    steps = play(gym.make(REVIEWS, reward=EVERYTHING, **SMALL))
+    for i, (_, _, _, info) in enumerate(steps):
+        assert ("accuracy_gain" in info["reward_terms"]) == ("round" in info) == (i % 4 == 3)
+    for close in (3, 7, 11):
+        rewards = [reward for reward, *_ in steps[close - 3 : close + 1]]
+        assert steps[close][3]["round"]["reward_mean"] == pytest.approx(np.mean(rewards))
+
+
+def test_accuracy_gain_is_that_of_classifiers_trained_by_hand(own_registry):
+    seen = []
+
+    @at_close
+    def watch(closing):
+        seen.append(closing)
+        return 0.0
+
+    reward_terms.register("watch")(watch)
+    env = gym.make(
+        REVIEWS, reward="accuracy_gain + watch", **SMALL | {"round_size": 10, "pool_size": 200, "budget": 60}
+    )
+    plain = gym.make(REVIEWS, **SMALL | {"round_size": 10, "pool_size": 200, "budget": 60})
+    env.reset(seed=0)
+    plain.reset(seed=0)
+    gains = []
+    for i in range(50):
+        info, expected = env.step(f"film {i} is warm")[4], plain.step(f"film {i} is warm")[4]
+        if "round" in info:
+            gains.append(info["reward_terms"]["accuracy_gain"]["raw"])
+            for name in ("accuracy", "labeled", "selected_synthetic"):  # measuring leaves the classifier as it is
+                assert info["round"][name] == expected["round"][name]
+    assert len(set(gains)) > 1
+    for gain, closing in zip(gains, seen, strict=True):
+        n = len(closing.labeled_texts)
+        order = np.random.default_rng(closing.seed).permutation(n)
+        held, kept = np.sort(order[: round(n / 5)]), np.sort(order[round(n / 5) :])
+        accuracies = []
+        for extra in (False, True):
+            names = [closing.labeled_texts[i] for i in kept] + list(closing.texts if extra else ())
+            labels = [*closing.labeled_labels[kept], *(closing.labels if extra else ())]
+            classifier = LinearClassifier(get_task("reviews"), "embedded")
+            classifier.fit(names, np.array(labels), 0)
+            predicted = classifier.predict([closing.labeled_texts[i] for i in held]).probabilities.argmax(axis=1)
+            accuracies.append(np.mean(predicted == closing.labeled_labels[held]))
+        assert gain == pytest.approx(accuracies[1] - accuracies[0])
+        assert not set(closing.texts) & set(closing.labeled_texts)
+
+
+def test_without_retraining_nothing_can_be_gained():
+    with pytest.raises(RewardError, match=r"'accuracy_gain' pays for what .* retrain=False"):
+        gym.make(REVIEWS, reward="signal + accuracy_gain", retrain=False)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 0.9])
+def test_potentials_add_the_same_constant_to_every_episode(gamma):
+    """Ng et al. 1999: the discounted shaping of an episode is minus the first state's potential, whatever is done."""
+    reward = f"2*potential(entropy_unlabeled, gamma={gamma}) + potential(round_progress, gamma={gamma})"
+    for offered in (texts(12), [f"another film, the {i}th" for i in range(12)], [""] * 8 + texts(12, 50)):
+        env = gym.make(REVIEWS, reward=reward, **SMALL)
+        observation, _ = env.reset(seed=1)
+        height = observation["classifier"][env.unwrapped.feature_names.index("entropy_unlabeled")]
+        total, terminated, t = 0.0, False, 0
+        offered = iter(offered + [f"and film {i}" for i in range(50)])
+        while not terminated:
+            _, paid, terminated, *_ = env.step(next(offered))
+            total += gamma**t * paid
+            t += 1
+        assert t >= 12
+        assert total == pytest.approx(-2 * float(height), abs=1e-6)
+
+
+def test_an_unknown_potential_is_answered_with_the_nearest_feature():
+    with pytest.raises(ValueError, match=r"potential 'train_acuracy'. Did you mean 'train_accuracy'"):
+        gym.make(REVIEWS, reward="potential(train_acuracy)")
+
+
+def test_an_experiment_with_memory_goes_on_from_its_state_to_the_bit():
+    def rounds(envs, n, start):
+        return [envs.step(texts(4, start + 4 * i))[1].tolist() for i in range(n)]
+
+    whole, begun, later = (gym.make_vec(REVIEWS, num_envs=4, reward=EVERYTHING, **SMALL) for _ in range(3))
+    for envs in (whole, begun, later):
+        envs.reset(seed=5)
+    expected = rounds(whole, 3, 0)
+    first = rounds(begun, 2, 0)
+    later.load_state_dict(json.loads(json.dumps(begun.state_dict())))
+    assert first + rounds(later, 1, 8) == expected
+
+
+def test_scoring_leaves_running_statistics_alone():
+    envs = [gym.make_vec(REVIEWS, num_envs=4, reward="normalize(length) + novelty", **SMALL) for _ in range(2)]
+    for each in envs:
+        each.reset(seed=0)
+    envs[0].unwrapped.learner.score(texts(9))
+    assert envs[0].step(texts(4))[1].tolist() == envs[1].step(texts(4))[1].tolist()
+
+
+def test_a_reward_survives_the_spec():
+    env = gym.make(REVIEWS, reward="signal + 0.1*novelty", **SMALL)
+    again = gym.make(gym.envs.registration.EnvSpec.from_json(env.spec.to_json()))
+    assert again.unwrapped.learner.config.reward == "signal + 0.1*novelty"
+    assert [s[0] for s in play(again, 4)] == [s[0] for s in play(env, 4)]
+
+
+def test_gymnasium_s_reward_wrappers_work_on_top():
+    class Doubled(gym.RewardWrapper):
+        def reward(self, reward):
+            return 2 * reward
+
+    plain = [step[0] for step in play(gym.make(REVIEWS, **SMALL))]
+    assert [step[0] for step in play(Doubled(gym.make(REVIEWS, **SMALL)))] == [2 * reward for reward in plain]
+    shifted = gym.wrappers.TransformReward(gym.make(REVIEWS, **SMALL), lambda reward: reward - 1)
+    assert [step[0] for step in play(shifted)] == [reward - 1 for reward in plain]
+    normalized = [step[0] for step in play(gym.wrappers.NormalizeReward(gym.make(REVIEWS, **SMALL)))]
+    assert normalized != plain
+    assert np.isfinite(normalized).all()
+    envs = gym.make_vec(REVIEWS, num_envs=4, **SMALL)
+    envs = gym.wrappers.vector.NormalizeReward(gym.wrappers.vector.TransformReward(envs, lambda rewards: rewards - 1))
+    envs.reset(seed=3)
+    rewards = envs.step(texts(4))[1]
+    assert rewards.shape == (4,)
+    assert np.isfinite(rewards).all()
