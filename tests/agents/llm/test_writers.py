@@ -165,7 +165,7 @@ def test_a_policy_learns_a_reward_with_a_known_optimum(agent_class):
         return [float("brilliant" in text.split()) for text in candidates.texts]
 
     options = {"offers_per_round": 64, "round_size": 1, "initial_labeled": 8, "n_examples": 0, "retrain": False}
-    num_envs, mini_batches = (32, 1) if agent_class is RLOOAgent else (64, 4)  # RLOO clips the ratio of whole texts
+    num_envs, mini_batches = (16, 1) if agent_class is RLOOAgent else (64, 4)  # RLOO clips the ratio of whole texts
     envs = make(agent_class, num_envs=num_envs, reward=brilliance, **options)
     agent = agent_class(max_new_tokens=20, kl_coef=0.0, learning_rate=5e-3, mini_batches=mini_batches, lift_texts=0)
     rewards = [step.metrics["reward/mean"] for step in rollout(envs, agent, seed=0) if step.metrics]
