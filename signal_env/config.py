@@ -151,6 +151,11 @@ class Sizes:
             f"The budget of {budget} labels is spent by the {initial} initial ones; give a larger budget or a smaller "
             "initial_labeled.",
         )
+        _expect(
+            config.keep_best != 0 or budget <= pool,
+            f"With keep_best=0 no synthetic text is ever labeled, so the budget is at most the pool's {pool} texts; "
+            f"got {budget}.",
+        )
         return cls(pool, initial, labels, offers, budget)
 
 

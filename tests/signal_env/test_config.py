@@ -102,6 +102,11 @@ def test_a_budget_is_more_than_the_initial_labels(budget):
     assert "larger budget or a smaller initial_labeled" in message
 
 
+def test_a_budget_that_can_never_be_spent_is_refused():
+    assert "at most the pool's 50 texts; got 100" in refused(pool_size=50, keep_best=0)
+    assert sizes(pool_size=50, keep_best=0, budget_fraction=1.0).budget == 50
+
+
 def test_a_budget_of_no_share_is_no_default():
     assert "budget of 0 labels" in refused(pool_size=50, budget_fraction=0.0)
 
