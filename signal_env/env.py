@@ -101,6 +101,8 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
         self.render_mode = render_mode
         self.learner = Learner(make_config(options))
         self.observation_space, self.action_space = make_spaces(self.learner)
+        self.prompt = ""
+        """What the next text answers; a wrapper that asks for it otherwise says so here."""
         self._last_round: Round | None = None
         self._last_offer: Offer | None = None
 
@@ -123,7 +125,7 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
         """
         require_running(self._last_round, self._last_round is not None and self.learner.finished)
         require_text(action)
-        self.learner.offer([action], [self._prompt])
+        self.learner.offer([action], [self.prompt])
         closed = None
         if self.learner.offers_made == self.learner.sizes.offers:
             self._last_round = None  # an error in closing leaves an episode that wants a reset
@@ -146,18 +148,18 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
         Raises:
             RuntimeError: In the middle of a round, or before the first reset.
         """
-        return episode_state(self.learner, self._last_round, self.np_random) | {"prompt": self._prompt}
+        return episode_state(self.learner, self._last_round, self.np_random) | {"prompt": self.prompt}
 
     def load_state_dict(self, state: dict[str, Any]) -> Observation:
         """Goes on from what `state_dict` returned, after a reset with the same seed; returns the observation."""
         self._last_round = restore_episode(self.learner, state, self.np_random)
         self._last_offer = None
-        self._prompt = state["prompt"]
-        return {"prompt": self._prompt, "classifier": self.learner.state(0)}
+        self.prompt = state["prompt"]
+        return {"prompt": self.prompt, "classifier": self.learner.state(0)}
 
     def _observation(self) -> Observation:
-        (self._prompt,) = self.learner.prompts(1)
-        return {"prompt": self._prompt, "classifier": self.learner.state(self.learner.offers_made)}
+        (self.prompt,) = self.learner.prompts(1)
+        return {"prompt": self.prompt, "classifier": self.learner.state(self.learner.offers_made)}
 
 
 def make_spaces(learner: Learner) -> tuple[spaces.Dict, Unicode]:

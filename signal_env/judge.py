@@ -1,7 +1,7 @@
 """What an offer is worth: which of its texts are valid, and what each is paid."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,22 @@ from signal_env.outcomes import Offer, TermValues
 from signal_env.rewards import Candidates, Closing, Reward, RewardError
 from signal_env.spaces import has_visible_characters, is_utf8
 from signal_env.tasks import Task
+
+
+class Looked(NamedTuple):
+    """What is known of texts before they are offered.
+
+    Attributes:
+        texts: `n` texts in their one written form.
+        real: For each whether it is an unlabeled text of the real pool.
+        invalid: For each why it is not valid, or "".
+        candidates: The valid ones under the current classifier.
+    """
+
+    texts: tuple[str, ...]
+    real: tuple[bool, ...]
+    invalid: tuple[str, ...]
+    candidates: Candidates
 
 
 class Judge:
@@ -63,24 +79,36 @@ class Judge:
                 texts are judged as if they were the round's first, and nothing is kept.
         """
         as_first = states is None
+        looked = self.look(texts, prompts, labeled, unlabeled, opened, set() if as_first else set(opened.seen))
+        valid = np.array([not reason for reason in looked.invalid], dtype=bool)
+        values = self.reward.of_texts(looked.candidates, keep=not as_first)
+        terms = {name: value.spread(valid) for name, value in values.items()}
+        terms |= self.reward.of_steps(states or (), len(texts))
+        unpaid = np.where(valid, 0.0, 1.0)
+        terms["invalid"] = TermValues(unpaid, unpaid, self._config.invalid_reward)
+        return Offer.of(looked.texts, terms, looked.invalid, looked.real), looked.candidates
+
+    def look(
+        self,
+        texts: Sequence[str],
+        prompts: Sequence[str],
+        labeled: Mapping[str, int],
+        unlabeled: Mapping[str, bool],
+        opened: OpenRound,
+        seen: set[str],
+    ) -> Looked:
+        """Says which texts are valid, and what the classifier says of those; texts that are `seen` are duplicates."""
         texts = [self._canonical(text) for text in texts]
         prompts = list(prompts) or [""] * len(texts)
         real = tuple(unlabeled.get(text, False) for text in texts)
-        seen = set() if as_first else set(opened.seen)
         invalid = []
         for text in texts:
             repeated = text in seen or text in labeled or (text in unlabeled and text not in opened.entered)
             invalid.append(self._why_invalid(text, unlabeled.get(text, False), text in seen, repeated))
             seen.add(text)
-        valid = np.array([not reason for reason in invalid], dtype=bool)
-        rows = np.flatnonzero(valid)
+        rows = [i for i, reason in enumerate(invalid) if not reason]
         candidates = self._candidates([texts[i] for i in rows], [prompts[i] for i in rows], opened)
-        values = self.reward.of_texts(candidates, keep=not as_first)
-        terms = {name: value.spread(valid) for name, value in values.items()}
-        terms |= self.reward.of_steps(states or (), len(texts))
-        unpaid = np.where(valid, 0.0, 1.0)
-        terms["invalid"] = TermValues(unpaid, unpaid, self._config.invalid_reward)
-        return Offer.of(tuple(texts), terms, tuple(invalid), real), candidates
+        return Looked(tuple(texts), real, tuple(invalid), candidates)
 
     def at_close(self, batch: Mapping[str, int], labeled: Mapping[str, int], seed: int) -> dict[str, TermValues]:
         """What the close of a round pays for its batch, which is not in L yet.

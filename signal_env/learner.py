@@ -18,7 +18,7 @@ from signal_env.classifiers.checked import CheckedClassifier
 from signal_env.config import ConfigError, SignalConfig, check
 from signal_env.data import load
 from signal_env.experiment import draw_pool, experiment_sizes, task_of
-from signal_env.judge import Judge
+from signal_env.judge import Judge, Looked
 from signal_env.observation import feature_names, features, prompt
 from signal_env.open_round import Known, OpenRound
 from signal_env.outcomes import Offer, Round
@@ -62,7 +62,7 @@ class Learner:
         self.feature_names = feature_names(self.task)
         self._judge = Judge(config, self.task, self._classifier, self.feature_names)
         self._evaluation = self._evaluation_texts()
-        self._open: OpenRound
+        self.opened: OpenRound
         self._view: Unlabeled | None
 
     def reset(self, seed: int) -> Round:
@@ -92,15 +92,15 @@ class Learner:
     def unlabeled(self) -> Unlabeled:
         """U under the current classifier; its labels stay hidden."""
         if self._view is None:
-            opened = self._open.unlabeled
-            rows = [Prediction(opened.probabilities, opened.embeddings), *self._open.entered.values()]
+            opened = self.opened.unlabeled
+            rows = [Prediction(opened.probabilities, opened.embeddings), *self.opened.entered.values()]
             self._view = self._viewed(Prediction(*(np.concatenate(arrays) for arrays in zip(*rows, strict=True))))
         return self._view
 
     @property
     def offers_made(self) -> int:
         """The number of texts offered in this round."""
-        return self._open.made
+        return self.opened.made
 
     @property
     def labeled(self) -> tuple[tuple[str, int], ...]:
@@ -155,13 +155,13 @@ class Learner:
         made = self.offers_made
         # The state after the round's last text is not known before the close.
         states = [self._named_state(i) for i in range(made, min(made + len(texts), self.sizes.offers - 1) + 1)]
-        offer, candidates = self._judge.judge(texts, prompts, self._labeled, self._unlabeled, self._open, states)
+        offer, candidates = self._judge.judge(texts, prompts, self._labeled, self._unlabeled, self.opened, states)
         for i, text in enumerate(candidates.texts):
             if text not in self._unlabeled:
                 self._unlabeled[text] = False
-                self._open.entered[text] = candidates.prediction.rows([i])
+                self.opened.entered[text] = candidates.prediction.rows([i])
                 self._view = None
-        self._open.add(offer, Known(candidates.texts, candidates.prediction))
+        self.opened.add(offer, Known(candidates.texts, candidates.prediction))
         self.last_offer = offer
         return offer
 
@@ -170,7 +170,15 @@ class Learner:
 
         With it a policy is compared to another one under the same classifier. Potentials pay nothing: nobody steps.
         """
-        return self._judge.judge(texts, prompts, self._labeled, self._unlabeled, self._open)[0]
+        return self._judge.judge(texts, prompts, self._labeled, self._unlabeled, self.opened)[0]
+
+    def look(self, texts: Sequence[str]) -> Looked:
+        """Which texts would be valid if they were offered now, and what the classifier says of those.
+
+        Nothing enters U, and nothing changes.
+        """
+        seen = set(self.opened.seen)
+        return self._judge.look(texts, (), self._labeled, self._unlabeled, self.opened, seen)
 
     def close_round(self) -> Round:
         """Labels a batch, retrains the classifier on all of L unless it is to stay, and measures it (lines 8 to 10).
@@ -181,7 +189,7 @@ class Learner:
             ValueError: If the acquisition function does.
         """
         if self.config.selection == "submitted":
-            return self._finish_round(self._submitted()[: self._batch_size])
+            return self._finish_round(self._submitted()[: self.batch_size])
         self._discard()
         order, scores = self._acquisition(self.unlabeled, len(self.unlabeled), self._selection_rng)
         batch = [self.unlabeled.texts[i] for i in order]
@@ -226,7 +234,7 @@ class Learner:
         self._begin_round()
 
     @property
-    def _batch_size(self) -> int:
+    def batch_size(self) -> int:
         """How many texts may be labeled at the round's close."""
         n = min(self.sizes.round, self.sizes.budget - len(self._labeled))
         return min(n, self.sizes.offers) if self.config.selection == "submitted" else n
@@ -243,7 +251,7 @@ class Learner:
             written = [text for text in batch if text not in real]
             synthetic = dict(zip(written, self._annotate(written).tolist(), strict=True))
         labels = {text: real[text] if text in real else synthetic[text] for text in batch}
-        offers = self._open.offers if self._round >= 0 else []
+        offers = self.opened.offers if self._round >= 0 else []
         seed = int(self._closing_rng.integers(2**31))
         at_close = self._judge.at_close(labels, self._labeled, seed) if offers else {}
         state = self._named_state(self.offers_made - 1) if offers else {}
@@ -255,7 +263,7 @@ class Learner:
             self._train()
         self._round += 1
         if offers:
-            self._offered = tuple(dict.fromkeys(self._offered + self._open.offered.texts))
+            self._offered = tuple(dict.fromkeys(self._offered + self.opened.offered.texts))
         self._begin_round()
         if offers:
             after = {} if self.finished else self._named_state(0)
@@ -322,7 +330,7 @@ class Learner:
             synthetic_share=self._n_synthetic / len(self._labeled),
         )
         self._view = view = self._viewed(unlabeled)
-        self._open = OpenRound(
+        self.opened = OpenRound(
             Known(tuple(self._trained), self._labeled_prediction),
             self._labels,
             view,
@@ -340,7 +348,7 @@ class Learner:
             np.array(list(self._unlabeled.values()), dtype=bool),
             unlabeled,
             self._labeled_prediction,
-            self._batch_size,
+            self.batch_size,
             self.config.n_neighbors,
             self.config.normalize,
             self._classifier.pretrained,
@@ -358,7 +366,7 @@ class Learner:
         """The valid texts of the round's offers, in order."""
         return [
             text
-            for offer in self._open.offers
+            for offer in self.opened.offers
             for text, reason in zip(offer.texts, offer.invalid, strict=True)
             if not reason
         ]
@@ -368,12 +376,12 @@ class Learner:
         if self.config.keep_best is None:
             return
         rewards: dict[str, float] = {}
-        for offer in self._open.offers:
+        for offer in self.opened.offers:
             for text, reward in zip(offer.texts, offer.rewards, strict=True):
-                if text in self._open.entered:
+                if text in self.opened.entered:
                     rewards.setdefault(text, reward)  # its copies were not paid for
         for text in sorted(rewards, key=lambda text: -rewards[text])[self.config.keep_best :]:
-            del self._unlabeled[text], self._open.entered[text]
+            del self._unlabeled[text], self.opened.entered[text]
             self._view = None
 
     def _agreement(self, real: Sequence[str]) -> float:

@@ -32,6 +32,7 @@ class OpenRound:
         labeled: The `m` texts that the classifier was trained on.
         labels: `(m,)` their labels.
         unlabeled: The unlabeled set as it was when the round began.
+        neighbors: The nearest labeled neighbours of the unlabeled set; None if it is empty.
         normalize: Whether distances are measured between l2-normalised encodings.
         offers: The round's offers.
         made: The number of texts in them.
@@ -39,8 +40,7 @@ class OpenRound:
         entered: Those that entered U.
 
     Args:
-        labeled, labels, unlabeled: See above.
-        neighbors: The nearest labeled neighbours of the unlabeled set; None if it is empty.
+        labeled, labels, unlabeled, neighbors: See above.
         pool: The texts of R.
         before: The valid texts offered in earlier rounds of the episode.
         predict: The classifier's prediction.
@@ -66,7 +66,7 @@ class OpenRound:
         self.made = 0
         self.seen: set[str] = set()
         self.entered: dict[str, Prediction] = {}
-        self._neighbors = neighbors
+        self.neighbors = neighbors
         self._pool, self._before, self._predict = pool, before, predict
         self._offered: list[Known] = []
 
@@ -102,10 +102,10 @@ class OpenRound:
     def known(self, texts: Sequence[str]) -> tuple[Prediction, Neighbors] | None:
         """What is known of texts that were unlabeled when the round began; None if one of them was not."""
         rows = [self._rows.get(text, -1) for text in texts]
-        if not rows or min(rows) < 0 or self._neighbors is None:
+        if not rows or min(rows) < 0 or self.neighbors is None:
             return None
         prediction = Prediction(self.unlabeled.probabilities[rows], self.unlabeled.embeddings[rows])
-        return prediction, Neighbors(self._neighbors.indices[rows], self._neighbors.distances[rows])
+        return prediction, Neighbors(self.neighbors.indices[rows], self.neighbors.distances[rows])
 
     @cached_property
     def _rows(self) -> dict[str, int]:

@@ -236,7 +236,7 @@ def test_a_submitting_agent_ends_when_nothing_is_left():
     env.reset(seed=0)
     terminated = False
     while not terminated:
-        offered = {text for offer in env.unwrapped.learner._open.offers for text in offer.texts}
+        offered = {text for offer in env.unwrapped.learner.opened.offers for text in offer.texts}
         left = [text for text in env.unwrapped.unlabeled.texts if text not in offered]
         _, _, terminated, _, info = env.step(left[0] if left else "")
     assert info["round"]["labeled"] == 10
