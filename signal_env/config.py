@@ -40,7 +40,8 @@ class SignalConfig:
     prompt_group: int = 1
     """How often in a row each prompt is shown: RLOO and GRPO compare texts of one prompt."""
     keep_best: int | None = None
-    """At a round's close only so many of its synthetic offers, those with the best rewards, stay in U; default: all."""
+    """At a round's close only so many of its synthetic offers stay in U, those with the best rewards (but for what
+    potentials pay); default: all."""
     budget: int | None = None
     """Labeled instances at which the episode terminates; default: by `budget_fraction`."""
     budget_fraction: float | None = None
@@ -52,16 +53,17 @@ class SignalConfig:
     n_neighbors: int = 10
     """The paper's k, labeled neighbours per text; clamped to the size of the labeled set."""
     normalize: bool = True
-    """Whether neighbours are found among l2-normalised encodings."""
+    """Whether neighbours are found, and distances measured, among l2-normalised encodings."""
     dropout_samples: int = 20
-    """Forward passes with dropout, for the acquisition functions that ask for them ("bald")."""
+    """Forward passes with dropout, for what asks for them (the acquisition function "bald", "answer_variance")."""
     reward: str | Mapping[str, float] | RewardTerm = "signal"
     """The reward: an expression such as "signal + 0.1*novelty", a mapping from terms to weights, or a callable."""
     invalid_reward: float = 0.0
     """The reward of an empty, over-long, unparsable or duplicate text."""
     retrain: bool = True
     """Whether the classifier is retrained at each round's close. If not, it stays what the initial labels made it, and
-    texts are scored against those labels for good: the reward is stationary but for what counts as a duplicate."""
+    texts are scored against those labels for good: the reward is stationary but for what counts as a duplicate, and for
+    terms that remember ("novelty", "diversity", "repetition", normalize(...))."""
     classifier: str | Classifier = "finetune"
     """The target classifier M: "finetune", "linear", a registered name, or an object."""
     encoder: str = "bert-base-uncased"

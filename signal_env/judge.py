@@ -33,7 +33,7 @@ class Looked(NamedTuple):
 
 
 class Judge:
-    """Judges offers under the current classifier. It changes nothing but the running statistics of its reward.
+    """Judges offers under the current classifier, and keeps the running statistics of its reward.
 
     Args:
         config: The options of the experiment.
@@ -43,6 +43,7 @@ class Judge:
 
     Raises:
         RewardError: If the reward is not well described.
+        ClassifierError: If it asks for dropout, and the classifier has none.
         UnknownName: If it names a term or a potential that is not known.
     """
 
@@ -56,6 +57,8 @@ class Judge:
                 f"The reward {self.reward.paid_at_close[0]!r} pays for what a round's labels teach; with retrain=False "
                 "they teach nothing."
             )
+        if "answer_variance" in self.reward.names:
+            classifier.require("dropout")
         self._config, self._task, self._classifier = config, task, classifier
 
     def judge(
@@ -79,11 +82,11 @@ class Judge:
                 texts are judged as if they were the round's first, and nothing is kept.
         """
         as_first = states is None
-        looked = self.look(texts, prompts, labeled, unlabeled, opened, set() if as_first else set(opened.seen))
+        looked = self.look(texts, prompts, labeled, unlabeled, opened, as_first)
         valid = np.array([not reason for reason in looked.invalid], dtype=bool)
+        paid_by_state = self.reward.of_steps(states or (), len(texts))
         values = self.reward.of_texts(looked.candidates, keep=not as_first)
-        terms = {name: value.spread(valid) for name, value in values.items()}
-        terms |= self.reward.of_steps(states or (), len(texts))
+        terms = {name: value.spread(valid) for name, value in values.items()} | paid_by_state
         unpaid = np.where(valid, 0.0, 1.0)
         terms["invalid"] = TermValues(unpaid, unpaid, self._config.invalid_reward)
         return Offer.of(looked.texts, terms, looked.invalid, looked.real), looked.candidates
@@ -95,11 +98,22 @@ class Judge:
         labeled: Mapping[str, int],
         unlabeled: Mapping[str, bool],
         opened: OpenRound,
-        seen: set[str],
+        as_first: bool = False,
     ) -> Looked:
-        """Says which texts are valid, and what the classifier says of those; texts that are `seen` are duplicates."""
+        """Says which texts are valid, and what the classifier says of those.
+
+        Args:
+            texts, prompts, labeled, unlabeled, opened: See `judge`.
+            as_first: Whether the round is taken for one in which nothing has been offered yet.
+
+        Raises:
+            ValueError: If there are prompts, but not one for each text.
+        """
+        if isinstance(prompts, str) or len(prompts) not in (0, len(texts)):
+            raise ValueError(f"Expected a prompt for each of {len(texts)} texts, or none; got {prompts!r:.80}.")
         texts = [self._canonical(text) for text in texts]
         prompts = list(prompts) or [""] * len(texts)
+        seen = set() if as_first else set(opened.seen)
         real = tuple(unlabeled.get(text, False) for text in texts)
         invalid = []
         for text in texts:
@@ -107,7 +121,7 @@ class Judge:
             invalid.append(self._why_invalid(text, unlabeled.get(text, False), text in seen, repeated))
             seen.add(text)
         rows = [i for i, reason in enumerate(invalid) if not reason]
-        candidates = self._candidates([texts[i] for i in rows], [prompts[i] for i in rows], opened)
+        candidates = self._candidates([texts[i] for i in rows], [prompts[i] for i in rows], opened, as_first)
         return Looked(tuple(texts), real, tuple(invalid), candidates)
 
     def at_close(self, batch: Mapping[str, int], labeled: Mapping[str, int], seed: int) -> dict[str, TermValues]:
@@ -117,7 +131,7 @@ class Judge:
         """
 
         def accuracy(training: tuple[Any, Any], held_out: tuple[Any, Any]) -> float:
-            self._classifier.fit(*training, seed)
+            self._classifier.fit(training[0], np.array(training[1]), seed)
             predicted = self._classifier.predict(held_out[0]).probabilities.argmax(axis=1)
             return float((predicted == held_out[1]).mean())
 
@@ -125,7 +139,9 @@ class Judge:
             Closing(tuple(batch), _labels(batch), tuple(labeled), _labels(labeled), accuracy, seed)
         )
 
-    def _candidates(self, texts: Sequence[str], prompts: Sequence[str], opened: OpenRound) -> Candidates:
+    def _candidates(
+        self, texts: Sequence[str], prompts: Sequence[str], opened: OpenRound, as_first: bool
+    ) -> Candidates:
         """What reward terms see of valid texts (lines 4 and 5)."""
         known = opened.known(texts)
         if known is None:
@@ -137,7 +153,7 @@ class Judge:
                 self._config.normalize,
             )
             known = prediction, neighbors
-        return Candidates(tuple(texts), *known, tuple(prompts), opened)
+        return Candidates(tuple(texts), *known, tuple(prompts), opened.view(as_first))
 
     def _canonical(self, text: str) -> str:
         """The one written form of a text, so that no copy passes for another text."""

@@ -177,8 +177,7 @@ class Learner:
 
         Nothing enters U, and nothing changes.
         """
-        seen = set(self.opened.seen)
-        return self._judge.look(texts, (), self._labeled, self._unlabeled, self.opened, seen)
+        return self._judge.look(texts, (), self._labeled, self._unlabeled, self.opened)
 
     def close_round(self) -> Round:
         """Labels a batch, retrains the classifier on all of L unless it is to stay, and measures it (lines 8 to 10).
@@ -219,7 +218,13 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from what `state_dict` returned, after a reset with the same seed: M is trained as it was."""
+        """Goes on from what `state_dict` returned, after a reset with the same seed: M is trained as it was.
+
+        Raises:
+            ValueError: If another version of signal_env kept it.
+        """
+        if state.keys() != self.state_dict().keys():
+            raise ValueError("The state was kept by another version of signal_env; play the episode anew.")
         self._round, self._n_synthetic = state["round"], state["synthetic"]
         self._labeled, self._trained, self._unlabeled = (
             dict(state[name]) for name in ("labeled", "trained", "unlabeled")
@@ -372,12 +377,13 @@ class Learner:
         ]
 
     def _discard(self) -> None:
-        """Leaves only the `keep_best` best of the round's synthetic offers in U."""
+        """Leaves only the `keep_best` best of the round's synthetic offers in U; what potentials pay does not count."""
         if self.config.keep_best is None:
             return
         rewards: dict[str, float] = {}
         for offer in self.opened.offers:
-            for text, reward in zip(offer.texts, offer.rewards, strict=True):
+            merits = offer.rewards_without(self._judge.reward.potentials)
+            for text, reward in zip(offer.texts, merits, strict=True):
                 if text in self.opened.entered:
                     rewards.setdefault(text, reward)  # its copies were not paid for
         for text in sorted(rewards, key=lambda text: -rewards[text])[self.config.keep_best :]:

@@ -26,7 +26,7 @@ class Known(NamedTuple):
 
 
 class OpenRound:
-    """A round between two trainings of the classifier; reward terms look at it, and cannot write to its arrays.
+    """A round between two trainings of the classifier.
 
     Attributes:
         labeled: The `m` texts that the classifier was trained on.
@@ -90,14 +90,14 @@ class OpenRound:
             self._offered = [_joined([Known((), self._predict(())), *self._offered])]
         return self._offered[0]
 
-    @property
-    def earlier(self) -> Known:
-        """The valid texts offered in the episode so far, in order; encoded once a round, if a term asks for it."""
-        return _joined([self._earlier_rounds, self.offered])
-
     @cached_property
-    def _earlier_rounds(self) -> Known:
-        return Known(self._before, self._predict(self._before))
+    def before(self) -> Known:
+        """The valid texts offered in earlier rounds of the episode, in order; encoded once, if a term asks for it."""
+        return Known(self._before, self._predict(self._before).read_only())
+
+    def view(self, from_the_beginning: bool = False) -> "RoundView":
+        """What reward terms see of the round, as it stands or as it was before its first offer."""
+        return RoundView(self, Known((), self._predict(())) if from_the_beginning else None)
 
     def known(self, texts: Sequence[str]) -> tuple[Prediction, Neighbors] | None:
         """What is known of texts that were unlabeled when the round began; None if one of them was not."""
@@ -110,6 +110,58 @@ class OpenRound:
     @cached_property
     def _rows(self) -> dict[str, int]:
         return {text: i for i, text in enumerate(self.unlabeled.texts)}
+
+
+class RoundView:
+    """What reward terms see of the open round; nothing in it can be written to.
+
+    Args:
+        opened: The round.
+        offered: The texts to show as offered in it; None: those that were.
+    """
+
+    def __init__(self, opened: OpenRound, offered: Known | None = None) -> None:
+        self._opened = opened
+        self._offered = offered
+
+    @property
+    def labeled(self) -> Known:
+        """The `m` texts that the classifier was trained on."""
+        return self._opened.labeled
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """`(m,)` their labels."""
+        return self._opened.labels
+
+    @property
+    def unlabeled(self) -> Unlabeled:
+        """The unlabeled set as it was when the round began."""
+        return self._opened.unlabeled
+
+    @property
+    def normalize(self) -> bool:
+        """Whether distances are measured between l2-normalised encodings."""
+        return self._opened.normalize
+
+    @property
+    def pool(self) -> Known:
+        """The real pool R, labeled and unlabeled texts alike; encoded once a round, if a term asks for it."""
+        return self._opened.pool
+
+    @property
+    def offered(self) -> Known:
+        """The valid texts offered in the round so far, in order."""
+        return self._opened.offered if self._offered is None else self._offered
+
+    @property
+    def earlier(self) -> Known:
+        """The valid texts offered in the episode so far, in order; encoded once a round, if a term asks for it."""
+        return _joined([self._opened.before, self.offered])
+
+    def dropout(self, texts: tuple[str, ...]) -> Floats:
+        """`(S, n, C)` probabilities in S forward passes with dropout."""
+        return self._opened.dropout(texts)
 
 
 def _joined(parts: Sequence[Known]) -> Known:

@@ -1,10 +1,13 @@
 """What the learner says of an offer and of a round."""
 
 import dataclasses
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from signal_env.prediction import read_only
 
 
 class TermValues(NamedTuple):
@@ -76,7 +79,7 @@ class Offer:
         at_close = at_close or {}
         for term in at_close.values():
             rewards[-1:] += term.share
-        return cls(texts, rewards, terms, invalid, real, at_close)
+        return cls(texts, read_only(rewards), terms, invalid, real, at_close)
 
     def closed(self, steps: dict[str, TermValues], at_close: dict[str, TermValues]) -> "Offer":
         """The offer with what the close of the round pays for its last text.
@@ -87,6 +90,11 @@ class Offer:
         """
         terms = self.terms | {name: self.terms[name].replaced_last(last) for name, last in steps.items()}
         return Offer.of(self.texts, terms, self.invalid, self.real, at_close)
+
+    def rewards_without(self, names: Collection[str]) -> NDArray[np.float64]:
+        """`(n,)` what the terms but these pay, and nothing of what the close does."""
+        shares = (term.share for name, term in self.terms.items() if name not in names)
+        return sum(shares, np.zeros(len(self.texts)))
 
     def reward_terms(self, index: int) -> dict[str, dict[str, float]]:
         """What each term is worth to one text: `raw`, `weight` and `share`; the shares sum to its reward."""

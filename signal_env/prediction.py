@@ -55,6 +55,11 @@ def unit(embeddings: Floats) -> Floats:
     return divided
 
 
+def scaled(embeddings: Floats, normalize: bool) -> Floats:
+    """What distances are measured between: the rows of `(n, d)` scaled to length 1, or as they are."""
+    return unit(embeddings) if normalize else embeddings
+
+
 def softmax(logits: Floats) -> NDArray[np.float64]:
     """Probabilities `(..., C)` from logits `(..., C)`, in double precision, in which even tiny ones keep their digits.
 

@@ -121,7 +121,7 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
         self.ended = bool(terminated[0] or truncated[0])
         if self.render_mode == "human":
             self.render()
-        return self._observations(), offer.rewards, terminated, truncated, infos
+        return self._observations(), offer.rewards.copy(), terminated, truncated, infos
 
     def render(self) -> tuple[str, ...] | None:
         """One frame, of the learner that all sub-environments share, in a tuple."""

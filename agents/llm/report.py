@@ -43,7 +43,7 @@ class RoundReport:
         self._lengths: list[int] = []
         self._rewards: list[NDArray[np.float64]] = []
         self._invalid: list[str] = []
-        self._terms: dict[str, list[NDArray[np.float64]]] = {}
+        self._terms: dict[str, float] = {}  # the sum of each term's shares
         self._generation = self._update = 0.0
         self._begun = time.perf_counter()
 
@@ -73,7 +73,7 @@ class RoundReport:
         self._invalid += list(infos["invalid"])
         for name, values in infos["reward_terms"].items():
             if not name.startswith("_"):
-                self._terms.setdefault(name, []).append(values["share"])
+                self._terms[name] = self._terms.get(name, 0.0) + float(values["share"].sum())
         closed = closed_round(infos)
         if closed is None:
             return {}
@@ -86,7 +86,7 @@ class RoundReport:
         words = [text.split() for text in self._texts]
         metrics = {
             "reward/mean": float(np.concatenate(self._rewards).mean()),
-            **{f"reward/{name}": float(np.concatenate(values).mean()) for name, values in self._terms.items()},
+            **{f"reward/{name}": share / len(self._texts) for name, share in self._terms.items()},
             "texts/invalid": float((invalid != "").mean()),
             "texts/duplicate": float((invalid == "duplicate").mean()),
             "texts/copied": float(np.mean(self._copied)),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from signal_env.acquisition.strategy import acquisitions
 from signal_env.neighbors import Neighbors, nearest
-from signal_env.prediction import Floats, Prediction, unit
+from signal_env.prediction import Floats, Prediction, scaled
 from signal_env.threads import searchers
 
 Scores = NDArray[np.float64]
@@ -134,14 +134,14 @@ def contrastive(
     Returns:
         `(n,)` finite scores of at least 0.
     """
-    known = _scaled(labeled.embeddings, normalize)
+    known = scaled(labeled.embeddings, normalize)
 
     def block(start: int) -> Scores:
         texts = slice(start, start + BLOCK)
         return contrast(
             probabilities[texts],
             labeled.probabilities,
-            nearest(_scaled(embeddings[texts], normalize), known, n_neighbors),
+            nearest(scaled(embeddings[texts], normalize), known, n_neighbors),
             direction=direction,
             divide_by_distance=divide_by_distance,
         )
@@ -192,11 +192,7 @@ def contrast(
 
 def find_neighbors(embeddings: Floats, labeled_embeddings: Floats, n_neighbors: int, normalize: bool) -> Neighbors:
     """The nearest labeled neighbours in the space of Φ, l2-normalised or raw (Algorithm 1, line 5)."""
-    return nearest(_scaled(embeddings, normalize), _scaled(labeled_embeddings, normalize), n_neighbors)
-
-
-def _scaled(embeddings: Floats, normalize: bool) -> Floats:
-    return unit(embeddings) if normalize else embeddings
+    return nearest(scaled(embeddings, normalize), scaled(labeled_embeddings, normalize), n_neighbors)
 
 
 def _clipped(probabilities: Floats) -> NDArray[np.float64]:

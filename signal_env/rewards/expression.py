@@ -2,7 +2,10 @@
 
 import ast
 import dataclasses
+import tokenize
 from difflib import get_close_matches
+from io import StringIO
+from keyword import iskeyword
 from typing import NoReturn
 
 from signal_env.rewards.term import RewardError
@@ -38,11 +41,12 @@ class Factor:
         """The factor as it is read back, but for a bare name that is no identifier."""
         if self.gamma is None and not self.transforms:
             return self.name
-        shown = self.name if self.name.isidentifier() else repr(self.name)
+        plain = self.name.isascii() and self.name.isidentifier() and not iskeyword(self.name)
+        shown = self.name if plain else repr(self.name)
         if self.gamma is not None:
-            return f"potential({shown})" if self.gamma == 1 else f"potential({shown}, gamma={self.gamma:g})"
+            return f"potential({shown})" if self.gamma == 1 else f"potential({shown}, gamma={_shown(self.gamma)})"
         for limits in self.transforms:
-            shown = f"clip({shown}, {limits[0]:g}, {limits[1]:g})" if limits else f"normalize({shown})"
+            shown = f"clip({shown}, {_limits(*limits)})" if limits else f"normalize({shown})"
         return shown
 
 
@@ -80,14 +84,26 @@ class _Reader:
             raise RewardError(f"A reward has at most {LONGEST} characters; got {len(self.text)}.")
         try:
             tree = ast.parse(self.text, mode="eval")
+            comment = self._comment()
             terms = self._sum(tree.body)
         except SyntaxError as error:
             self._fail(error.msg, (error.offset or 1) - 1)
         except (RecursionError, MemoryError) as error:
             raise RewardError(f"The reward is nested too deeply: {self.text:.80}...") from error
+        except (OverflowError, ValueError) as error:  # a number out of range, a character that Python cannot read
+            if isinstance(error, RewardError):
+                raise
+            raise RewardError(f"The reward cannot be read, {error}: {self.text!r:.80}") from error
+        if comment is not None:
+            self._fail("a reward has no comments", comment)
         if isinstance(terms, float):
             self._fail("a reward has at least one term, and a number on its own is none", 0)
         return terms
+
+    def _comment(self) -> int | None:
+        """The column of a comment, which Python's grammar would leave out with all that follows it."""
+        tokens = tokenize.generate_tokens(StringIO(self.text).readline)
+        return next((token.start[1] for token in tokens if token.type == tokenize.COMMENT), None)
 
     def _sum(self, node: ast.expr) -> dict[Factor, float] | float:
         """The value of a node: a number, or terms with their weights."""
@@ -99,17 +115,17 @@ class _Reader:
             case ast.Constant(value=str() as name) | ast.Name(id=name):
                 return {Factor(name): 1.0}
             case ast.UnaryOp(op=ast.UAdd() | ast.USub() as op, operand=operand):
-                return _scaled(self._sum(operand), -1.0 if isinstance(op, ast.USub) else 1.0)
+                return _weighted(self._sum(operand), -1.0 if isinstance(op, ast.USub) else 1.0)
             case ast.BinOp(op=ast.Add() | ast.Sub() as op):
                 return self._added(node, -1.0 if isinstance(op, ast.Sub) else 1.0)
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
                 one, other = self._sum(left), self._sum(right)
                 if isinstance(other, float):
-                    return _scaled(one, other)
-                return _scaled(other, one) if isinstance(one, float) else self._at(right, "terms are not multiplied")
+                    return _weighted(one, other)
+                return _weighted(other, one) if isinstance(one, float) else self._at(right, "terms are not multiplied")
             case ast.BinOp(left=left, op=ast.Div(), right=right):
                 divisor = self._number(right)
-                return _scaled(self._sum(left), 1 / divisor) if divisor else self._at(right, "this is zero")
+                return _weighted(self._sum(left), 1 / divisor) if divisor else self._at(right, "this is zero")
             case ast.Call(func=ast.Name(id=function)):
                 return {self._called(node, function): 1.0}
         return self._unexpected(node)
@@ -132,9 +148,10 @@ class _Reader:
             close = get_close_matches(function, FORMS, n=1)
             self._at(node, f"{function!r} is no function; known: {', '.join(close or FORMS)}")
         arguments = {keyword.arg: keyword.value for keyword in node.keywords}
-        n = len(node.args) - 1 + len(arguments)
+        n = len(node.args) - 1 + len(node.keywords)
         arguments |= dict(zip(NUMBERS[function], node.args[1:], strict=False))
-        if not node.args or len(arguments) < n or set(arguments) - set(NUMBERS[function]):
+        needed = 1 if function == "clip" else 0
+        if not node.args or not needed <= len(arguments) == n or set(arguments) - set(NUMBERS[function]):
             self._at(node, f"expected {FORMS[function]}")
         numbers = {name: self._number(value) for name, value in arguments.items()}
         if function == "potential":
@@ -157,8 +174,8 @@ class _Reader:
         if function == "normalize":
             return dataclasses.replace(factor, transforms=(*factor.transforms, ()))
         low, high = numbers.get("low", float("-inf")), numbers.get("high", float("inf"))
-        if not low <= high:
-            self._at(node, f"clip wants low <= high; got {low:g} and {high:g}")
+        if not low <= high or low == float("inf") or high == float("-inf"):
+            self._at(node, f"clip wants low <= high, one of them finite; got {low:g} and {high:g}")
         return dataclasses.replace(factor, transforms=(*factor.transforms, (low, high)))
 
     def _number(self, node: ast.expr) -> float:
@@ -176,7 +193,19 @@ class _Reader:
         raise RewardError(f"The reward is not well formed: {message}.\n    {self.text}\n    {' ' * column}^")
 
 
-def _scaled(value: dict[Factor, float] | float, weight: float) -> dict[Factor, float] | float:
+def _limits(low: float, high: float) -> str:
+    """The limits of a clip as they are read back."""
+    if low == float("-inf"):
+        return f"high={_shown(high)}"
+    return f"{_shown(low)}" if high == float("inf") else f"{_shown(low)}, {_shown(high)}"
+
+
+def _shown(number: float) -> str:
+    """A number with all its digits."""
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+def _weighted(value: dict[Factor, float] | float, weight: float) -> dict[Factor, float] | float:
     if isinstance(value, float):
         return value * weight
     return {factor: weight * w for factor, w in value.items()}

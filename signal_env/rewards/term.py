@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.neighbors import Neighbors
-from signal_env.open_round import OpenRound
+from signal_env.open_round import RoundView
 from signal_env.prediction import Floats, Prediction, read_only
 from signal_env.registry import Registry
 
@@ -29,14 +29,14 @@ class Candidates:
         prediction: The classifier's prediction for them.
         neighbors: The texts' nearest neighbours among the labeled set.
         prompts: The prompt that each text answers, or "".
-        round: What was known before these texts: the labeled and the unlabeled set, earlier offers, the real pool.
+        round: What is known beside them: the labeled and the unlabeled set, earlier offers, the real pool.
     """
 
     texts: tuple[str, ...]
     prediction: Prediction
     neighbors: Neighbors
     prompts: tuple[str, ...]
-    round: OpenRound
+    round: RoundView
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prediction", self.prediction.read_only())
@@ -61,7 +61,7 @@ class Candidates:
             ClassifierError: If the classifier has no dropout.
         """
         # One text at a time: the masks that a text gets do not depend on those beside it.
-        return np.concatenate([self.round.dropout((text,)) for text in self.texts], axis=1)
+        return read_only(np.concatenate([self.round.dropout((text,)) for text in self.texts], axis=1))
 
 
 RewardTerm = Callable[[Candidates], NDArray[Any]]
@@ -92,8 +92,6 @@ class Closing:
     accuracy: Callable[[tuple[Any, Any], tuple[Any, Any]], float]
     seed: int
 
-
-ClosingTerm = Callable[[Closing], float]
 
 Term = TypeVar("Term", bound=Callable[..., Any])
 

@@ -1,5 +1,6 @@
 """The built-in reward terms. Distances are between encodings Φ, l2-normalised unless the environment says otherwise."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 
 from signal_env import acquisition
 from signal_env.neighbors import nearest
-from signal_env.prediction import Floats, unit
+from signal_env.open_round import Known
+from signal_env.prediction import Floats, scaled
 from signal_env.rewards.term import Candidates, Closing, at_close, reward_terms
 
 Values = NDArray[np.float64]
@@ -72,27 +74,15 @@ def confidence(candidates: Candidates) -> Values:
 @reward_terms.register("novelty")
 def novelty(candidates: Candidates) -> Values:
     """Distance to the nearest text offered earlier in the episode; 0 for the first one, whatever it is."""
-    x, known = _encodings(candidates), candidates.round.earlier.prediction.embeddings
-    values = np.full(len(x), np.inf)
-    if len(known):
-        values = nearest(x, _scaled(candidates, known), 1).distances[:, 0]
-    for i in range(1, len(x)):  # the texts beside it that come before it
-        values[i] = min(values[i], nearest(x[i : i + 1], x[:i], 1).distances[0, 0])
-    return np.where(np.isinf(values), 0.0, values)
+    distances = _distances_before(candidates, candidates.round.earlier)
+    return np.array([each.min() if len(each) else 0.0 for each in distances])
 
 
 @reward_terms.register("diversity")
 def diversity(candidates: Candidates) -> Values:
     """Mean distance to the texts offered earlier in the round; 0 for its first one, whatever it is."""
-    x = _encodings(candidates)
-    known = _scaled(candidates, candidates.round.offered.prediction.embeddings)
-    before = np.concatenate([known, x]).astype(np.float64)
-    values = np.zeros(len(x))
-    for i in range(len(x)):
-        j = len(known) + i
-        if j:
-            values[i] = np.sqrt(((before[:j] - before[j]) ** 2).sum(axis=1)).mean()
-    return values
+    distances = _distances_before(candidates, candidates.round.offered)
+    return np.array([each.mean() if len(each) else 0.0 for each in distances])
 
 
 @reward_terms.register("proximity")
@@ -102,7 +92,7 @@ def proximity(candidates: Candidates) -> Values:
     The reward of this name in AcquisitionSynthesis (arXiv 2605.13149), with the pool for its target data.
     """
     pool = candidates.round.pool
-    known = _scaled(candidates, pool.prediction.embeddings)
+    known = scaled(pool.prediction.embeddings, candidates.round.normalize)
     neighbors = nearest(_encodings(candidates), known, 2)
     values = np.zeros(len(candidates.texts))
     for i, text in enumerate(candidates.texts):
@@ -191,12 +181,16 @@ def _rows(closing: Closing, mask: NDArray[np.bool_]) -> tuple[tuple[str, ...], N
     return texts, closing.labeled_labels[mask]
 
 
+def _distances_before(candidates: Candidates, known: Known) -> Iterator[Values]:
+    """Each text's distances to these texts and to the candidates before it, in double precision, pair by pair."""
+    x = _encodings(candidates).astype(np.float64)
+    before = np.concatenate([scaled(known.prediction.embeddings, candidates.round.normalize), x]).astype(np.float64)
+    for i, one in enumerate(x, start=len(known.texts)):
+        yield np.sqrt(((before[:i] - one) ** 2).sum(axis=1))
+
+
 def _encodings(candidates: Candidates) -> Floats:
-    return _scaled(candidates, candidates.prediction.embeddings)
-
-
-def _scaled(candidates: Candidates, embeddings: Floats) -> Floats:
-    return unit(embeddings) if candidates.round.normalize else embeddings
+    return scaled(candidates.prediction.embeddings, candidates.round.normalize)
 
 
 @lru_cache(maxsize=100_000)

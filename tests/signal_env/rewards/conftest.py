@@ -62,7 +62,7 @@ class World:
         neighbors = find_neighbors(
             prediction.embeddings, opened.labeled.prediction.embeddings, n_neighbors=5, normalize=opened.normalize
         )
-        return Candidates(tuple(texts), prediction.read_only(), neighbors, tuple(prompts or [""] * len(texts)), opened)
+        return Candidates(tuple(texts), prediction, neighbors, tuple(prompts or [""] * len(texts)), opened.view())
 
     def offered(self, opened, texts):
         """Notes texts as offered in the round."""

@@ -84,7 +84,7 @@ def test_clipping_is_per_term_and_before_the_weight(candidates, with_ramp):
     assert clipped.raw.tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert clipped.share.tolist() == [2, 2, 4, 6, 8, 8, 8]
     assert values["ramp"].share.tolist() == [0, 1, 2, 3, 4, 5, 6]
-    assert shares("clip(ramp, high=2)", candidates)["clip(ramp, -inf, 2)"].tolist() == [0, 1, 2, 2, 2, 2, 2]
+    assert shares("clip(ramp, high=2)", candidates)["clip(ramp, high=2)"].tolist() == [0, 1, 2, 2, 2, 2, 2]
 
 
 def test_normalisation_runs_over_the_episode(world, with_ramp):
@@ -104,6 +104,30 @@ def test_normalisation_runs_over_the_episode(world, with_ramp):
     assert later.of_texts(probe)["normalize(ramp)"].value.tolist() == first.tolist()
     later.reset()
     assert later.of_texts(probe)["normalize(ramp)"].value.tolist() == [0.0]
+
+
+def test_each_normalisation_has_its_own_memory(world, with_ramp):
+    reward = "normalize(ramp) + clip(normalize(ramp), -1, 1) + normalize(normalize(ramp))"
+    texts = [f"text {i}" for i in (3, 5, 4, 4, 10)]
+    together = Reward(reward).of_texts(world.candidates(texts))
+    one_by_one = Reward(reward)
+    alone = [one_by_one.of_texts(world.candidates([text])) for text in texts]
+    for name, values in together.items():
+        assert values.value.tolist() == [each[name].value.item() for each in alone]
+    expected = Reward("normalize(ramp)").of_texts(world.candidates(texts))["normalize(ramp)"].value
+    assert together["normalize(ramp)"].value.tolist() == expected.tolist()
+    assert together["clip(normalize(ramp), -1, 1)"].value.tolist() == np.clip(expected, -1, 1).tolist()
+
+
+def test_an_offer_that_is_refused_is_not_remembered(world, with_ramp, own_registry):
+    reward_terms.register("huge")(lambda candidates: [1e300] * len(candidates.texts))
+    reward = Reward("normalize(ramp) + 1e300*huge")
+    with (
+        pytest.raises(RewardError, match="reward term 'huge' is worth inf for the text 'text 1'"),
+        np.errstate(all="ignore"),
+    ):
+        reward.of_texts(world.candidates(["text 1"]))
+    assert reward.state_dict() == {}
 
 
 def test_what_does_not_vary_is_normal(world, own_registry):
@@ -161,7 +185,7 @@ def test_an_unknown_term_is_answered_with_the_nearest_known_one():
             Reward(reward)
 
 
-@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -float("inf"), "1", None, True, [1.0], 1j])
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -float("inf"), "1", None, True, [1.0], 1j, 10**400])
 def test_a_weight_is_a_finite_number(weight):
     with pytest.raises(RewardError, match="weight of the reward term 'signal' is a finite number; got "):
         Reward({"signal": weight})
@@ -204,6 +228,9 @@ def test_a_value_that_is_not_finite_is_named_with_its_text(candidates, value):
 
 def test_a_term_that_writes_to_what_it_sees_is_stopped_and_named(candidates):
     spoilt = [
+        lambda c: c.dropout.fill(0.0),
+        lambda c: c.round.labels.fill(0),
+        lambda c: c.neighbors.distances.fill(0.0),
         lambda c: c.prediction.probabilities.sort(axis=1),
         lambda c: np.negative(c.prediction.embeddings, out=c.prediction.embeddings),
         lambda c: c.labeled.embeddings.fill(0.0),
@@ -221,8 +248,49 @@ def test_a_term_that_writes_to_what_it_sees_is_stopped_and_named(candidates):
         assert caught.value.__notes__ == ["This came out of the reward term 'spoiling'."]
     for kept, array in zip(before, (*candidates.prediction, *candidates.labeled), strict=True):
         np.testing.assert_array_equal(kept, array)
-    with pytest.raises(AttributeError):
-        candidates.texts = ()
+    for name, value in (("texts", ()), ("round", None)):
+        with pytest.raises(AttributeError):
+            setattr(candidates, name, value)
+    for name in ("labeled", "labels", "unlabeled", "pool", "offered", "earlier", "normalize"):
+        with pytest.raises(AttributeError):
+            setattr(candidates.round, name, None)
+
+
+def test_a_potential_cannot_write_to_the_state(own_registry):
+    potentials.register("greedy")(lambda state: state.update(a=9) or 0.0)
+    with pytest.raises(AttributeError) as caught:
+        Reward("potential(greedy)").of_steps([{"a": 1.0}, {"a": 2.0}], 1)
+    assert caught.value.__notes__ == ["This came out of the reward term 'greedy'."]
+
+
+@pytest.mark.parametrize("values", [["1.5"] * 7, [1j] * 7, [None] * 7])
+def test_values_are_real_numbers(candidates, values):
+    with pytest.raises(RewardError, match=r"'<lambda>' returned .*; expected real numbers"):
+        Reward(lambda _: values).of_texts(candidates)
+
+
+@pytest.mark.parametrize("name", ["invalid", "_mine"])
+def test_names_that_infos_use_themselves_are_refused(own_registry, name):
+    reward_terms.register(name)(ramp)
+    with pytest.raises(RewardError, match=f"cannot be called '{name}'"):
+        Reward(name)
+
+
+def test_a_callable_is_used_whatever_it_says_of_itself(candidates):
+    class _Empty:
+        def __len__(self):
+            return 0
+
+        def __call__(self, candidates):
+            return np.ones(7)
+
+    assert shares(_Empty(), candidates)["Empty"].tolist() == [1.0] * 7
+
+
+@pytest.mark.parametrize("name", [1, None, ("signal",)])
+def test_a_mapping_goes_from_text_to_numbers(name):
+    with pytest.raises(RewardError, match="goes from terms, as text, to weights"):
+        Reward({name: 1.0})
 
 
 def test_what_a_term_returns_is_copied(candidates):

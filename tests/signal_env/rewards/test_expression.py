@@ -28,7 +28,7 @@ from signal_env.rewards.expression import Factor, parse
         ("'my-term' - \"signal\"", {"my-term": 1, "signal": -1}),
         ("clip(signal, 0, 1) + signal", {"clip(signal, 0, 1)": 1, "signal": 1}),
         ("clip(signal, low=-1, high=2*3)", {"clip(signal, -1, 6)": 1}),
-        ("clip(signal, 0.5)", {"clip(signal, 0.5, inf)": 1}),
+        ("clip(signal, 0.5)", {"clip(signal, 0.5)": 1}),
         ("3*normalize(clip((signal), 0, 1))", {"normalize(clip(signal, 0, 1))": 3}),
         ("potential(label_share)", {"potential(label_share)": 1}),
         ("-potential('label_share/one star', gamma=0.99)", {"potential('label_share/one star', gamma=0.99)": -1}),
@@ -67,7 +67,14 @@ def test_an_expression_is_a_weighted_sum(text, terms):
         ("clip(signal, 0, low=1)", "clip(", "expected clip(TERM, LOW, HIGH)"),
         ("clip(signal, lo=1)", "clip(", "expected clip(TERM, LOW, HIGH)"),
         ("clip(signal, entropy, 1)", "entropy", "expected a number"),
-        ("clip(signal, 2, 1)", "clip(", "clip wants low <= high; got 2 and 1"),
+        ("clip(signal, 2, 1)", "clip(", "clip wants low <= high, one of them finite; got 2 and 1"),
+        ("clip(signal, 1e999)", "clip(", "clip wants low <= high, one of them finite; got inf and inf"),
+        ("clip(signal, high=-1e999)", "clip(", "one of them finite; got -inf and -inf"),
+        ("clip(signal)", "clip(", "expected clip(TERM, LOW, HIGH)"),
+        ("clip(signal, low=0, low=5)", "clip(", "expected clip(TERM, LOW, HIGH)"),
+        ("potential(entropy, gamma=0.5, gamma=0.9)", "potential(", "expected potential(NAME)"),
+        ("signal # the paper's + 0.1*novelty", "#", "a reward has no comments"),
+        ("signal + '# no comment' # but this", "# but", "a reward has no comments"),
         ("clip(2*signal, 0, 1)", "2*signal", "takes one term without a weight"),
         ("clip(signal + entropy, 0, 1)", "signal + entropy", "takes one term without a weight"),
         ("normalize(3)", "3)", "takes one term without a weight"),
@@ -89,17 +96,42 @@ def test_what_is_not_well_formed_is_pointed_at(text, place, message):
         assert caret.index("^") - 4 == text.index(place)
 
 
-@pytest.mark.parametrize("text", ["-" * 1500 + "signal", "(" * 900 + "signal" + ")" * 900, "+signal" * 1000, "a\0b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-" * 1500 + "signal",
+        "(" * 900 + "signal" + ")" * 900,
+        "+signal" * 1000,
+        "a\0b",
+        "\ud800",
+        "1" + "0" * 400 + "*signal",
+    ],
+)
 def test_a_monstrous_expression_is_refused(text):
     with pytest.raises(RewardError):
         parse(text)
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=60) | st.text("sig+-*/()#'0123456789e., \ud800", max_size=60))
 def test_any_text_is_an_expression_or_a_reward_error(text):
     with contextlib.suppress(RewardError):
         terms = parse(text)
         assert all(isinstance(factor, Factor) and isinstance(weight, float) for factor, weight in terms.items())
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+LIMITS = st.builds(lambda a, b: (min(a, b), max(a, b)), NUMBERS, NUMBERS)
+ONE_SIDED = st.builds(lambda a: (a, float("inf")), NUMBERS) | st.builds(lambda a: (float("-inf"), a), NUMBERS)
+TRANSFORMS = st.lists(LIMITS | ONE_SIDED | st.just(()), min_size=1, max_size=3).map(tuple)
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=8)
+
+
+@given(
+    st.builds(Factor, WORDS, TRANSFORMS)
+    | st.builds(lambda name, gamma: Factor(name, (), gamma), WORDS, st.floats(0, 1))
+)
+def test_what_is_done_to_a_term_reads_back(factor):
+    assert parse(str(factor)) == {factor: 1.0}
 
 
 NAMES = st.sampled_from(["signal", "entropy", "novelty", "clip(margin, 0, 1)", "normalize(length)"])

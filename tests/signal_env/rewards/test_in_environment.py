@@ -50,17 +50,19 @@ def test_the_shares_of_the_terms_sum_to_the_reward(name):
 
 
 def test_answer_variance_is_paid_where_there_is_dropout():
-    env = gym.make(REVIEWS, reward="answer_variance", **SMALL)
-    env.reset(seed=0)
     with pytest.raises(ValueError, match="LinearClassifier has no dropout"):
-        env.step("a warm film")
+        gym.make(REVIEWS, reward="signal + answer_variance", **SMALL)
     options = {"classifier": "finetune", "encoder": "minilm", "classifier_options": {"epochs": 1}, "dropout_samples": 4}
     rewards = []
     for num_envs in (1, 2):
         envs = gym.make_vec(REVIEWS, num_envs=num_envs, reward="answer_variance", **SMALL, **options)
         envs.reset(seed=0)
-        offers = ["a warm film", "a cold film"]
-        rewards.append([r for i in range(0, 2, num_envs) for r in envs.step(offers[i : i + num_envs])[1].tolist()])
+        offers, paid = ["a warm film", "a cold film"], []
+        for i in range(0, 2, num_envs):
+            _, each, _, _, infos = envs.step(offers[i : i + num_envs])
+            paid += each.tolist()
+            assert infos["reward_terms"]["answer_variance"]["share"].tolist() == each.tolist()
+        rewards.append(paid)
     assert rewards[0] == rewards[1]
     assert min(rewards[0]) > 0
 
@@ -78,7 +80,7 @@ def test_one_text_a_step_or_many_pay_the_same_to_the_bit(num_envs):
         assert [terms_of(infos, i) for i in range(num_envs)] == [info["reward_terms"] for *_, info in single]
 
 
-def test_what_the_close_pays_is_the_closing_offer_s_and_in_the_round_s_mean(tmp_path):
+def test_what_the_close_pays_is_the_closing_offer_s_and_in_the_round_s_mean():
     steps = play(gym.make(REVIEWS, reward=EVERYTHING, **SMALL))
     for i, (_, _, _, info) in enumerate(steps):
         assert ("accuracy_gain" in info["reward_terms"]) == ("round" in info) == (i % 4 == 3)
@@ -167,6 +169,76 @@ def test_an_experiment_with_memory_goes_on_from_its_state_to_the_bit():
     assert first + rounds(later, 1, 8) == expected
 
 
+def test_scoring_in_the_middle_of_a_round_is_as_at_its_beginning():
+    probe = ["a warm film number 3 that drags", "something else entirely"]
+    envs = gym.make_vec(REVIEWS, num_envs=2, reward="novelty + diversity + repetition + signal", **SMALL)
+    envs.reset(seed=0)
+    first = envs.unwrapped.learner.score(probe)
+    envs.step(probe)
+    again = envs.unwrapped.learner.score(probe)
+    assert again.rewards.tolist() == first.rewards.tolist()
+    assert [values.raw.tolist() for values in again.terms.values()] == [v.raw.tolist() for v in first.terms.values()]
+
+
+def test_what_keep_best_keeps_does_not_depend_on_shaping():
+    kept = []
+    for reward in ("signal", "signal + 5*potential(train_accuracy, gamma=0.9) + potential(round_progress)"):
+        envs = gym.make_vec(REVIEWS, num_envs=4, reward=reward, keep_best=1, **SMALL)
+        envs.reset(seed=3)
+        for start in (0, 4, 8):
+            envs.step([f"a {'very ' * i}warm film number {i}" for i in range(start, start + 4)])
+        learner = envs.unwrapped.learner
+        kept.append((learner.unlabeled.texts, learner.labeled))
+    assert kept[0] == kept[1]
+
+
+def test_a_term_that_trains_leaves_the_classifier_as_it_is_also_when_nothing_is_labeled(own_registry):
+    @reward_terms.register("trains")
+    @at_close
+    def trains(closing):
+        flipped = 1 - closing.labeled_labels
+        return closing.accuracy((closing.labeled_texts, flipped), (closing.labeled_texts, flipped))
+
+    probes = []
+    for reward in ("signal", "signal + 0*trains"):
+        env = gym.make(REVIEWS, reward=reward, selection="submitted", **SMALL)
+        env.reset(seed=0)
+        for _ in range(4):
+            _, _, _, _, info = env.step("")
+        probes.append([env.step(text)[1] for text in ("a warm film", "a cold film")])
+    assert info["reward_terms"]["trains"] == {"raw": 0.0, "weight": 0.0, "share": 0.0}
+    assert probes[0] == probes[1]
+
+
+def test_rewards_that_are_changed_in_place_change_nothing_else():
+    rounds = []
+    for factor in (1, 1000):
+        envs = gym.make_vec(REVIEWS, num_envs=2, **SMALL)
+        envs.reset(seed=3)
+        for start in (0, 2):
+            _, rewards, _, _, infos = envs.step(texts(4)[start : start + 2])
+            rewards *= factor
+        rounds.append(infos["round"]["reward_mean"][-1])
+    assert rounds[0] == rounds[1]
+
+
+def test_prompts_are_as_many_as_texts():
+    learner = gym.make(REVIEWS, **SMALL).unwrapped.learner
+    learner.reset(seed=0)
+    for prompts in (["only one"], "ab", ["a", "b", "c"]):
+        with pytest.raises(ValueError, match="Expected a prompt for each of 2 texts, or none"):
+            learner.offer(["one", "two"], prompts)
+
+
+def test_a_state_of_another_version_is_refused():
+    learner = gym.make(REVIEWS, **SMALL).unwrapped.learner
+    learner.reset(seed=0)
+    state = learner.state_dict()
+    del state["offered"]
+    with pytest.raises(ValueError, match="another version"):
+        learner.load_state_dict(state)
+
+
 def test_scoring_leaves_running_statistics_alone():
     envs = [gym.make_vec(REVIEWS, num_envs=4, reward="normalize(length) + novelty", **SMALL) for _ in range(2)]
     for each in envs:
@@ -194,6 +266,14 @@ def test_gymnasium_s_reward_wrappers_work_on_top():
     normalized = [step[0] for step in play(gym.wrappers.NormalizeReward(gym.make(REVIEWS, **SMALL)))]
     assert normalized != plain
     assert np.isfinite(normalized).all()
+
+    class Halved(gym.vector.VectorRewardWrapper):
+        def rewards(self, rewards):
+            return rewards / 2
+
+    halved = Halved(gym.make_vec(REVIEWS, num_envs=4, **SMALL))
+    halved.reset(seed=3)
+    assert halved.step(texts(4))[1].tolist() == [reward / 2 for reward in plain[:4]]
     envs = gym.make_vec(REVIEWS, num_envs=4, **SMALL)
     envs = gym.wrappers.vector.NormalizeReward(gym.wrappers.vector.TransformReward(envs, lambda rewards: rewards - 1))
     envs.reset(seed=3)

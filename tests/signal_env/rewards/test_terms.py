@@ -146,8 +146,8 @@ def test_accuracy_gain_is_measured_on_held_out_labels():
     assert len(held_out[0]) == 4
     assert set(held_out[0]) | set(less[0][0]) == set(texts)
     assert more[0][0] == less[0][0] + closing.texts
-    for (names, own), offset in ((held_out, 0), (less[0], 0)):
-        assert [int(name.split()[1]) % 2 for name in names] == own.tolist(), offset
+    for names, own in (held_out, less[0]):
+        assert [int(name.split()[1]) % 2 for name in names] == own.tolist()
     assert more[0][1].tolist()[-3:] == [1, 1, 0]
 
 
