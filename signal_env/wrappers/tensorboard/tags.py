@@ -1,0 +1,64 @@
+"""What is written under which tag; the package's documentation lists all of them."""
+
+from typing import Any
+
+from signal_env.learner import Learner
+
+LAYOUT = {
+    "Learning": {
+        "accuracy by labels": ["charts/accuracy$"],
+        "synthetic texts, shares by labels": ["charts/synthetic_in_labeled$", "charts/synthetic_in_batch$"],
+        "labels of each class": ["labeling/count/"],
+    },
+    "Reward": {
+        "mean reward and its terms by round": ["reward_mean/"],
+        "reward by offers": ["reward/total$"],
+        "invalid texts and annotator agreement, shares by labels": ["charts/invalid$", "labeling/annotator_agreement$"],
+    },
+    "Agent": {
+        "lift: policy and reference on the same prompts": ["lift/policy$", "lift/reference$"],
+        "distance from the reference": ["policy/kl$"],
+        "losses": ["losses/.*loss"],
+    },
+}
+"""The page of custom scalars; each chart has the tags that begin with one of its patterns."""
+
+GROUPS = {
+    "trainer": "losses",
+    "lift": "lift",
+    "policy": "policy",
+    "texts": "texts",
+    "labels": "labels",
+    "speed": "speed",
+}
+"""Where the groups of an agent's metrics go; all others go to "metrics"."""
+
+
+def of_round(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
+    """What the info of a round says, to be drawn over the labels."""
+    names, synthetic = learner.task.class_names, info["selected_synthetic"]
+    values = {"charts/accuracy": info["accuracy"], "charts/synthetic_in_labeled": info["synthetic_share"]}
+    values |= {f"labeling/count/{name}": n for name, n in zip(names, info["label_counts"], strict=True)}
+    if info["index"] and synthetic + info["selected_real"]:
+        values["charts/synthetic_in_batch"] = synthetic / (synthetic + info["selected_real"])
+    if info["offers"]:
+        values["charts/invalid"] = info["invalid_offers"] / info["offers"]
+    if info["index"] and learner.config.selection == "acquisition":
+        values |= {f"labeling/{name}": info[name] for name in ("score_selected", "score_unlabeled")}
+    if synthetic:
+        counts = zip(names, info["synthetic_label_counts"], strict=True)
+        values |= {f"labeling/synthetic_count/{name}": n for name, n in counts}
+    if "annotator_agreement" in info:
+        values["labeling/annotator_agreement"] = info["annotator_agreement"]
+    return {tag: float(value) for tag, value in values.items()}
+
+
+def of_metric(name: str) -> str:
+    """The tag of an agent's metric.
+
+    Example:
+        >>> of_metric("trainer/loss"), of_metric("lift/mean"), of_metric("charts/accuracy")
+        ('losses/loss', 'lift/mean', 'metrics/charts/accuracy')
+    """
+    group, _, rest = name.partition("/")
+    return f"{GROUPS[group]}/{rest}" if rest and group in GROUPS else f"metrics/{name}"
