@@ -31,6 +31,17 @@ def write_text(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def cut(file: Path, size: int) -> None:
+    """Cuts a file to its first `size` bytes.
+
+    Raises:
+        ValueError: If it has fewer.
+    """
+    if file.stat().st_size < size:
+        raise ValueError(f"{file} should have {size} bytes and has {file.stat().st_size}: it was changed.")
+    os.truncate(file, size)
+
+
 @contextmanager
 def new_folder(path: Path, mark: str) -> Iterator[Path]:
     """Yields a temporary folder that becomes `path` if the block ends without an error.

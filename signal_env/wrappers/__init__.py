@@ -1,5 +1,6 @@
 """Wrappers around the environments."""
 
 from signal_env.wrappers.recording import Record, VectorRecord
+from signal_env.wrappers.tensorboard import TensorBoard, VectorTensorBoard
 
-__all__ = ["Record", "VectorRecord"]
+__all__ = ["Record", "TensorBoard", "VectorRecord", "VectorTensorBoard"]

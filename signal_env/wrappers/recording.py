@@ -1,7 +1,6 @@
 """Writes every offered text and every round to a run's folder, one JSON object a line."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -10,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
+from signal_env.storage import cut
 from signal_env.vector_env import closed_round, terms_of
 
 
@@ -28,9 +28,7 @@ class LineLog:
     def __init__(self, file: Path, size: int | None = None) -> None:
         self.file = file
         if size is not None:
-            if file.stat().st_size < size:
-                raise ValueError(f"{file} should have {size} bytes and has {file.stat().st_size}: it was changed.")
-            os.truncate(file, size)
+            cut(file, size)
         mode = "x" if size is None else "a"
         self._lines: TextIO = file.open(mode, encoding="utf-8", errors="backslashreplace")  # type: ignore[assignment]
 

@@ -1,0 +1,47 @@
+"""What happens in an experiment, for TensorBoard: `tensorboard --logdir FOLDER` shows it while it is played and after.
+
+An episode is one of TensorBoard's runs. All tags, with what their steps count: "offers" the texts offered so far,
+"rounds" the rounds closed, "labels" the labeled instances, so that curves of different methods overlay.
+
+| tag | steps | what |
+|---|---|---|
+| `charts/accuracy` | labels | accuracy on the evaluation split |
+| `charts/labels/CLASS` | labels | texts of the class in the labeled set L |
+| `charts/synthetic_in_labeled` | labels | share of synthetic texts in L |
+| `charts/synthetic_in_batch` | labels | share of synthetic texts among those labeled in the round |
+| `charts/labels_synthetic/CLASS` | labels | what the annotator made of these, in rounds that labeled some |
+| `charts/invalid` | labels | share of texts that were not valid among those offered in the round |
+| `charts/score_selected` | labels | mean acquisition score of the texts labeled, where a function chose them |
+| `charts/score_unlabeled` | labels | mean acquisition score of all it could have chosen |
+| `charts/annotator_agreement` | labels | share of the round's real texts that the annotator labels right, if asked |
+| `reward/total` | offers | mean reward of the last few texts, see `every` |
+| `reward/TERM` | offers | the term's share of it; the shares sum to the total |
+| `reward_raw/TERM` | offers | mean of the term's own values, if they differ from its shares |
+| `reward_mean/total` | rounds | mean reward of the round's texts |
+| `reward_mean/TERM` | rounds | the term's share, over the texts that it was paid for |
+| `reward_distribution/total` | rounds | histogram of the rewards, in rounds where they differ |
+| `reward_distribution/TERM` | rounds | histogram of the term's shares, likewise |
+| `texts/best/text_summary` | rounds | the texts with the highest rewards, with the shares of the terms |
+| `texts/worst/text_summary` | rounds | those with the lowest |
+| `losses/NAME` | offers | the agent's `trainer/NAME` |
+| `lift/NAME` | offers | the agent's metrics of that name; see the agent for what they are |
+| `policy/NAME` | offers | |
+| `texts/NAME` | offers | |
+| `labels/NAME` | offers | |
+| `speed/NAME` | offers | |
+| `agent/NAME` | offers | all its other metrics |
+| `at_end/accuracy` | labels | the last accuracy |
+| `at_end/area` | labels | mean accuracy along the curve from the first label to the last |
+| `at_end/reward` | labels | mean reward of all texts offered |
+| `_hparams_/session_start_info` | | the environment's options, and what the caller gives beside them |
+| `_hparams_/session_end_info` | | whether the episode was played to its end |
+| `custom_scalars__config__` | | the layout of the page of custom scalars |
+
+The HParams page has the `at_end` values first among its metrics. The projector has the texts of L and of the unlabeled
+set as the classifier sees them after the last round: see `signal_env.wrappers.tensorboard.projector`.
+"""
+
+from signal_env.wrappers.tensorboard.board import Board
+from signal_env.wrappers.tensorboard.wrappers import TensorBoard, VectorTensorBoard
+
+__all__ = ["Board", "TensorBoard", "VectorTensorBoard"]

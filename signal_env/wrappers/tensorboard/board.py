@@ -1,0 +1,173 @@
+"""What of an episode is written, and when."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from signal_env.learner import Learner
+from signal_env.wrappers.tensorboard.cards import card
+from signal_env.wrappers.tensorboard.event_files import EventFiles
+from signal_env.wrappers.tensorboard.hyperparameters import hyperparameters
+from signal_env.wrappers.tensorboard.offered import Offered, Rewards
+from signal_env.wrappers.tensorboard.projector import Snapshot, write_projector
+from signal_env.wrappers.tensorboard.tags import LAYOUT, charts, tag_of
+
+CARDS = 5
+"""Texts on a card."""
+
+
+@dataclasses.dataclass
+class Episode:
+    """What is remembered of an episode, beside its open round.
+
+    Attributes:
+        index: 0 for the first one of a board.
+        ended: Whether it has been summed up.
+        offers: Texts offered.
+        reward_sum: The sum of their rewards.
+        curve: Labeled instances and accuracy after each round.
+        rewards: Of those texts of L and U that were offered.
+        scaled: The reward terms whose values have differed from their shares.
+    """
+
+    index: int
+    ended: bool = False
+    offers: int = 0
+    reward_sum: float = 0.0
+    curve: list[tuple[int, float]] = dataclasses.field(default_factory=list)
+    rewards: dict[str, float] = dataclasses.field(default_factory=dict)
+    scaled: list[str] = dataclasses.field(default_factory=list)
+
+
+class Board:
+    """Writes episodes for TensorBoard: the first into a folder, each later one into a folder of its own in it.
+
+    Args:
+        learner: The environment's learner.
+        folder: Where to write; it is made if it is not there.
+        state: What `state_dict` returned at a round's close: the episode goes on from there.
+        hparams: What the HParams page shows beside the environment's options: plain values, or mappings of such.
+        every: Texts per point of `reward/...`, however many come at a time; default: a tenth of a round's.
+
+    Raises:
+        FileExistsError: If the folder holds events already, and no state is given: nothing is ever written over.
+        ValueError: If `every` is no positive number, or `hparams` has the name of an option of the environment.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        folder: str | Path,
+        state: dict[str, Any] | None = None,
+        hparams: Mapping[str, Any] | None = None,
+        every: int | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self._learner = learner
+        self._hparams = hyperparameters(learner, hparams or {})
+        self._every = max(1, learner.sizes.offers // 10) if every is None else every
+        if self._every < 1:
+            raise ValueError(f"every is a number of texts, at least 1; got {every}.")
+        self._episode = Episode(**state["episode"]) if state else Episode(-1, ended=True)
+        self._files = EventFiles(self._place(), state["files"] if state else None)
+        self._snapshot: Snapshot | None = None
+        self._open_round()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a new board needs to go on from a round's close, as plain data; what is written is on the disk."""
+        return {"episode": dataclasses.asdict(self._episode), "files": self._files.sizes()}
+
+    def reset(self, info: dict[str, Any]) -> None:
+        """Begins an episode, with the info of its initial round."""
+        self.close()
+        self._episode = Episode(self._episode.index + 1)
+        if self._episode.index > 0:
+            self._files = EventFiles(self._place())
+        self._open_round()
+        self._files.begin_session(self._hparams)
+        self._files.layout(LAYOUT)
+        self.round(info)
+
+    def offer(self, text: str, reward: float, info: dict[str, Any]) -> None:
+        """Notes one offered text and its info."""
+        self._round.append(Offered.of(text, reward, info))
+        self._episode.offers += 1
+        self._episode.reward_sum += reward
+        if len(self._round) % self._every == 0:
+            self._write_offers()
+
+    def round(self, info: dict[str, Any]) -> None:
+        """Writes a closed round, or the state after a reset, from its info."""
+        self._write_offers()
+        if self._round:
+            self._write_round(int(info["index"]))
+        self._files.scalars(charts(self._learner, info), int(info["labeled"]))
+        self._files.flush()
+        self._episode.curve.append((int(info["labeled"]), float(info["accuracy"])))
+        self._snapshot = Snapshot(self._learner.labeled, self._learner.unlabeled, self._learner.pool)
+        rewards = self._episode.rewards | {one.text: one.reward for one in self._round if one.valid}
+        self._episode.rewards = {text: rewards[text] for text in self._snapshot.texts if text in rewards}
+        self._open_round()
+
+    def metrics(self, metrics: Mapping[str, float]) -> None:
+        """Writes what an agent says of itself, such as what its `learn` returned; see the table for the tags."""
+        if metrics:
+            self._files.scalars({tag_of(name): value for name, value in metrics.items()}, self._episode.offers)
+
+    def end(self, success: bool) -> None:
+        """Sums an episode up, once; `success` says whether it was played to its end."""
+        if self._episode.ended or not self._episode.curve:
+            return
+        self._episode.ended = True
+        self._write_offers()
+        labels, accuracies = np.array(self._episode.curve).T
+        span = labels[-1] - labels[0]
+        values = {"at_end/accuracy": accuracies[-1]}
+        values["at_end/area"] = np.trapezoid(accuracies, labels) / span if span else accuracies[-1]
+        if self._episode.offers:
+            values["at_end/reward"] = self._episode.reward_sum / self._episode.offers
+        self._files.scalars(values, int(labels[-1]))
+        self._files.end_session(success)
+        self._files.flush()
+        if self._snapshot is not None:
+            points = self._snapshot.points(self._learner.task.class_names, self._episode.rewards)
+            write_projector(self._files.folder, f"texts after {labels[-1]:.0f} labels", *points)
+
+    def close(self) -> None:
+        """Sums the episode up if it was left before its end, and closes its files."""
+        self.end(success=False)
+        self._files.close()
+
+    def _place(self) -> Path:
+        index = self._episode.index
+        return self.folder / f"episode-{index + 1:05d}" if index > 0 else self.folder
+
+    def _open_round(self) -> None:
+        self._round: list[Offered] = []
+        self._written = 0  # how many of them `reward/...` has
+
+    def _write_offers(self) -> None:
+        """One point of `reward/...`, from the texts offered since the last one."""
+        offered = self._round[self._written :]
+        if not offered:
+            return
+        self._written = len(self._round)
+        rewards = Rewards.of(offered)
+        self._episode.scaled += sorted(rewards.scaled - {*self._episode.scaled})
+        values = {f"reward/{name}": float(share.mean()) for name, share in rewards.shares.items()}
+        values |= {f"reward_raw/{n}": float(raw.mean()) for n, raw in rewards.raws.items() if n in self._episode.scaled}
+        self._files.scalars(values, self._episode.offers)
+
+    def _write_round(self, index: int) -> None:
+        """A round's rewards: means, histograms and cards."""
+        shares = Rewards.of(self._round).shares
+        self._files.scalars({f"reward_mean/{name}": float(share.mean()) for name, share in shares.items()}, index)
+        for name, share in shares.items():
+            if share.min() < share.max():
+                self._files.histogram(f"reward_distribution/{name}", share, index)
+        ranked = sorted(self._round, key=lambda one: -one.reward)
+        self._files.text("texts/best", card(ranked[:CARDS]), index)
+        self._files.text("texts/worst", card(ranked[: -CARDS - 1 : -1]), index)

@@ -1,0 +1,42 @@
+"""Texts as Markdown tables, in which any text stays what it is."""
+
+import re
+from collections.abc import Sequence
+
+from signal_env.wrappers.tensorboard.offered import Offered
+
+LONGEST = 300
+"""Characters of a text that a card shows."""
+
+
+def card(offered: Sequence[Offered]) -> str:
+    """A Markdown table of texts with their rewards and the shares of the terms.
+
+    Example:
+        >>> print(card([Offered("a *fine* film", 0.25, "synthetic", {"signal": {"share": 0.25}})]))
+        | reward | signal | origin | text |
+        | ---: | ---: | --- | --- |
+        | 0.250 | 0.250 | synthetic | a &#42;fine&#42; film |
+    """
+    terms = list(dict.fromkeys(name for one in offered for name in one.terms))
+    lines = [["reward", *map(literal, terms), "origin", "text"], ["---:", *["---:"] * len(terms), "---", "---"]]
+    for one in offered:
+        shares = [f"{one.terms[name]['share']:.3f}" if name in one.terms else "" for name in terms]
+        lines.append([f"{one.reward:.3f}", *shares, one.origin, literal(one.text)])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def literal(text: str) -> str:
+    """A text as Markdown that shows its characters: what Markdown or HTML could read as their own is an entity.
+
+    What cannot be seen is written as Python writes it, and what is longer than `LONGEST` is cut.
+
+    Example:
+        >>> literal("<b>2*3</b>")
+        '&#60;b&#62;2&#42;3&#60;&#47;b&#62;'
+        >>> literal("a lone \\ud800")
+        'a lone &#92;ud800'
+    """
+    shown = text if len(text) <= LONGEST else text[:LONGEST] + "…"
+    visible = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in shown)
+    return re.sub(r"[!-/:-@\[-`{-~]", lambda match: f"&#{ord(match[0])};", visible)

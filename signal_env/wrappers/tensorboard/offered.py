@@ -1,0 +1,72 @@
+"""The texts of a round with what they were paid."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+
+class Offered(NamedTuple):
+    """A text that was offered.
+
+    Attributes:
+        text: The text.
+        reward: Its reward.
+        origin: "real", "synthetic", or why it is not valid.
+        terms: For each reward term `raw`, `weight` and `share`.
+    """
+
+    text: str
+    reward: float
+    origin: str
+    terms: Mapping[str, Mapping[str, float]]
+
+    @classmethod
+    def of(cls, text: str, reward: float, info: Mapping[str, Any]) -> "Offered":
+        """From the environment's info."""
+        origin = info["invalid"] or ("real" if info["real"] else "synthetic")
+        return cls(text, reward, origin, info["reward_terms"])
+
+    @property
+    def valid(self) -> bool:
+        """Whether the text entered the unlabeled set, or was in it."""
+        return self.origin in ("real", "synthetic")
+
+
+class Rewards(NamedTuple):
+    """What texts were paid.
+
+    Attributes:
+        shares: For "total" the rewards `(n,)`, and for each term its shares, of those texts that it was paid for.
+        raws: For each term its own values.
+    """
+
+    shares: dict[str, Values]
+    raws: dict[str, Values]
+
+    @classmethod
+    def of(cls, offered: Sequence[Offered]) -> "Rewards":
+        """From the texts.
+
+        Raises:
+            ValueError: If a term is called "total".
+        """
+        shares, raws = defaultdict(list), defaultdict(list)
+        for one in offered:
+            for name, term in one.terms.items():
+                shares[name].append(term["share"])
+                raws[name].append(term["raw"])
+        if "total" in shares:
+            raise ValueError("TensorBoard shows the whole reward as 'total': give the reward term another name.")
+        arrays = {name: np.array(values) for name, values in shares.items()}
+        total = np.array([one.reward for one in offered])
+        return cls({"total": total} | arrays, {name: np.array(values) for name, values in raws.items()})
+
+    @property
+    def scaled(self) -> set[str]:
+        """The terms whose values are not their shares."""
+        return {name for name, raw in self.raws.items() if not np.array_equal(raw, self.shares[name])}

@@ -1,0 +1,121 @@
+"""The wrappers: each sees what its environment says, and hands it to a `Board`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector import VectorEnv, VectorWrapper
+
+from signal_env.learner import Learner
+from signal_env.vector_env import closed_round
+from signal_env.wrappers.tensorboard.board import Board
+
+
+class TensorBoard(gym.Wrapper[Any, str, Any, str]):
+    """Writes what happens in a `SignalEnv` for TensorBoard; the arguments are those of `Board`.
+
+    Attributes:
+        board: The `Board`, for an agent's own metrics.
+
+    Example:
+        >>> import tempfile
+        >>> import gymnasium as gym
+        >>> import signal_env
+        >>> folder = tempfile.mkdtemp()
+        >>> env = TensorBoard(gym.make("SignalEnv-reviews-v0", pool_size=40, round_size=1), folder)
+        >>> _ = env.reset(seed=0)
+        >>> _ = env.step("a warm film that never quite drags")
+        >>> env.board.metrics({"trainer/loss": 0.5})
+        >>> env.close()  # tensorboard --logdir FOLDER
+        >>> len(list(Path(folder).glob("events.out.tfevents.*")))
+        1
+    """
+
+    def __init__(self, env: gym.Env[Any, str], folder: str | Path, **options: Any) -> None:
+        super().__init__(env)
+        self.board = Board(learner_of(env), folder, **options)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Resets the environment and begins an episode."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        self.board.reset(info["round"])
+        return observation, info
+
+    def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Steps, and writes what there is to write."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.board.offer(info["text"], float(reward), info)
+        if "round" in info:
+            self.board.round(info["round"])
+        if terminated or truncated:
+            self.board.end(success=True)
+        return observation, reward, terminated, truncated, info
+
+    def close(self) -> None:
+        """Closes the board and the environment."""
+        self.board.close()
+        super().close()
+
+
+class VectorTensorBoard(VectorWrapper):
+    """Writes what happens in a `SignalVectorEnv` for TensorBoard, the same as `TensorBoard` would of its texts."""
+
+    def __init__(self, envs: VectorEnv[Any, Any, Any], folder: str | Path, **options: Any) -> None:
+        super().__init__(envs)
+        self.board = Board(learner_of(envs), folder, **options)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Resets the environment and begins an episode."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        self.board.reset(closed_round(infos) or {})
+        return observations, infos
+
+    def step(self, actions: Sequence[str]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Steps, and writes what there is to write."""
+        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        for i in range(self.num_envs):
+            info = row(infos, i)
+            self.board.offer(info["text"], float(rewards[i]), info)
+        closed = closed_round(infos)
+        if closed is not None:
+            self.board.round(closed)
+        if terminated[0] or truncated[0]:
+            self.board.end(success=True)
+        return observations, rewards, terminated, truncated, infos
+
+    def close(self, **kwargs: Any) -> None:
+        """Closes the board and the environments."""
+        self.board.close()
+        super().close(**kwargs)
+
+
+def row(infos: Mapping[str, Any], index: int) -> dict[str, Any]:
+    """The info of one sub-environment, from which Gymnasium made `infos`.
+
+    Example:
+        >>> import numpy as np
+        >>> some = np.array([True, False])
+        >>> row({"a": {"b": np.array(["x", "y"]), "_b": ~some}, "_a": ~some, "c": np.array([3, 0]), "_c": some}, 1)
+        {'a': {'b': np.str_('y')}}
+    """
+    return {
+        name: row(value, index) if isinstance(value, dict) else value[index]
+        for name, value in infos.items()
+        if f"_{name}" in infos and infos[f"_{name}"][index]
+    }
+
+
+def learner_of(env: Any) -> Learner:
+    """The learner of an environment under its wrappers.
+
+    Raises:
+        TypeError: If it has none.
+    """
+    learner = getattr(env.unwrapped, "learner", None)
+    if not isinstance(learner, Learner):
+        raise TypeError(
+            f"TensorBoard wraps a SignalEnv, VectorTensorBoard a SignalVectorEnv; got {type(env.unwrapped).__name__}. "
+            "Independent experiments want a TensorBoard each."
+        )
+    return learner
