@@ -6,16 +6,18 @@ An episode is one of TensorBoard's runs. All tags, with what their steps count: 
 | tag | steps | what |
 |---|---|---|
 | `charts/accuracy` | labels | accuracy on the evaluation split |
-| `charts/labels/CLASS` | labels | texts of the class in the labeled set L |
-| `charts/synthetic_in_labeled` | labels | share of synthetic texts in L |
-| `charts/synthetic_in_batch` | labels | share of synthetic texts among those labeled in the round |
-| `charts/labels_synthetic/CLASS` | labels | what the annotator made of these, in rounds that labeled some |
+| `charts/area` | labels | mean accuracy along the curve so far |
+| `charts/reward` | labels | mean reward of all texts offered so far |
 | `charts/invalid` | labels | share of texts that were not valid among those offered in the round |
-| `charts/score_selected` | labels | mean acquisition score of the texts labeled, where a function chose them |
-| `charts/score_unlabeled` | labels | mean acquisition score of all it could have chosen |
-| `charts/annotator_agreement` | labels | share of the round's real texts that the annotator labels right, if asked |
+| `charts/synthetic_in_batch` | labels | share of synthetic texts among those labeled in the round |
+| `charts/synthetic_in_labeled` | labels | share of synthetic texts in the labeled set L |
+| `labeling/count/CLASS` | labels | texts of the class in L |
+| `labeling/synthetic_count/CLASS` | labels | the annotator's labels of the round's synthetic texts, if there were any |
+| `labeling/annotator_agreement` | labels | share of the round's real texts that the annotator labels right, if asked |
+| `labeling/score_selected` | labels | mean acquisition score of the texts labeled, if a function chose them |
+| `labeling/score_unlabeled` | labels | mean acquisition score of all texts that it could have chosen |
 | `reward/total` | offers | mean reward of the last few texts, see `every` |
-| `reward/TERM` | offers | the term's share of it; the shares sum to the total |
+| `reward/TERM` | offers | the term's share of it, if its weight is not 0; the shares of all terms sum to the total |
 | `reward_raw/TERM` | offers | mean of the term's own values, if they differ from its shares |
 | `reward_mean/total` | rounds | mean reward of the round's texts |
 | `reward_mean/TERM` | rounds | the term's share, over the texts that it was paid for |
@@ -29,16 +31,13 @@ An episode is one of TensorBoard's runs. All tags, with what their steps count: 
 | `texts/NAME` | offers | |
 | `labels/NAME` | offers | |
 | `speed/NAME` | offers | |
-| `agent/NAME` | offers | all its other metrics |
-| `at_end/accuracy` | labels | the last accuracy |
-| `at_end/area` | labels | mean accuracy along the curve from the first label to the last |
-| `at_end/reward` | labels | mean reward of all texts offered |
+| `metrics/NAME` | offers | all its other metrics |
 | `_hparams_/session_start_info` | | the environment's options, and what the caller gives beside them |
 | `_hparams_/session_end_info` | | whether the episode was played to its end |
 | `custom_scalars__config__` | | the layout of the page of custom scalars |
 
-The HParams page has the `at_end` values first among its metrics. The projector has the texts of L and of the unlabeled
-set as the classifier sees them after the last round: see `signal_env.wrappers.tensorboard.projector`.
+The metrics on the HParams page are the last values of the scalars, `charts/...` first. The projector has the texts of L and
+of the unlabeled set as the classifier sees them after the last round: see `Snapshot.points`, which says which.
 """
 
 from signal_env.wrappers.tensorboard.board import Board

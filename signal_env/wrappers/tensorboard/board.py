@@ -13,7 +13,7 @@ from signal_env.wrappers.tensorboard.event_files import EventFiles
 from signal_env.wrappers.tensorboard.hyperparameters import hyperparameters
 from signal_env.wrappers.tensorboard.offered import Offered, Rewards
 from signal_env.wrappers.tensorboard.projector import Snapshot, write_projector
-from signal_env.wrappers.tensorboard.tags import LAYOUT, charts, tag_of
+from signal_env.wrappers.tensorboard.tags import LAYOUT, of_metric, of_round
 
 CARDS = 5
 """Texts on a card."""
@@ -25,7 +25,7 @@ class Episode:
 
     Attributes:
         index: 0 for the first one of a board.
-        ended: Whether it has been summed up.
+        ended: Whether that is written.
         offers: Texts offered.
         reward_sum: The sum of their rewards.
         curve: Labeled instances and accuracy after each round.
@@ -104,9 +104,9 @@ class Board:
         self._write_offers()
         if self._round:
             self._write_round(int(info["index"]))
-        self._files.scalars(charts(self._learner, info), int(info["labeled"]))
-        self._files.flush()
         self._episode.curve.append((int(info["labeled"]), float(info["accuracy"])))
+        self._files.scalars(of_round(self._learner, info) | self._so_far(), int(info["labeled"]))
+        self._files.flush()
         self._snapshot = Snapshot(self._learner.labeled, self._learner.unlabeled, self._learner.pool)
         rewards = self._episode.rewards | {one.text: one.reward for one in self._round if one.valid}
         self._episode.rewards = {text: rewards[text] for text in self._snapshot.texts if text in rewards}
@@ -115,35 +115,37 @@ class Board:
     def metrics(self, metrics: Mapping[str, float]) -> None:
         """Writes what an agent says of itself, such as what its `learn` returned; see the table for the tags."""
         if metrics:
-            self._files.scalars({tag_of(name): value for name, value in metrics.items()}, self._episode.offers)
+            self._files.scalars({of_metric(name): value for name, value in metrics.items()}, self._episode.offers)
 
     def end(self, success: bool) -> None:
-        """Sums an episode up, once; `success` says whether it was played to its end."""
+        """Ends an episode, once, with its projector; `success` says whether it was played to its end."""
         if self._episode.ended or not self._episode.curve:
             return
         self._episode.ended = True
         self._write_offers()
-        labels, accuracies = np.array(self._episode.curve).T
-        span = labels[-1] - labels[0]
-        values = {"at_end/accuracy": accuracies[-1]}
-        values["at_end/area"] = np.trapezoid(accuracies, labels) / span if span else accuracies[-1]
-        if self._episode.offers:
-            values["at_end/reward"] = self._episode.reward_sum / self._episode.offers
-        self._files.scalars(values, int(labels[-1]))
         self._files.end_session(success)
         self._files.flush()
         if self._snapshot is not None:
             points = self._snapshot.points(self._learner.task.class_names, self._episode.rewards)
-            write_projector(self._files.folder, f"texts after {labels[-1]:.0f} labels", *points)
+            write_projector(self._files.folder, f"texts after {self._episode.curve[-1][0]} labels", *points)
 
     def close(self) -> None:
-        """Sums the episode up if it was left before its end, and closes its files."""
+        """Ends the episode if it was left before its end, and closes its files."""
         self.end(success=False)
         self._files.close()
 
     def _place(self) -> Path:
         index = self._episode.index
         return self.folder / f"episode-{index + 1:05d}" if index > 0 else self.folder
+
+    def _so_far(self) -> dict[str, float]:
+        """The area under the curve and the mean reward of the episode up to now."""
+        labels, accuracies = np.array(self._episode.curve).T
+        span = labels[-1] - labels[0]
+        values = {"charts/area": float(np.trapezoid(accuracies, labels) / span if span else accuracies[-1])}
+        if self._episode.offers:
+            values["charts/reward"] = self._episode.reward_sum / self._episode.offers
+        return values
 
     def _open_round(self) -> None:
         self._round: list[Offered] = []
@@ -156,7 +158,7 @@ class Board:
             return
         self._written = len(self._round)
         rewards = Rewards.of(offered)
-        self._episode.scaled += sorted(rewards.scaled - {*self._episode.scaled})
+        self._episode.scaled = sorted(rewards.scaled | {*self._episode.scaled})
         values = {f"reward/{name}": float(share.mean()) for name, share in rewards.shares.items()}
         values |= {f"reward_raw/{n}": float(raw.mean()) for n, raw in rewards.raws.items() if n in self._episode.scaled}
         self._files.scalars(values, self._episode.offers)

@@ -1,25 +1,28 @@
 """Texts as Markdown tables, in which any text stays what it is."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 from signal_env.wrappers.tensorboard.offered import Offered
 
-LONGEST = 300
+LONGEST = 400
 """Characters of a text that a card shows."""
+LINE = 80
+"""Characters of a line: where lines are longer, the page makes the other columns too narrow for their numbers."""
 
 
 def card(offered: Sequence[Offered]) -> str:
-    """A Markdown table of texts with their rewards and the shares of the terms.
+    """A Markdown table of texts with their rewards and the shares of the terms that are not 0 for all of them.
 
     Example:
-        >>> print(card([Offered("a *fine* film", 0.25, "synthetic", {"signal": {"share": 0.25}})]))
+        >>> print(card([Offered("a *fine* film", 0.25, "synthetic", {"signal": {"weight": 1, "share": 0.25}})]))
         | reward | signal | origin | text |
-        | ---: | ---: | --- | --- |
+        | --- | --- | --- | --- |
         | 0.250 | 0.250 | synthetic | a &#42;fine&#42; film |
     """
-    terms = list(dict.fromkeys(name for one in offered for name in one.terms))
-    lines = [["reward", *map(literal, terms), "origin", "text"], ["---:", *["---:"] * len(terms), "---", "---"]]
+    terms = list(dict.fromkeys(name for one in offered for name, term in one.terms.items() if term["share"]))
+    lines = [["reward", *map(literal, terms), "origin", "text"], ["---"] * (len(terms) + 3)]
     for one in offered:
         shares = [f"{one.terms[name]['share']:.3f}" if name in one.terms else "" for name in terms]
         lines.append([f"{one.reward:.3f}", *shares, one.origin, literal(one.text)])
@@ -39,4 +42,5 @@ def literal(text: str) -> str:
     """
     shown = text if len(text) <= LONGEST else text[:LONGEST] + "…"
     visible = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in shown)
-    return re.sub(r"[!-/:-@\[-`{-~]", lambda match: f"&#{ord(match[0])};", visible)
+    lines = textwrap.wrap(visible, LINE, break_on_hyphens=False)
+    return "<br>".join(re.sub(r"[!-/:-@\[-`{-~]", lambda match: f"&#{ord(match[0])};", line) for line in lines)

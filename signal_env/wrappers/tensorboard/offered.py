@@ -41,12 +41,15 @@ class Rewards(NamedTuple):
     """What texts were paid.
 
     Attributes:
-        shares: For "total" the rewards `(n,)`, and for each term its shares, of those texts that it was paid for.
+        shares: For "total" the rewards `(n,)`, and for each term whose weight is not 0 its shares, of those texts that
+            it was paid for.
         raws: For each term its own values.
+        scaled: The terms whose values are not their shares.
     """
 
     shares: dict[str, Values]
     raws: dict[str, Values]
+    scaled: set[str]
 
     @classmethod
     def of(cls, offered: Sequence[Offered]) -> "Rewards":
@@ -55,18 +58,19 @@ class Rewards(NamedTuple):
         Raises:
             ValueError: If a term is called "total".
         """
-        shares, raws = defaultdict(list), defaultdict(list)
+        shares, raws, scaled = defaultdict(list), defaultdict(list), set()
         for one in offered:
             for name, term in one.terms.items():
-                shares[name].append(term["share"])
                 raws[name].append(term["raw"])
-        if "total" in shares:
+                if term["weight"]:
+                    shares[name].append(term["share"])
+                if term["raw"] != term["share"]:
+                    scaled.add(name)
+        if "total" in raws:
             raise ValueError("TensorBoard shows the whole reward as 'total': give the reward term another name.")
-        arrays = {name: np.array(values) for name, values in shares.items()}
-        total = np.array([one.reward for one in offered])
-        return cls({"total": total} | arrays, {name: np.array(values) for name, values in raws.items()})
+        total = {"total": np.array([one.reward for one in offered])}
+        return cls(total | _arrays(shares), _arrays(raws), scaled)
 
-    @property
-    def scaled(self) -> set[str]:
-        """The terms whose values are not their shares."""
-        return {name for name, raw in self.raws.items() if not np.array_equal(raw, self.shares[name])}
+
+def _arrays(values: Mapping[str, list[float]]) -> dict[str, Values]:
+    return {name: np.array(value, dtype=np.float64) for name, value in values.items()}

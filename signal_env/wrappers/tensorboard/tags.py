@@ -8,12 +8,12 @@ LAYOUT = {
     "Learning": {
         "accuracy by labels": ["charts/accuracy$"],
         "synthetic texts, shares by labels": ["charts/synthetic_in_labeled$", "charts/synthetic_in_batch$"],
-        "labels of each class": ["charts/labels/"],
+        "labels of each class": ["labeling/count/"],
     },
     "Reward": {
         "mean reward and its terms by round": ["reward_mean/"],
         "reward by offers": ["reward/total$"],
-        "invalid texts and annotator agreement, shares by labels": ["charts/invalid$", "charts/annotator_agreement$"],
+        "invalid texts and annotator agreement, shares by labels": ["charts/invalid$", "labeling/annotator_agreement$"],
     },
     "Agent": {
         "lift: policy and reference on the same prompts": ["lift/policy$", "lift/reference$"],
@@ -31,35 +31,34 @@ GROUPS = {
     "labels": "labels",
     "speed": "speed",
 }
-"""Where the groups of an agent's metrics go; all others go to "agent"."""
+"""Where the groups of an agent's metrics go; all others go to "metrics"."""
 
 
-def charts(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
-    """What is drawn over the labels, from the info of a round."""
-    names = learner.task.class_names
-    values = {"accuracy": info["accuracy"], "synthetic_in_labeled": info["synthetic_share"]}
-    values |= {f"labels/{name}": n for name, n in zip(names, info["label_counts"], strict=True)}
-    selected = info["selected_real"] + info["selected_synthetic"]
-    if info["index"] and selected:
-        values["synthetic_in_batch"] = info["selected_synthetic"] / selected
-    if info["index"] and learner.config.selection == "acquisition":
-        values |= {name: info[name] for name in ("score_selected", "score_unlabeled")}
-    if info["selected_synthetic"]:
-        counts = info["synthetic_label_counts"]
-        values |= {f"labels_synthetic/{name}": n for name, n in zip(names, counts, strict=True)}
+def of_round(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
+    """What the info of a round says, to be drawn over the labels."""
+    names, synthetic = learner.task.class_names, info["selected_synthetic"]
+    values = {"charts/accuracy": info["accuracy"], "charts/synthetic_in_labeled": info["synthetic_share"]}
+    values |= {f"labeling/count/{name}": n for name, n in zip(names, info["label_counts"], strict=True)}
+    if info["index"] and synthetic + info["selected_real"]:
+        values["charts/synthetic_in_batch"] = synthetic / (synthetic + info["selected_real"])
     if info["offers"]:
-        values["invalid"] = info["invalid_offers"] / info["offers"]
+        values["charts/invalid"] = info["invalid_offers"] / info["offers"]
+    if info["index"] and learner.config.selection == "acquisition":
+        values |= {f"labeling/{name}": info[name] for name in ("score_selected", "score_unlabeled")}
+    if synthetic:
+        counts = zip(names, info["synthetic_label_counts"], strict=True)
+        values |= {f"labeling/synthetic_count/{name}": n for name, n in counts}
     if "annotator_agreement" in info:
-        values["annotator_agreement"] = info["annotator_agreement"]
-    return {f"charts/{name}": float(value) for name, value in values.items()}
+        values["labeling/annotator_agreement"] = info["annotator_agreement"]
+    return {tag: float(value) for tag, value in values.items()}
 
 
-def tag_of(metric: str) -> str:
-    """Where a metric of an agent goes.
+def of_metric(name: str) -> str:
+    """The tag of an agent's metric.
 
     Example:
-        >>> tag_of("trainer/loss"), tag_of("lift/mean"), tag_of("charts/accuracy")
-        ('losses/loss', 'lift/mean', 'agent/charts/accuracy')
+        >>> of_metric("trainer/loss"), of_metric("lift/mean"), of_metric("charts/accuracy")
+        ('losses/loss', 'lift/mean', 'metrics/charts/accuracy')
     """
-    group, _, name = metric.partition("/")
-    return f"{GROUPS[group]}/{name}" if name and group in GROUPS else f"agent/{metric}"
+    group, _, rest = name.partition("/")
+    return f"{GROUPS[group]}/{rest}" if rest and group in GROUPS else f"metrics/{name}"
