@@ -46,6 +46,8 @@ class RunConfig:
     """Texts per step; default: all of a round's."""
     out: Path | None = None
     """The run's folder; default: runs/ENV-AGENT-seedSEED."""
+    tensorboard: bool = True
+    """Write what happens for TensorBoard too, into the folder `tensorboard` of the run."""
     overwrite: bool = False
     """Replace the run that is in the folder."""
     resume: Path | None = None

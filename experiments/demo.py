@@ -29,6 +29,7 @@ def main(config: DemoConfig) -> Path:
     ]
     compare(runs, config.out, again=True)
     console.print(
-        f"Learning curves: {config.out / 'curves.png'}; every text and its reward: {config.out}/*/offers.jsonl"
+        f"Learning curves: {config.out / 'curves.png'}; every text and its reward: {config.out}/*/offers.jsonl\n"
+        f"Look at it all with: tensorboard --logdir {config.out}"
     )
     return config.out

@@ -11,17 +11,16 @@ import gymnasium as gym
 from agents.rollout import rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, agent_of, parse
+from experiments.logs import LOGS, Logs, whole
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
 from signal_env.experiment import experiment_sizes
 from signal_env.extras import require
 from signal_env.storage import write_text
-from signal_env.wrappers import VectorRecord
-from signal_env.wrappers.recording import LineLog
 
 __all__ = ["main", "parse", "play"]
 
-FILES = ("config.yaml", "rounds.jsonl", "offers.jsonl", "metrics.jsonl", "curve.png", "checkpoints", "adapter")
+FILES = ("config.yaml", *LOGS, "curve.png", "checkpoints", "adapter")
 """What a run writes to its folder."""
 
 
@@ -51,8 +50,9 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
     """Plays one episode and writes what happens to the run's folder.
 
     `config.yaml` is the run, `rounds.jsonl` and `offers.jsonl` what the environment says, `metrics.jsonl` what the
-    agent says at each round's close. `checkpoints` holds the state after the last complete round: a run that was
-    interrupted, by whatever and whenever, goes on from there to what it would have been.
+    agent says at each round's close; `tensorboard` has all of it for looking at. `checkpoints` holds the state after
+    the last complete round: a run that was interrupted, by whatever and whenever, goes on from there to what it would
+    have been.
 
     Args:
         config: The run.
@@ -70,25 +70,22 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
     if checkpoint is None:
         prepare(config.folder, config.overwrite or resume)
         write_text(config.folder / "config.yaml", config.as_yaml())
-        checkpoint = {"logs": None, "metrics": None, "episode": None}
-    envs = VectorRecord(envs, config.folder, checkpoint["logs"])
-    metrics = LineLog(config.folder / "metrics.jsonl", checkpoint["metrics"])
+        checkpoint = {"logs": None, "episode": None}
+    logs = Logs(envs, config, checkpoint["logs"])
     begun = resume
     try:
-        for step in rollout(envs, agent, config.seed, checkpoint["episode"]):
+        for step in rollout(logs.envs, agent, config.seed, checkpoint["episode"]):
             begun = begun or len(step.texts) > 0
             if step.round is None:
                 continue
             index = int(step.round["index"])
-            if step.metrics:
-                metrics.write({"round": index, **step.metrics})
-            state = {"logs": envs.log.state_dict(), "metrics": metrics.size, "episode": state_of(envs, agent)}
+            logs.metrics(index, step.metrics)
+            state = {"logs": logs.state_dict(), "episode": state_of(envs, agent)}
             save_checkpoint(config.folder, index, state)
             on_round(step.round["labeled"], sizes.budget, f"accuracy {step.round['accuracy']:.3f}")
         agent.save(config.folder)
     finally:
-        metrics.close()
-        envs.close()
+        logs.close()
         if not begun:  # nothing is lost, and the folder is free for another try
             remove(config.folder)
 
@@ -104,11 +101,7 @@ def last_checkpoint(folder: Path) -> dict[str, Any] | None:
         if rounds.is_file() and rounds.read_bytes().count(b"\n") > 1:
             raise RunError(f"{folder} has rounds but no checkpoint to go on from. Give --overwrite to play it anew.")
         return None
-    sizes = {"metrics": checkpoint["metrics"], "offers": checkpoint["logs"]["offers"]}
-    sizes["rounds"] = checkpoint["logs"]["rounds"]
-    files = {name: folder / f"{name}.jsonl" for name in sizes}
-    whole = all(file.is_file() and file.stat().st_size >= sizes[name] for name, file in files.items())
-    return checkpoint if whole else None
+    return checkpoint if whole(folder, checkpoint["logs"]) else None
 
 
 def prepare(folder: Path, overwrite: bool) -> None:

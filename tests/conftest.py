@@ -81,3 +81,24 @@ def small_options(request: pytest.FixtureRequest):
 def always_first(texts):
     """An annotator of a user's own."""
     return [0] * len(texts)
+
+
+@pytest.fixture(scope="session")
+def read_events():
+    """Returns a function from a folder to what its event files say: for each tag, steps with their values."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    kinds = ("scalars", "histograms", "tensors")
+
+    def read(folder, purge=False):
+        events = EventAccumulator(str(folder), size_guidance=dict.fromkeys(kinds, 0), purge_orphaned_data=purge)
+        events.Reload()
+        tags = events.Tags()
+        read = {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in tags["scalars"]}
+        read |= {tag: [(e.step, e.histogram_value) for e in events.Histograms(tag)] for tag in tags["histograms"]}
+        for tag in tags["tensors"]:
+            values = [(e.step, e.tensor_proto.string_val) for e in events.Tensors(tag)]
+            read[tag] = [(step, value[0].decode(errors="replace") if value else None) for step, value in values]
+        return read
+
+    return read

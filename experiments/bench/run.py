@@ -20,11 +20,15 @@ from signal_env.acquisition import Strategy
 from signal_env.classifiers.linear import LinearClassifier
 from signal_env.classifiers.pretrained import TextModel
 from signal_env.wrappers.recording import RunLog
+from signal_env.wrappers.tensorboard import Board
 
 __all__ = ["main", "parse"]
 
 MODELS = ("loading", "agent", "encoder and annotator")
 """The parts of a run that are the models' own work; the others are the environment's."""
+
+BOARD = ("reset", "offer", "round", "metrics", "end", "close", "state_dict")
+"""All that a `Board` does."""
 
 
 class Profile:
@@ -81,6 +85,7 @@ def main(config: RunConfig) -> dict[str, float]:
             ("environment: neighbours", learner, "find_neighbors"),
             ("environment: acquisition", Strategy, "__call__"),
             ("environment: logs", RunLog, "offer"),
+            *(("environment: TensorBoard", Board, name) for name in BOARD),
         ):
             stack.enter_context(profile.measure(part, owner, name))
         play(replace(config, out=Path(folder) / "run"), lambda *_: None)

@@ -36,8 +36,8 @@ An episode is one of TensorBoard's runs. All tags, with what their steps count: 
 | `_hparams_/session_end_info` | | whether the episode was played to its end |
 | `custom_scalars__config__` | | the layout of the page of custom scalars |
 
-The metrics on the HParams page are the last values of the scalars, `charts/...` first. The projector has the texts of L and
-of the unlabeled set as the classifier sees them after the last round: see `Snapshot.points`, which says which.
+The metrics on the HParams page are the last values of the scalars, `charts/...` first. The projector has the texts of L
+and of the unlabeled set as the classifier sees them after the last round: see `Snapshot.points`, which says which.
 """
 
 from signal_env.wrappers.tensorboard.board import Board

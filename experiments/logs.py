@@ -1,0 +1,67 @@
+"""What a run writes as it is played."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.config import RunConfig
+from signal_env.wrappers import VectorRecord, VectorTensorBoard
+from signal_env.wrappers.recording import LineLog
+
+LOGS = ("rounds.jsonl", "offers.jsonl", "metrics.jsonl", "tensorboard")
+"""The files and folders that `Logs` writes."""
+
+
+class Logs:
+    """`rounds.jsonl` and `offers.jsonl`, `metrics.jsonl`, and all that they say for TensorBoard, unless it is off.
+
+    Attributes:
+        envs: The environment in the wrappers that write.
+
+    Args:
+        envs: The environment.
+        config: The run.
+        state: What `state_dict` returned at a round's close: the logs go on from there.
+
+    Raises:
+        FileExistsError: If there are logs already, and no state is given.
+    """
+
+    def __init__(self, envs: Any, config: RunConfig, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {"record": None, "board": None, "metrics": None}
+        recorded = VectorRecord(envs, config.folder, state["record"])
+        self._record, self._board = recorded.log, None
+        self.envs: VectorRecord | VectorTensorBoard = recorded
+        if config.tensorboard:
+            hparams = {"env": config.env, "agent": config.agent, "seed": config.seed}
+            hparams |= {f"agent/{name}": value for name, value in dataclasses.asdict(config.agent_options).items()}
+            shown = VectorTensorBoard(recorded, config.folder / "tensorboard", state=state["board"], hparams=hparams)
+            self.envs, self._board = shown, shown.board
+        self._metrics = LineLog(config.folder / "metrics.jsonl", state["metrics"])
+
+    def metrics(self, index: int, metrics: Mapping[str, float]) -> None:
+        """Writes what the agent says at the close of a round."""
+        if metrics:
+            self._metrics.write({"round": index, **metrics})
+            if self._board is not None:
+                self._board.metrics(metrics)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The logs as they are at a round's close."""
+        board = None if self._board is None else self._board.state_dict()
+        return {"record": self._record.state_dict(), "board": board, "metrics": self._metrics.size}
+
+    def close(self) -> None:
+        """Closes the logs and the environment."""
+        self._metrics.close()
+        self.envs.close()
+
+
+def whole(folder: Path, state: Mapping[str, Any]) -> bool:
+    """Whether the logs in a run's folder have all that they had when this was their state."""
+    sizes = {"metrics.jsonl": state["metrics"]}
+    sizes |= {f"{name}.jsonl": state["record"][name] for name in ("offers", "rounds")}
+    if state["board"] is not None:
+        sizes |= {f"tensorboard/{name}": size for name, size in state["board"]["files"].items()}
+    return all((folder / name).is_file() and (folder / name).stat().st_size >= size for name, size in sizes.items())
