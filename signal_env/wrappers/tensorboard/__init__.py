@@ -18,7 +18,7 @@ An episode is one of TensorBoard's runs. All tags, with what their steps count: 
 | `labeling/score_unlabeled` | labels | mean acquisition score of all texts that it could have chosen |
 | `reward/total` | offers | mean reward of the last few texts, see `every` |
 | `reward/TERM` | offers | the term's share of it, if its weight is not 0; the shares of all terms sum to the total |
-| `reward_raw/TERM` | offers | mean of the term's own values, if they differ from its shares |
+| `reward_raw/TERM` | offers | mean of the term's own values, as soon as its weight or anything else makes them differ |
 | `reward_mean/total` | rounds | mean reward of the round's texts |
 | `reward_mean/TERM` | rounds | the term's share, over the texts that it was paid for |
 | `reward_distribution/total` | rounds | histogram of the rewards, in rounds where they differ |

@@ -44,7 +44,7 @@ class Rewards(NamedTuple):
         shares: For "total" the rewards `(n,)`, and for each term whose weight is not 0 its shares, of those texts that
             it was paid for.
         raws: For each term its own values.
-        scaled: The terms whose values are not their shares.
+        scaled: The terms whose values are not their shares, by their weight or, for one of the texts, otherwise.
     """
 
     shares: dict[str, Values]
@@ -64,7 +64,7 @@ class Rewards(NamedTuple):
                 raws[name].append(term["raw"])
                 if term["weight"]:
                     shares[name].append(term["share"])
-                if term["raw"] != term["share"]:
+                if term["weight"] != 1 or term["raw"] != term["share"]:
                     scaled.add(name)
         if "total" in raws:
             raise ValueError("TensorBoard shows the whole reward as 'total': give the reward term another name.")

@@ -1,6 +1,6 @@
 """The wrappers: each sees what its environment says, and hands it to a `Board`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import gymnasium as gym
 from gymnasium.vector import VectorEnv, VectorWrapper
 
 from signal_env.learner import Learner
-from signal_env.vector_env import closed_round
+from signal_env.vector_env import closed_round, terms_of
 from signal_env.wrappers.tensorboard.board import Board
 
 
@@ -75,8 +75,8 @@ class VectorTensorBoard(VectorWrapper):
         """Steps, and writes what there is to write."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         for i in range(self.num_envs):
-            info = row(infos, i)
-            self.board.offer(info["text"], float(rewards[i]), info)
+            info = {"real": infos["real"][i], "invalid": infos["invalid"][i], "reward_terms": terms_of(infos, i)}
+            self.board.offer(infos["text"][i], float(rewards[i]), info)
         closed = closed_round(infos)
         if closed is not None:
             self.board.round(closed)
@@ -88,22 +88,6 @@ class VectorTensorBoard(VectorWrapper):
         """Closes the board and the environments."""
         self.board.close()
         super().close(**kwargs)
-
-
-def row(infos: Mapping[str, Any], index: int) -> dict[str, Any]:
-    """The info of one sub-environment, from which Gymnasium made `infos`.
-
-    Example:
-        >>> import numpy as np
-        >>> some = np.array([True, False])
-        >>> row({"a": {"b": np.array(["x", "y"]), "_b": ~some}, "_a": ~some, "c": np.array([3, 0]), "_c": some}, 1)
-        {'a': {'b': np.str_('y')}}
-    """
-    return {
-        name: row(value, index) if isinstance(value, dict) else value[index]
-        for name, value in infos.items()
-        if f"_{name}" in infos and infos[f"_{name}"][index]
-    }
 
 
 def learner_of(env: Any) -> Learner:

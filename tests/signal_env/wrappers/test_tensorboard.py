@@ -3,6 +3,7 @@
 import html.parser
 import json
 import re
+from itertools import pairwise
 
 import gymnasium as gym
 import numpy as np
@@ -24,7 +25,8 @@ from signal_env.wrappers.tensorboard.offered import Offered
 
 REVIEWS = "SignalEnv-reviews-v0"
 SMALL = {"pool_size": 40, "round_size": 4, "offers_per_round": 8, "evaluation_size": 40}
-MIXED = SMALL | {"reward": {"signal": 1.0, "entropy": -0.5, "margin": 0.0}, "invalid_reward": -0.25}
+REWARD = "signal - 0.5*entropy + 0*margin + 2*accuracy_gain + clip(signal, 0, 0.02)"
+MIXED = SMALL | {"reward": REWARD, "invalid_reward": -0.25}
 TEXTS = [
     *("a warm film", "", "a lone \ud800", "ein schöner Film 🙂", "**bold** | <b>", "a warm film", "1. one", "the end"),
     *("a cold film", "a dull film", "no film at all", "", "what a cast", "so it goes", "a fine one", "a poor one"),
@@ -55,7 +57,7 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
     assert events["reward_mean/total"] == [
         (i + 1, pytest.approx(rewards[8 * i : 8 * i + 8].mean(), **APPROX)) for i in (0, 1)
     ]
-    for term in ("signal", "entropy", "invalid"):
+    for term in ("signal", "entropy", "clip(signal, 0, 0.02)", "invalid"):
         shares = np.array([info["reward_terms"][term]["share"] for _, info in offers])
         raws = np.array([info["reward_terms"][term]["raw"] for _, info in offers])
         assert events[f"reward/{term}"] == [(b, pytest.approx(shares[a:b].mean(), **APPROX)) for a, b in points]
@@ -63,6 +65,8 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
             pytest.approx(shares[a : a + 8].mean(), **APPROX) for a in (0, 8)
         ]
         assert (f"reward_raw/{term}" in events) == (not np.array_equal(shares, raws))
+        if term in ("entropy", "invalid"):
+            assert events[f"reward_raw/{term}"] == [(b, pytest.approx(raws[a:b].mean(), **APPROX)) for a, b in points]
         for step, histogram in events[f"reward_distribution/{term}"]:
             of_round = shares[8 * step - 8 : 8 * step]
             assert (histogram.min, histogram.max, histogram.num) == (of_round.min(), of_round.max(), 8)
@@ -71,10 +75,14 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
     raws = np.array([info["reward_terms"]["margin"]["raw"] for _, info in offers])
     assert events["reward_raw/margin"] == [(b, pytest.approx(raws[a:b].mean(), **APPROX)) for a, b in points]
     assert not {"reward/margin", "reward_mean/margin", "reward_distribution/margin"} & events.keys()
+    gains = [offers[i][1]["reward_terms"]["accuracy_gain"] for i in (7, 15)]  # paid to the text that closes a round
+    for tag, part in (("reward/accuracy_gain", "share"), ("reward_raw/accuracy_gain", "raw")):
+        assert events.get(tag, []) == [(8 * i + 8, approx(gain[part])) for i, gain in enumerate(gains)]
+    assert events["reward_mean/accuracy_gain"] == [(i + 1, approx(gain["share"])) for i, gain in enumerate(gains)]
     labels, accuracy = [r["labeled"] for r in rounds], [r["accuracy"] for r in rounds]
     assert events["charts/accuracy"] == list(zip(labels, map(approx, accuracy), strict=True))
     assert events["charts/area"][0] == events["charts/accuracy"][0]
-    weighted = sum((a + b) / 2 * 4 for a, b in zip(accuracy, accuracy[1:], strict=False))
+    weighted = sum((a + b) / 2 * 4 for a, b in pairwise(accuracy))
     assert events["charts/area"][-1] == (labels[-1], approx(weighted / (labels[-1] - labels[0])))
     assert events["charts/reward"] == [(8, approx(rewards[:8].mean())), (12, approx(rewards.mean()))]
     assert events["charts/invalid"] == [(8, 3 / 8), (12, 1 / 8)]
@@ -213,7 +221,7 @@ def test_hyperparameters_are_the_options_as_plain_values(tmp_path):
     def brevity(candidates):
         return [1 / len(text) for text in candidates.texts]
 
-    options = SMALL | {"reward": brevity, "classifier_options": {"C": 0.5}, "budget": 8}
+    options = SMALL | {"reward": brevity, "classifier_options": {"inverse_regularization": 0.5}, "budget": 8}
     hparams = {"agent": "mine", "seed": 3, "deep": {"rate": np.float32(0.5)}, "layers": (1, 2), "none": None}
     env = TensorBoard(gym.make(REVIEWS, **options), tmp_path, hparams=hparams)
     env.reset(seed=0)
@@ -222,7 +230,13 @@ def test_hyperparameters_are_the_options_as_plain_values(tmp_path):
     assert terminated
     env.close()
     values, status = hyperparameters(tmp_path)
-    expected = {"reward": "brevity", "classifier_options/C": 0.5, "retrain": True, "budget": 8, "initial_labeled": 4}
+    expected = {
+        "reward": "brevity",
+        "classifier_options/inverse_regularization": 0.5,
+        "retrain": True,
+        "budget": 8,
+        "initial_labeled": 4,
+    }
     expected |= {
         "agent": "mine",
         "seed": 3,
@@ -236,7 +250,7 @@ def test_hyperparameters_are_the_options_as_plain_values(tmp_path):
     assert status == 1  # success
     played(tmp_path / "left", texts=TEXTS[:3], **SMALL)
     assert hyperparameters(tmp_path / "left")[1] == 0  # unknown: it was left in the middle
-    with pytest.raises(ValueError, match="own options: reward, retrain"):
+    with pytest.raises(ValueError, match="own options: retrain, reward"):
         TensorBoard(gym.make(REVIEWS, **SMALL), tmp_path / "no", hparams={"retrain": 1, "reward": 2, "seed": 3})
 
 
