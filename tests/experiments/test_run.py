@@ -158,7 +158,7 @@ def killed(command, log, lines):
 
 
 @pytest.mark.parametrize("agent", ["ppo", "grpo", "generator", "badge"])
-def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent):
+def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, read_events):
     args = [*SMALL, "--agent", agent, "--seed", "2"]
     if agent in ("ppo", "grpo"):
         args += WRITER
@@ -175,7 +175,15 @@ def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent):
     for one, other in zip(ours, theirs, strict=True):
         same = [name for name in one if not name.startswith(("speed", "trainer"))]
         assert [one[name] for name in same] == [other[name] for name in same]
+    shown, again = (read_events(folder / "tensorboard") for folder in folders)
+    assert shown.keys() == again.keys()
+    for tag in shown:
+        assert [step for step, _ in shown[tag]] == [step for step, _ in again[tag]], tag
+        assert tag.startswith(("speed/", "losses/")) or shown[tag] == again[tag], tag
+    assert len(again["charts/accuracy"]) == len((folders[1] / "rounds.jsonl").read_text().splitlines())
+    events = {file.name: file.read_bytes() for file in (folders[1] / "tensorboard").glob("events*")}
     assert main(["run", "--resume", str(folders[1])]) == 0  # a finished run stays as it is
+    assert events == {file.name: file.read_bytes() for file in (folders[1] / "tensorboard").glob("events*")}
     assert (folders[0] / "rounds.jsonl").read_bytes() == (folders[1] / "rounds.jsonl").read_bytes()
 
 
@@ -186,6 +194,15 @@ def test_a_run_whose_logs_lost_lines_is_played_anew(tmp_path):
     (folder / "offers.jsonl").write_bytes(whole[:-100])
     assert main(["run", "--resume", str(folder)]) == 0
     assert (folder / "offers.jsonl").read_bytes() == whole
+
+
+def test_a_run_without_tensorboard_is_the_same(tmp_path):
+    assert run(tmp_path, name="with") == 0
+    assert run(tmp_path, "--no-tensorboard", name="without") == 0
+    assert not (tmp_path / "without" / "tensorboard").exists()
+    assert main(["run", "--resume", str(tmp_path / "without")]) == 0
+    for name in ("rounds.jsonl", "offers.jsonl"):
+        assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "without" / name).read_bytes()
 
 
 def test_what_cannot_be_resumed(tmp_path, capsys):
