@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ class Board:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a new board needs to go on from a round's close, as plain data; what is written is on the disk."""
-        return {"episode": dataclasses.asdict(self._episode), "files": self._files.sizes()}
+        episode = {name: copy(value) for name, value in vars(self._episode).items()}
+        return {"episode": episode, "files": self._files.sizes()}
 
     def reset(self, info: dict[str, Any]) -> None:
         """Begins an episode, with the info of its initial round."""
