@@ -16,7 +16,7 @@ An episode is one of TensorBoard's runs. All tags, with what their steps count: 
 | `labeling/annotator_agreement` | labels | share of the round's real texts that the annotator labels right, if asked |
 | `labeling/score_selected` | labels | mean acquisition score of the texts labeled, if a function chose them |
 | `labeling/score_unlabeled` | labels | mean acquisition score of all texts that it could have chosen |
-| `reward/total` | offers | mean reward of the last few texts, see `every` |
+| `reward/total` | offers | mean of the last few rewards, as the wrapped environment pays them; see `every` |
 | `reward/TERM` | offers | the term's share of it, if its weight is not 0; the shares of all terms sum to the total |
 | `reward_raw/TERM` | offers | mean of the term's own values, as soon as its weight or anything else makes them differ |
 | `reward_mean/total` | rounds | mean reward of the round's texts |

@@ -18,7 +18,9 @@ class EventFiles:
     """Writes a run's events through torch's `SummaryWriter`, which is made with the first of them.
 
     A run that goes on gets a new event file beside the earlier ones, which are cut to what they had at the round's
-    close: what a run that was killed had written after it is on no page, whatever the event's step counts.
+    close: what a run that was killed had written after it is gone, whatever the events' steps count, while
+    `SummaryWriter`'s `purge_step` knows one kind of steps. A TensorBoard that is open meanwhile shows the new events in
+    place of the old ones, but for one with `--load_fast=false`, which keeps what it has read until it is started again.
 
     Args:
         folder: The run's folder.

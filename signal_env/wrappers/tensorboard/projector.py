@@ -41,6 +41,7 @@ class Snapshot:
         The labeled texts come first. Of more than `MOST_POINTS` texts those are left out that would make them more, by
         equal steps: unlabeled ones, and labeled ones only if these alone are too many. `label` is the class for texts
         of L and "unlabeled" for all others, whose labels nobody knows; `reward` is empty for texts nobody offered.
+        With `retrain=False` the classifier has a view of the initial labeled texts, and of L only these are shown.
         """
         embeddings = self.unlabeled.labeled.embeddings
         labeled = _evenly(len(embeddings), MOST_POINTS)

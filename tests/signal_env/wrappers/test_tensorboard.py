@@ -328,6 +328,19 @@ def test_the_projector_has_labels_of_labeled_texts_alone(tmp_path, monkeypatch):
         assert sum(row[2] != "unlabeled" for row in rows) == labeled
 
 
+def test_the_projector_of_a_classifier_that_stays_has_the_initial_labels(tmp_path):
+    env = TensorBoard(gym.make(REVIEWS, **SMALL, retrain=False), tmp_path)
+    env.reset(seed=0)
+    initial = env.unwrapped.learner.labeled
+    for text in TEXTS:
+        env.step(text)
+    env.close()
+    rows = [line.split("\t") for line in (tmp_path / "projector" / "metadata.tsv").read_text().splitlines()[1:]]
+    names = env.unwrapped.learner.task.class_names
+    assert [(row[0], row[2]) for row in rows if row[2] != "unlabeled"] == [(text, names[y]) for text, y in initial]
+    assert [row[0] for row in rows[len(initial) :]] == list(env.unwrapped.unlabeled.texts)
+
+
 def test_each_episode_has_a_folder_and_the_checker_is_content(tmp_path, read_events):
     env = TensorBoard(gym.make(REVIEWS, **SMALL), tmp_path)
     with pytest.warns(UserWarning, match="different from the unwrapped version"):
