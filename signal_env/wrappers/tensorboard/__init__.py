@@ -1,7 +1,8 @@
 """What happens in an experiment, for TensorBoard: `tensorboard --logdir FOLDER` shows it while it is played and after.
 
 An episode is one of TensorBoard's runs. All tags, with what their steps count: "offers" the texts offered so far,
-"rounds" the rounds closed, "labels" the labeled instances, so that curves of different methods overlay.
+"rounds" the rounds closed, "labels" the labeled instances, so that curves of different methods overlay. The names of
+terms, classes and metrics are in them as they are, with brackets for parentheses: `reward/clip[signal, 0, 2]`.
 
 | tag | steps | what |
 |---|---|---|

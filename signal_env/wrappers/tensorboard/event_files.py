@@ -66,12 +66,12 @@ class EventFiles:
         """Writes scalars by tag, all in one event."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
+        summary = Summary(value=[Summary.Value(tag=plain(tag), simple_value=value) for tag, value in values.items()])
         self._writer.file_writer.add_summary(summary, step)
 
     def histogram(self, tag: str, values: NDArray[np.float64], step: int) -> None:
         """Writes a histogram of 30 bins, as many as the page draws."""
-        self._writer.add_histogram(tag, values, step, bins=30)
+        self._writer.add_histogram(plain(tag), values, step, bins=30)
 
     def text(self, tag: str, markdown: str, step: int) -> None:
         """Writes Markdown; torch appends "/text_summary" to the tag."""
@@ -127,3 +127,13 @@ class EventFiles:
         if self._made is not None:
             self._made.close()
             self._made = None
+
+
+def plain(tag: str) -> str:
+    """A tag with brackets for parentheses, after which the page of custom scalars expects the name of a run.
+
+    Example:
+        >>> plain("reward/clip(signal, 0, 2)")
+        'reward/clip[signal, 0, 2]'
+    """
+    return tag.translate(str.maketrans("()", "[]"))

@@ -58,16 +58,17 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
         (i + 1, pytest.approx(rewards[8 * i : 8 * i + 8].mean(), **APPROX)) for i in (0, 1)
     ]
     for term in ("signal", "entropy", "clip(signal, 0, 0.02)", "invalid"):
+        tag = term.replace("(", "[").replace(")", "]")
         shares = np.array([info["reward_terms"][term]["share"] for _, info in offers])
         raws = np.array([info["reward_terms"][term]["raw"] for _, info in offers])
-        assert events[f"reward/{term}"] == [(b, pytest.approx(shares[a:b].mean(), **APPROX)) for a, b in points]
-        assert [value for _, value in events[f"reward_mean/{term}"]] == [
+        assert events[f"reward/{tag}"] == [(b, pytest.approx(shares[a:b].mean(), **APPROX)) for a, b in points]
+        assert [value for _, value in events[f"reward_mean/{tag}"]] == [
             pytest.approx(shares[a : a + 8].mean(), **APPROX) for a in (0, 8)
         ]
-        assert (f"reward_raw/{term}" in events) == (not np.array_equal(shares, raws))
+        assert (f"reward_raw/{tag}" in events) == (not np.array_equal(shares, raws))
         if term in ("entropy", "invalid"):
-            assert events[f"reward_raw/{term}"] == [(b, pytest.approx(raws[a:b].mean(), **APPROX)) for a, b in points]
-        for step, histogram in events[f"reward_distribution/{term}"]:
+            assert events[f"reward_raw/{tag}"] == [(b, pytest.approx(raws[a:b].mean(), **APPROX)) for a, b in points]
+        for step, histogram in events[f"reward_distribution/{tag}"]:
             of_round = shares[8 * step - 8 : 8 * step]
             assert (histogram.min, histogram.max, histogram.num) == (of_round.min(), of_round.max(), 8)
             assert sum(histogram.bucket) == 8

@@ -17,6 +17,7 @@ from signal_env.wrappers import TensorBoard
 from signal_env.wrappers.tensorboard.tags import LAYOUT
 
 REVIEWS = "SignalEnv-reviews-v0"
+REWARD = "signal + 0.1*clip(entropy, 0, 0.65)"
 ODD = "<img src=x onerror=document.title=1> **bold** `code` | [link](http://example.org) <b>b</b>"
 SEEN = """
 const texts = [], shapes = {};
@@ -51,7 +52,7 @@ return found;
 def runs(tmp_path_factory):
     """Runs of two agents, with a reward of two terms, and one that was offered an odd text."""
     folder = tmp_path_factory.mktemp("runs")
-    options = {"pool_size": 40, "round_size": 10, "evaluation_size": 100, "reward": "signal + 0.1*entropy"}
+    options = {"pool_size": 40, "round_size": 10, "evaluation_size": 100, "reward": REWARD}
     for agent in ("random", "generator"):
         play(make_config(REVIEWS, agent, options=options, out=folder / agent), lambda *_: None)
     env = TensorBoard(gym.make(REVIEWS, pool_size=20, round_size=2), folder / "odd", hparams={"agent": "odd"})
@@ -159,7 +160,8 @@ def test_scalars(look):
 
 def test_custom_scalars(look):
     titles = [title for charts in LAYOUT.values() for title in charts]
-    look("custom_scalars", *LAYOUT, *titles, "charts/accuracy (generator/tensorboard)", **{"path.line": 30})
+    expected = ("charts/accuracy (generator/tensorboard)", "reward_mean/clip[entropy, 0, 0.65] (random/tensorboard)")
+    look("custom_scalars", *LAYOUT, *titles, *expected, **{"path.line": 30})
 
 
 def test_texts_stay_what_they_are(look, browser, runs):
@@ -172,11 +174,13 @@ def test_texts_stay_what_they_are(look, browser, runs):
 
 
 def test_histograms(look):
-    look("histograms", "reward_distribution/total", "reward_distribution/entropy", **{"path.outline": 20})
+    look(
+        "histograms", "reward_distribution/total", "reward_distribution/clip[entropy, 0, 0.65]", **{"path.outline": 20}
+    )
 
 
 def test_hyperparameters(look, browser, runs):
-    look("hparams", "Trial ID", "generator/tensorboard", "signal + 0.1*entropy", "max_new_tokens")
+    look("hparams", "Trial ID", "generator/tensorboard", REWARD, "max_new_tokens")
     cells = [cell.text for cell in browser.execute_script(ELEMENTS, "vaadin-grid-cell-content")]
     titles = cells[: cells.index("")]
     assert titles[2] == "agent"
