@@ -1,5 +1,6 @@
 """Wrappers around the environments."""
 
+from signal_env.wrappers.candidates import CandidateSelection
 from signal_env.wrappers.recording import Record, VectorRecord
 
-__all__ = ["Record", "VectorRecord"]
+__all__ = ["CandidateSelection", "Record", "VectorRecord"]
