@@ -1,6 +1,7 @@
 """Wrappers around the environments."""
 
 from signal_env.wrappers.candidates import CandidateSelection
+from signal_env.wrappers.prompts import PromptSelection
 from signal_env.wrappers.recording import Record, VectorRecord
 
-__all__ = ["CandidateSelection", "Record", "VectorRecord"]
+__all__ = ["CandidateSelection", "PromptSelection", "Record", "VectorRecord"]
