@@ -10,12 +10,14 @@ from signal_env.extras import MissingExtra
 COMMANDS = {
     "run": "One agent plays one episode.",
     "compare": "Several agents play the same experiments, into one table and figure.",
+    "train": "Stable-Baselines3 learns to choose texts; `run --agent sb3` plays what it learned.",
     "summary": "One table over finished runs.",
     "rescore": "Pays the texts of a run by another reward, and says where their ranking changes.",
     "demo": "The agents play the embedded corpus, and a table and a figure compare them.",
     "annotator": "Fine-tunes a model on a task's full training split, to label synthetic texts.",
     "pretrain": "Trains the embedded models, or a small generator on a task's own text.",
     "bench run": "Measures where the time of a run goes.",
+    "bench steps": "Measures steps per second of the choice among candidate texts.",
     "bench generation": "Measures an agent that learns to write: tokens per second, beside TRL without an environment.",
     "bench acquisition": "Times the strategies that choose texts, beside other libraries'.",
 }

@@ -7,7 +7,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def test_every_python_example_runs(capsys, tmp_path, monkeypatch, read_events):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)  # examples may write files
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert len(blocks) >= 5
     names: dict[str, object] = {"__name__": "readme"}
