@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.classifiers.logistic import fit_logistic
 from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
 from signal_env.prediction import Floats, Prediction, softmax, unit
 from signal_env.tasks import Task
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 CACHE_LIMIT = 500_000
-"""Texts whose embeddings an encoder keeps; beyond it the oldest are forgotten and computed again if needed."""
+"""Texts whose embeddings an encoder keeps; beyond it the oldest tenth is forgotten, and computed again if needed."""
 
 
 class FrozenEncoder:
@@ -27,18 +28,32 @@ class FrozenEncoder:
 
         self.text_model = TextModel(*load_pretrained(AutoModel, encoder), task, max_length, device)
         self.size: int = self.text_model.model.config.hidden_size
-        self._cache: dict[str, NDArray[np.float32]] = {}
+        self._rows: dict[str, int] = {}  # the texts that are known, oldest first, and their rows of the next
+        self._known: NDArray[np.float32] = np.empty((0, self.size), dtype=np.float32)
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Returns `(n, d)` embeddings, not normalised."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._cache]
+        new = [text for text in dict.fromkeys(texts) if text not in self._rows]
         if new:
-            (embeddings,) = self.text_model.run(new, self._mean_pool)
-            self._cache.update(zip(new, embeddings, strict=True))
-        result = np.stack([self._cache[text] for text in texts])
-        for text in list(self._cache)[: max(0, len(self._cache) - CACHE_LIMIT)]:
-            del self._cache[text]
+            self._learn(new)
+        result = self._known[[self._rows[text] for text in texts]]
+        if len(self._rows) > CACHE_LIMIT:
+            self._forget(len(self._rows) - CACHE_LIMIT + CACHE_LIMIT // 10)
         return result
+
+    def _learn(self, new: Sequence[str]) -> None:
+        (embeddings,) = self.text_model.run(new, self._mean_pool)
+        start, end = len(self._rows), len(self._rows) + len(new)
+        if end > len(self._known):  # twice as many as are needed, so that rows are seldom moved
+            grown = np.empty((2 * end, self.size), dtype=np.float32)
+            grown[:start] = self._known[:start]
+            self._known = grown
+        self._known[start:end] = embeddings
+        self._rows.update(zip(new, range(start, end), strict=True))
+
+    def _forget(self, count: int) -> None:
+        self._known = self._known[count : len(self._rows)].copy()
+        self._rows = {text: row for row, text in enumerate(list(self._rows)[count:])}
 
     def _mean_pool(self, batch: Batch) -> tuple["torch.Tensor"]:
         hidden = self.text_model.model(**batch).last_hidden_state
@@ -72,38 +87,18 @@ class LinearClassifier:
         self.bias: Floats = np.zeros(task.n_classes)
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
-        """Minimises the convex objective by L-BFGS; nothing in it is random, so `seed` is not used."""
+        """Minimises the convex objective to many digits; nothing in it is random, so `seed` is not used."""
         x = unit(self.encode(texts)).astype(np.float64)
-        self.weights, self.bias = single_threaded().submit(self._minimize, x, labels).result()
-
-    def _minimize(self, embeddings: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        import torch
-        from torch.nn.functional import cross_entropy
-
-        x = torch.from_numpy(embeddings)
-        y = torch.from_numpy(np.asarray(labels, dtype=np.int64))
-        weights = torch.zeros(self.weights.shape, dtype=torch.float64, requires_grad=True)
-        bias = torch.zeros(self.bias.shape, dtype=torch.float64, requires_grad=True)
-        optimizer = torch.optim.LBFGS(
-            [weights, bias], max_iter=200, tolerance_grad=1e-6, tolerance_change=1e-10, line_search_fn="strong_wolfe"
-        )
-
-        def objective() -> "torch.Tensor":
-            optimizer.zero_grad()
-            loss = cross_entropy(x @ weights.T + bias, y, reduction="sum")
-            loss = loss * self.inverse_regularization + 0.5 * weights.square().sum()
-            loss.backward()
-            return loss
-
-        optimizer.step(objective)
-        return weights.detach().numpy(), bias.detach().numpy()
+        y = np.asarray(labels, dtype=np.int64)
+        fitted = single_threaded().submit(fit_logistic, x, y, len(self.bias), self.inverse_regularization)
+        self.weights, self.bias = fitted.result()
 
     def predict(self, texts: Sequence[str]) -> Prediction:
         """The head's probabilities and the encoder's embeddings, computed once per text."""
         embeddings = self.encode(texts)
         x = unit(embeddings).astype(np.float64)
-        # One class at a time and summed along rows: a matrix product would round differently with the number of texts.
-        logits = np.stack([(x * row).sum(axis=1) for row in self.weights], axis=1) + self.bias
+        # Class by class, each text's sum for itself: a matrix product would round differently with the number of texts.
+        logits = np.stack([np.einsum("nd,d->n", x, row) for row in self.weights], axis=1) + self.bias
         return Prediction(softmax(logits), embeddings)
 
     def encode_pretrained(self, texts: Sequence[str]) -> Floats:

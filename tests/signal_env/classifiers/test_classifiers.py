@@ -140,3 +140,20 @@ def test_fields_are_encoded_as_a_pair():
     tokens = text_model.tokenizer.convert_ids_to_tokens(encoded["input_ids"])
     assert tokens.count("[SEP]") == 2
     assert max(encoded["token_type_ids"]) == 1
+
+
+def test_the_encoder_forgets_the_oldest_texts_and_computes_them_again(monkeypatch):
+    from signal_env.classifiers import linear
+
+    monkeypatch.setattr(linear, "CACHE_LIMIT", 20)
+    encoder = linear.FrozenEncoder(REVIEWS, "embedded", "cpu", 128)
+    texts = [f"film number {i}" for i in range(50)]
+    first = encoder(texts[:30])  # all of them, though they are more than are kept
+    run = []
+    monkeypatch.setattr(
+        encoder.text_model, "run", lambda new, of, f=encoder.text_model.run: run.extend(new) or f(new, of)
+    )
+    assert np.array_equal(encoder(texts[12:30]), first[12:30])
+    assert not run  # the newest were kept
+    assert np.array_equal(encoder(texts[:5] + texts[20:25]), np.concatenate([first[:5], first[20:25]]))
+    assert run == texts[:5]

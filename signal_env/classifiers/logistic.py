@@ -1,0 +1,111 @@
+"""Multinomial logistic regression, solved to many digits in a few milliseconds."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+GRADIENT = 1e-8
+"""The minimum is found when no coordinate of the gradient is larger; the weights are then that near to it."""
+
+NEWTON_STEPS, CONJUGATE_STEPS, HALVINGS = 100, 200, 40
+"""Where each loop stops at the latest. Usual are 5 to 7 Newton steps of 1 to 4 conjugate ones, and no halving."""
+
+
+def fit_logistic(
+    x: NDArray[np.float64], labels: NDArray[np.int64], n_classes: int, inverse_regularization: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Minimises C times the summed cross-entropy plus half the squared norm of the weights; the bias is free.
+
+    Newton's method with a backtracking line search; each Newton step is solved by conjugate gradients. Their
+    preconditioner is the bound of the Hessian that holds everywhere, C/2 XᵀX + I for each class (Böhning 1992), and so
+    is factorised once. Everything starts from zero and nothing is random.
+
+    Args:
+        x: `(n, d)` rows to classify.
+        labels: `(n,)` integers from 0 to `n_classes` - 1; some classes may have none.
+        n_classes: The number of classes.
+        inverse_regularization: C, over 0.
+
+    Returns:
+        Weights `(n_classes, d)` and biases `(n_classes,)`, which sum to zero over the classes.
+
+    Example: the derivative of the objective is zero at the weights found.
+        >>> x, labels = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.5]]), np.array([0, 1, 1])
+        >>> weights, bias = fit_logistic(x, labels, 2, inverse_regularization=1.0)
+        >>> p = np.exp(x @ weights.T + bias)
+        >>> error = p / p.sum(axis=1, keepdims=True) - np.eye(2)[labels]
+        >>> bool(np.abs(error.T @ x + weights).max() < 1e-8)
+        True
+    """
+    import torch
+
+    with torch.inference_mode():
+        weights = _newton(torch.from_numpy(x), torch.from_numpy(labels), n_classes, inverse_regularization).numpy()
+    return np.ascontiguousarray(weights[:-1].T), weights[-1].copy()
+
+
+def _newton(x: "torch.Tensor", labels: "torch.Tensor", n_classes: int, c: float) -> "torch.Tensor":
+    """The weights `(d + 1, n_classes)`, the last row of which is the bias."""
+    import torch
+
+    x = torch.cat([x, x.new_ones(len(x), 1)], dim=1)
+    y = torch.nn.functional.one_hot(labels, n_classes).to(x.dtype)
+    penalty = x.new_ones(x.shape[1], 1)
+    penalty[-1] = 0.0
+    bound = torch.linalg.cholesky((c / 2) * (x.T @ x) + torch.diag(penalty[:, 0]))
+
+    def objective(w: "torch.Tensor") -> tuple["torch.Tensor", float]:
+        logits = x @ w
+        log_p = logits - logits.logsumexp(1, keepdim=True)
+        return log_p, float(0.5 * (penalty * w * w).sum() - c * (y * log_p).sum())
+
+    w = x.new_zeros(x.shape[1], n_classes)
+    log_p, value = objective(w)
+    for _ in range(NEWTON_STEPS):
+        p = log_p.exp()
+        gradient = c * (x.T @ (p - y)) + penalty * w
+        if float(gradient.abs().max()) <= GRADIENT * max(1.0, c):
+            break
+        step = _newton_step(x, p, c, penalty, bound, gradient)
+        slope = float((gradient * step).sum())
+        length = 1.0
+        for _ in range(HALVINGS):
+            log_p, found = objective(w + length * step)
+            if found <= value + 1e-4 * length * slope + 1e-12 * abs(value):  # the last term is what rounding may add
+                break
+            length /= 2
+        w, value = w + length * step, found
+    return w
+
+
+def _newton_step(
+    x: "torch.Tensor",
+    p: "torch.Tensor",
+    c: float,
+    penalty: "torch.Tensor",
+    bound: "torch.Tensor",
+    gradient: "torch.Tensor",
+) -> "torch.Tensor":
+    """Minus the inverse Hessian times the gradient, to 1 % (inexact Newton, Dembo et al. 1982)."""
+    import torch
+
+    step, residual = torch.zeros_like(gradient), -gradient
+    preconditioned = torch.cholesky_solve(residual, bound)
+    direction, size = preconditioned, float((residual * preconditioned).sum())
+    enough = 1e-4 * size
+    for _ in range(CONJUGATE_STEPS):
+        change = p * (x @ direction)
+        curved = c * (x.T @ (change - p * change.sum(1, keepdim=True))) + penalty * direction  # Hessian times direction
+        along = size / float((direction * curved).sum())
+        step = step + along * direction
+        residual = residual - along * curved
+        preconditioned = torch.cholesky_solve(residual, bound)
+        size, before = float((residual * preconditioned).sum()), size
+        if size <= enough:
+            break
+        direction = preconditioned + (size / before) * direction
+    return step
