@@ -70,7 +70,7 @@ def base(envs: Envs) -> SignalVectorEnv:
 
 
 agents: Registry[type[Agent]] = Registry("agent")
-"""The agents by name; importing `agents.pool` and `agents.llm` registers the built-in ones."""
+"""The agents by name; importing `agents.pool`, `agents.llm` and `agents.sb3` registers the built-in ones."""
 
 
 def get_agent(name: str) -> type[Agent]:
@@ -83,6 +83,6 @@ def get_agent(name: str) -> type[Agent]:
         >>> get_agent("random").selection
         'submitted'
     """
-    for package in ("agents.pool", "agents.llm"):
+    for package in ("agents.pool", "agents.llm", "agents.sb3"):
         importlib.import_module(package)
     return agents[name]

@@ -1,6 +1,7 @@
 """Wrappers around the environments."""
 
+from signal_env.wrappers.candidates import CandidateSelection
 from signal_env.wrappers.recording import Record, VectorRecord
 from signal_env.wrappers.tensorboard import TensorBoard, VectorTensorBoard
 
-__all__ = ["Record", "TensorBoard", "VectorRecord", "VectorTensorBoard"]
+__all__ = ["CandidateSelection", "Record", "TensorBoard", "VectorRecord", "VectorTensorBoard"]

@@ -1,0 +1,5 @@
+"""Policies of Stable-Baselines3 that choose among candidate texts, and the agent that plays what they have learned."""
+
+from agents.sb3.agent import SB3Agent
+
+__all__ = ["SB3Agent"]

@@ -1,0 +1,94 @@
+"""An agent that plays what Stable-Baselines3 has learned on `CandidateSelection`."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.agent import Agent, Envs, agents, base
+from signal_env.candidates import CandidateDraw
+from signal_env.extras import require
+
+if TYPE_CHECKING:
+    from agents.sb3.saved import SavedPolicy
+
+
+@agents.register("sb3")
+@dataclasses.dataclass
+class SB3Agent(Agent):
+    """A trained policy of SB3, which sees and draws exactly what it saw and drew in `CandidateSelection`.
+
+    It passes (offers the empty text) once the round's labels are spoken for, or when no text is left.
+    """
+
+    selection: ClassVar[Literal["acquisition", "submitted"]] = "submitted"
+
+    policy: str | None = None
+    """The folder of the policy, made by `python -m experiments train` or by `agents.sb3.saved.save_policy`."""
+    n_candidates: int | None = None
+    """Texts to choose from; default: as many as in the policy's training."""
+    greedy: bool = True
+    """Whether it takes the likeliest candidate, or draws from the policy's probabilities (never with DQN)."""
+
+    def reset(self, envs: Envs, seed: int) -> None:
+        """Loads the policy and begins an episode.
+
+        Raises:
+            MissingExtra: If Stable-Baselines3 is not installed.
+            PolicyError: If there is no such policy, or it was trained on other features.
+            ValueError: If the environment does not let the agent choose what is labeled.
+        """
+        require("stable_baselines3", "sb3")
+        from agents.sb3.saved import PolicyError, load_policy
+
+        if self.policy is None:
+            raise PolicyError("Which policy? Give --policy FOLDER, as `python -m experiments train` writes it.")
+        self._policy, saved = load_policy(self.policy, self.n_candidates)
+        if not self.greedy and saved.algorithm == "dqn":
+            raise PolicyError("A policy of DQN has no probabilities to draw from; leave greedy=True.")
+        learner = self._learner = base(envs).learner
+        self._draw = CandidateDraw(learner, self.n_candidates or saved.n_candidates, saved.embedding_size)
+        check_features(saved, learner.feature_names, self.policy)
+        self._rng = np.random.default_rng(seed)
+        self._draw.reset(self._rng)
+
+    def act(self, observations: dict[str, Any]) -> Sequence[str]:
+        """The candidate that the policy chooses for each prompt, of those that the ones before have left."""
+        made = self._learner.offers_made
+        return [self._choice(self._draw.draw(made + i)) for i in range(len(observations["prompt"]))]
+
+    def _choice(self, seen: NDArray[np.float32]) -> str:
+        mask = self._draw.mask
+        if not mask.any():
+            return ""
+        if self.greedy:
+            place, _ = self._policy.predict(seen, deterministic=True)
+        else:
+            import torch
+
+            with torch.no_grad():
+                distribution = self._policy.get_distribution(self._policy.obs_to_tensor(seen)[0]).distribution
+            probabilities = distribution.probs[0].double().numpy()
+            place = self._rng.choice(len(mask), p=probabilities / probabilities.sum())
+        return self._draw.take(int(place))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the random numbers."""
+        return {"rng": self._rng.bit_generator.state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what `state_dict` returned."""
+        self._rng.bit_generator.state = state["rng"]
+
+
+def check_features(saved: "SavedPolicy", state_features: Sequence[str], folder: str) -> None:
+    """Raises a PolicyError if a policy was trained on a state of another size, that is, on other classes."""
+    from agents.sb3.saved import PolicyError
+
+    if len(saved.state_features) != len(state_features):
+        raise PolicyError(
+            f"The policy in {folder} was trained on {len(saved.state_features)} features of the state, and here are "
+            f"{len(state_features)}: it plays tasks with as many classes as that of its training."
+        )

@@ -1,0 +1,119 @@
+"""A trained policy as a folder: safetensors and plain JSON, no pickle."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from gymnasium.spaces import Discrete
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
+from signal_env.candidates import CandidateBox
+from signal_env.storage import new_folder, write_text
+
+POLICIES: dict[str, Any] = {
+    "maskable_ppo": MaskableCandidatePolicy,
+    "ppo": CandidatePolicy,
+    "a2c": CandidatePolicy,
+    "dqn": CandidateQPolicy,
+}
+"""The policy of each algorithm."""
+
+DESCRIPTION, TENSORS = "policy.json", "policy.safetensors"
+
+
+class PolicyError(ValueError):
+    """A policy that cannot be saved, loaded or played here; the message says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedPolicy:
+    """What a trained policy is, beside its weights.
+
+    Attributes:
+        algorithm: "maskable_ppo", "ppo", "a2c" or "dqn".
+        n_candidates: K in training; it plays with any.
+        features: The names of a candidate's features.
+        state_features: The names of the state's features.
+        net_arch: The widths of its hidden layers.
+        activation: The name of what follows them, a module of torch.
+    """
+
+    algorithm: str
+    n_candidates: int
+    features: Sequence[str]
+    state_features: Sequence[str]
+    net_arch: Any
+    activation: str
+
+    @property
+    def embedding_size(self) -> int:
+        """The directions in which candidates' encodings are shown."""
+        return sum(name.startswith("embedding/") for name in self.features)
+
+    def build(self, n_candidates: int) -> Any:
+        """A new policy of SB3 for this K, with random weights."""
+        space = CandidateBox(n_candidates, self.features, self.state_features)
+        activation = getattr(torch.nn, self.activation)
+        return POLICIES[self.algorithm](
+            space, Discrete(n_candidates), lambda _: 0.0, net_arch=self.net_arch, activation_fn=activation
+        )
+
+
+def save_policy(model: Any, folder: str | Path) -> None:
+    """Saves the policy of a model of SB3 that chooses among candidates, as `load_policy` and the agent "sb3" read it.
+
+    Args:
+        model: A MaskablePPO, PPO, A2C or DQN with a policy of `agents.sb3.policies`.
+        folder: The folder to make; a policy that is there is replaced.
+
+    Raises:
+        PolicyError: If the model has another policy.
+        FileExistsError: If the folder holds something else.
+    """
+    policy, name = model.policy, type(model).__name__.lower().replace("maskableppo", "maskable_ppo")
+    if not isinstance(policy, POLICIES.get(name, ())):
+        raise PolicyError(
+            f"Only the policies of agents.sb3.policies are saved this way, of {', '.join(POLICIES)}; got "
+            f"{type(policy).__name__} of {type(model).__name__}. model.save(...) is SB3's own way."
+        )
+    space = policy.observation_space
+    saved = SavedPolicy(
+        name, space.n_candidates, space.features, space.state_features, policy.net_arch, policy.activation_fn.__name__
+    )
+    with new_folder(Path(folder), mark=DESCRIPTION) as place:
+        save_file({key: tensor.contiguous() for key, tensor in policy.state_dict().items()}, place / TENSORS)
+        write_text(place / DESCRIPTION, json.dumps(dataclasses.asdict(saved), indent=2) + "\n")
+
+
+def load_policy(folder: str | Path, n_candidates: int | None = None) -> tuple[Any, SavedPolicy]:
+    """Loads what `save_policy` saved.
+
+    Args:
+        folder: The folder.
+        n_candidates: K; default: that of the training.
+
+    Returns:
+        The policy of SB3, on the CPU, and what it is.
+
+    Raises:
+        PolicyError: If there is none, or its parts do not fit together.
+    """
+    place = Path(folder).expanduser()
+    if not (place / DESCRIPTION).is_file() or not (place / TENSORS).is_file():
+        raise PolicyError(
+            f"{place} holds no policy: expected {DESCRIPTION} and {TENSORS}, as save_policy(model, folder) and "
+            "`python -m experiments train` write them."
+        )
+    try:
+        saved = SavedPolicy(**json.loads((place / DESCRIPTION).read_text(encoding="utf-8")))
+        policy = saved.build(n_candidates or saved.n_candidates)
+        policy.load_state_dict(load_file(place / TENSORS))
+    except (TypeError, KeyError, AttributeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise PolicyError(f"The policy in {place} cannot be loaded: {error}") from error
+    policy.set_training_mode(False)
+    return policy, saved

@@ -1,0 +1,219 @@
+"""`python -m experiments train`: Stable-Baselines3 learns to choose texts, on experiments of its own seeds."""
+
+import argparse
+import dataclasses
+import inspect
+import shutil
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import gymnasium as gym
+import tyro
+import yaml
+from rich.progress import Progress, TaskID
+
+from experiments.config import EnvironmentOptions, RunError, make_config
+from experiments.progress import console, progress_bar
+from signal_env.extras import require
+from signal_env.storage import write_text
+from signal_env.wrappers import CandidateSelection
+
+__all__ = ["TRAINING_SEEDS", "main", "parse", "train"]
+
+TRAINING_SEEDS = 1_000_000
+"""The environments of a training are seeded from here on; experiments to compare agents on have seeds under it."""
+
+ALGORITHMS = {
+    "maskable_ppo": ("sb3_contrib", "MaskablePPO"),
+    "ppo": ("stable_baselines3", "PPO"),
+    "a2c": ("stable_baselines3", "A2C"),
+    "dqn": ("stable_baselines3", "DQN"),
+}
+"""The module and the class of each algorithm."""
+
+FILES = ("config.yaml", "policy", "logs")
+"""What a training writes to its folder."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Trains a policy that chooses among candidate texts; `run --agent sb3 --policy FOLDER/policy` plays it.
+
+    The experiments it learns on are drawn from the seeds 1,000,000 + 1,000 * seed + i, for i from 0 to n_envs - 1, and
+    what follows each: no seed under 1,000,000 is used.
+    """
+
+    env: str = "SignalEnv-reviews-v0"
+    """The environment's id."""
+    algorithm: Literal["maskable_ppo", "ppo", "a2c", "dqn"] = "maskable_ppo"
+    """The algorithm of Stable-Baselines3 or sb3-contrib."""
+    timesteps: int = 100_000
+    """Choices to learn from."""
+    n_envs: int = 4
+    """Experiments side by side, at most 1,000."""
+    processes: bool = False
+    """Whether each of them has a process of its own."""
+    n_candidates: int = 16
+    """Texts to choose from at each step."""
+    embedding_size: int = 4
+    """Directions in which the candidates' encodings are shown; 0: none."""
+    learning_rate: float = 1e-3
+    """Of Adam."""
+    gamma: float = 0.99
+    """Discount of the rewards to come."""
+    hidden: tuple[int, ...] = (64, 64)
+    """Widths of the network that scores a candidate, and of that for the value."""
+    sb3: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
+    """Any other argument of the algorithm, by its name: n_steps, batch_size, ent_coef, ..."""
+    seed: int = 0
+    """Seed of the weights, of the exploration and of the experiments."""
+    out: Path | None = None
+    """The folder; default: runs/train-ENV-ALGORITHM-seedSEED."""
+    overwrite: bool = False
+    """Replace the training that is in the folder."""
+    options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
+    """The environment's options."""
+
+    @property
+    def folder(self) -> Path:
+        """The training's folder."""
+        return self.out or Path("runs") / f"train-{self.env.rpartition(':')[2]}-{self.algorithm}-seed{self.seed}"
+
+    def as_yaml(self) -> str:
+        """The configuration as a YAML file."""
+        plain = dataclasses.asdict(self)
+        del plain["out"], plain["overwrite"]
+        return yaml.safe_dump(plain | {"hidden": list(self.hidden)}, sort_keys=False, allow_unicode=True)
+
+
+def parse(args: Sequence[str]) -> TrainConfig:
+    """Reads the command line; the defaults are those of the environment."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--env", default=TrainConfig.env)
+    env = first.parse_known_args(args)[0].env
+    default = TrainConfig(env=env, options=make_config(env, "random").options)
+    return tyro.cli(
+        TrainConfig, prog="signal-env train", args=list(args), default=default, config=(tyro.conf.OmitArgPrefixes,)
+    )
+
+
+def main(config: TrainConfig) -> Path:
+    """Trains, and saves what was learned also when interrupted; returns the folder."""
+    with progress_bar() as progress:
+        bar = progress.add_task(f"{config.algorithm} on {config.env}", status="", total=config.timesteps)
+        try:
+            train(config, progress, bar)
+        except KeyboardInterrupt:
+            if (config.folder / "policy").exists():
+                console.print(f"Interrupted; what was learned until then is in {config.folder / 'policy'}")
+            raise
+    console.print(f"Play it with: python -m experiments run --agent sb3 --policy {config.folder / 'policy'}")
+    return config.folder
+
+
+def train(config: TrainConfig, progress: Progress, bar: TaskID) -> Any:
+    """Trains as the configuration says, and writes `policy`, `config.yaml` and SB3's `logs` to its folder.
+
+    Returns:
+        The model of SB3.
+
+    Raises:
+        RunError: If the folder holds a training already, or an option does not fit.
+        MissingExtra: If Stable-Baselines3 is not installed.
+    """
+    envs = environments(config)
+    model = make_model(config, envs)
+    from stable_baselines3.common.logger import configure
+
+    from agents.sb3.saved import save_policy
+
+    prepare(config.folder, config.overwrite)
+    write_text(config.folder / "config.yaml", config.as_yaml())
+    model.set_logger(configure(str(config.folder / "logs"), ["csv", "tensorboard"]))
+
+    def show(*_: Any) -> bool:
+        episodes = [episode["r"] for episode in model.ep_info_buffer]
+        status = f"reward {sum(episodes) / len(episodes):.2f} an episode" if episodes else ""
+        progress.update(bar, completed=model.num_timesteps, status=status)
+        return True  # go on
+
+    try:
+        model.learn(config.timesteps, callback=show, log_interval=1 if config.algorithm != "dqn" else 4)
+    finally:
+        envs.close()
+        save_policy(model, config.folder / "policy")
+        model.logger.close()
+    return model
+
+
+def environments(config: TrainConfig) -> Any:
+    """The experiments side by side, as a vector environment of SB3."""
+    if not 1 <= config.n_envs <= 1000:
+        raise RunError(f"n_envs is from 1 to 1000; got {config.n_envs}.")
+    require("stable_baselines3", "sb3")
+    from stable_baselines3.common.env_util import make_vec_env
+    from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
+
+    options = {field.name: getattr(config.options, field.name) for field in dataclasses.fields(config.options)}
+
+    def make() -> gym.Env[Any, Any]:
+        return CandidateSelection(gym.make(config.env, **options), config.n_candidates, config.embedding_size)
+
+    return make_vec_env(make, config.n_envs, vec_env_cls=SubprocVecEnv if config.processes else DummyVecEnv)
+
+
+def make_model(config: TrainConfig, envs: Any) -> Any:
+    """The untrained model of SB3.
+
+    Raises:
+        RunError: If the algorithm does not know an argument.
+    """
+    module, name = ALGORITHMS[config.algorithm]
+    algorithm = getattr(require(module, "sb3"), name)
+    from agents.sb3.saved import POLICIES
+
+    known = sorted(set(inspect.signature(algorithm).parameters) - SAID_ELSEWHERE)
+    for argument in config.sb3:
+        if argument not in known:
+            close = get_close_matches(argument, known, n=1)
+            guess = f" Did you mean {close[0]!r}?" if close else ""
+            raise RunError(f"{name} takes no {argument!r} here.{guess} Known: {', '.join(known)}.")
+    model = algorithm(
+        POLICIES[config.algorithm],
+        envs,
+        learning_rate=config.learning_rate,
+        gamma=config.gamma,
+        seed=config.seed,
+        device="cpu",
+        policy_kwargs={"net_arch": list(config.hidden)},
+        **config.sb3,
+    )
+    envs.seed(TRAINING_SEEDS + 1_000 * config.seed)  # the model has seeded them with its own
+    return model
+
+
+SAID_ELSEWHERE = {
+    *("policy", "env", "learning_rate", "gamma", "seed", "device", "policy_kwargs"),
+    *("tensorboard_log", "verbose", "_init_setup_model", "replay_buffer_class", "replay_buffer_kwargs"),
+    *("rollout_buffer_class", "rollout_buffer_kwargs"),
+}
+"""Arguments of the algorithms that are options of the training, or no plain values."""
+
+
+def prepare(folder: Path, overwrite: bool) -> None:
+    """Makes a training's folder, empty of earlier ones.
+
+    Raises:
+        RunError: If it holds one already and `overwrite` is not set.
+    """
+    if any((folder / name).exists() for name in (*FILES, "rounds.jsonl")) and not overwrite:
+        raise RunError(f"{folder} holds a training or a run already. Give --overwrite or --out another folder.")
+    for name in FILES:
+        place = folder / name
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)

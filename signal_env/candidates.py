@@ -1,0 +1,164 @@
+"""K texts to choose from, and what is seen of them: for the wrapper, and for agents that play what it trained."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+
+from signal_env.acquisition import contrast, entropy, find_neighbors, margin
+from signal_env.learner import Learner
+from signal_env.neighbors import Neighbors
+from signal_env.prediction import Prediction, unit
+
+Generator = Callable[[Sequence[str]], Sequence[str]]
+"""Writes one text for each prompt. For episodes that repeat, what it writes is a function of the prompts alone."""
+
+
+class CandidateBox(Box):
+    """A flat box of K candidates, `n_features` numbers each, and then the state; it knows what they are called.
+
+    Args:
+        n_candidates: K.
+        features: The names of a candidate's features; the first is "present".
+        state: The names of the state's features.
+
+    Example:
+        >>> space = CandidateBox(16, candidate_features(embedding_size=2), ("round_progress", "labeled_share"))
+        >>> space.shape, space.n_candidates, space.features[-2:]
+        ((130,), 16, ('embedding/0', 'embedding/1'))
+    """
+
+    def __init__(self, n_candidates: int, features: Sequence[str], state: Sequence[str]) -> None:
+        self.n_candidates, self.features, self.state_features = n_candidates, tuple(features), tuple(state)
+        signed = [name.startswith("embedding/") for name in self.features]
+        low = np.concatenate([np.tile(-np.array(signed, dtype=np.float32), n_candidates), np.zeros(len(state))])
+        super().__init__(low.astype(np.float32), 1.0, dtype=np.float32)
+
+
+def candidate_features(embedding_size: int) -> tuple[str, ...]:
+    """The names of a candidate's features, in order. All lie between 0 and 1, those of the embedding between -1 and 1.
+
+    - `present`: 1; a place without a candidate has 0 here and everywhere.
+    - `real`: 1 for an unlabeled text of R, 0 for a synthetic one.
+    - `entropy`: of the classifier's prediction, over log C.
+    - `margin`: 1 minus the lead of the likeliest class.
+    - `distance`, `score`: the distance d to the nearest labeled neighbour, and s_x, each squashed as v / (1 + v).
+    - `embedding/0`, ...: tanh of projections of the l2-normalised encoding on fixed random directions, scaled so that
+      those of a random encoding have variance 1.
+
+    Example:
+        >>> candidate_features(embedding_size=1)
+        ('present', 'real', 'entropy', 'margin', 'distance', 'score', 'embedding/0')
+    """
+    return (
+        *("present", "real", "entropy", "margin", "distance", "score"),
+        *(f"embedding/{i}" for i in range(embedding_size)),
+    )
+
+
+def describe(
+    prediction: Prediction, labeled: Prediction, neighbors: Neighbors, real: NDArray[np.bool_], embedding_size: int
+) -> NDArray[np.float32]:
+    """The features `(n, F)` of texts, in the order of `candidate_features`.
+
+    Args:
+        prediction: The classifier's prediction for `n` texts.
+        labeled: Its prediction for the labeled set.
+        neighbors: The texts' nearest labeled neighbours.
+        real: `(n,)` whether each is a real text.
+        embedding_size: The number of directions that the encodings are projected on.
+    """
+    probabilities, embeddings = prediction
+    distance, score = neighbors.distances[:, 0], contrast(probabilities, labeled.probabilities, neighbors)
+    columns = [
+        np.ones(len(real)),
+        real,
+        entropy(probabilities) / np.log(probabilities.shape[1]),
+        margin(probabilities),
+        distance / (1 + distance),
+        score / (1 + score),
+    ]
+    features = np.clip(np.stack(columns, axis=1), 0.0, 1.0)
+    directions = np.random.default_rng(0).normal(size=(embeddings.shape[1], embedding_size))
+    return np.hstack([features, np.tanh(unit(embeddings) @ directions)]).astype(np.float32)
+
+
+class CandidateDraw:
+    """Draws the candidates of one offer after another and says what an agent sees of them.
+
+    Real candidates are unlabeled texts that have not been taken in this round; they come first. Nothing is left to
+    choose once as many texts are taken as the round may label. What is drawn is a function of the random numbers, of
+    the texts taken and, with a generator, of the prompts: it does not matter whether offers are made one at a time or
+    several at once.
+
+    Attributes:
+        space: The space of what is seen.
+        texts: The K candidates of the last draw, "" where there is none.
+        mask: `(K,)` where there is one.
+
+    Args:
+        learner: The experiment, in which the agent says what is labeled.
+        n_candidates: K.
+        embedding_size: See `candidate_features`; 0 leaves the embedding out.
+
+    Raises:
+        ValueError: If a number is out of its range, or the acquisition function says what is labeled.
+    """
+
+    def __init__(self, learner: Learner, n_candidates: int = 16, embedding_size: int = 4) -> None:
+        if learner.config.selection != "submitted":
+            raise ValueError(
+                "Choosing among candidates is choosing what is labeled: make the environment with "
+                f"selection='submitted'; it has {learner.config.selection!r}."
+            )
+        if n_candidates < 1 or embedding_size < 0:
+            raise ValueError(
+                f"n_candidates is at least 1 and embedding_size at least 0; got {n_candidates} and {embedding_size}."
+            )
+        self.space = CandidateBox(n_candidates, candidate_features(embedding_size), learner.feature_names)
+        self.texts: tuple[str, ...] = ()
+        self._learner, self._embedding_size = learner, embedding_size
+        self._left: NDArray[np.int64]  # the rows of the texts that may still be drawn, among the next two
+        self._texts: tuple[str, ...]
+        self._features: NDArray[np.float32]
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Begins an episode, after the learner's reset."""
+        self._rng = rng
+
+    def draw(self, offer: int) -> NDArray[np.float32]:
+        """Draws the candidates for the round's offer of this number, from 0, and returns what is seen."""
+        if offer == 0:
+            self._open_round()
+        features = np.zeros((self.space.n_candidates, len(self.space.features)), dtype=np.float32)
+        n = min(len(self._left), len(features)) if self._labels_left else 0
+        self._rows = self._rng.choice(self._left, size=n, replace=False)
+        features[:n] = self._features[self._rows]
+        self.texts = (*(self._texts[row] for row in self._rows), *[""] * (len(features) - n))
+        self.mask = features[:, 0] > 0
+        return np.concatenate([features.ravel(), self._learner.state(offer)])
+
+    def take(self, place: int) -> str:
+        """Takes the candidate in a place, from 0, and returns its text; "" if there is none."""
+        if not 0 <= place < len(self.texts):
+            raise ValueError(f"There are {len(self.texts)} candidates, from 0; got {place}.")
+        if self.mask[place]:
+            self._left = self._left[self._left != self._rows[place]]
+            self._labels_left -= 1
+        return self.texts[place]
+
+    def _open_round(self) -> None:
+        """Describes all of U's real texts at once, for the round to come."""
+        unlabeled, sizes = self._learner.unlabeled, self._learner.sizes
+        n = int(unlabeled.real.sum())
+        self._labels_left = min(sizes.round, sizes.offers, sizes.budget - len(self._learner.labeled))
+        self._left, self._texts = np.arange(n), unlabeled.texts
+        if n:
+            prediction = Prediction(unlabeled.probabilities[:n], unlabeled.embeddings[:n])
+            neighbors = find_neighbors(
+                prediction.embeddings, unlabeled.labeled.embeddings, unlabeled.n_neighbors, unlabeled.normalize
+            )
+            self._features = describe(
+                prediction, unlabeled.labeled, neighbors, unlabeled.real[:n], self._embedding_size
+            )

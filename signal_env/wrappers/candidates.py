@@ -1,0 +1,112 @@
+"""The action is a choice among K candidate texts: `Discrete`, for agents that know nothing of texts."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Discrete
+from gymnasium.utils import RecordConstructorArgs
+from numpy.typing import NDArray
+
+from signal_env.candidates import CandidateDraw
+from signal_env.env import SignalEnv
+from signal_env.learner import Learner
+
+Floats = NDArray[np.float32]
+
+
+class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
+    """Each step shows K unlabeled texts as numbers, and the action says which of them is offered, that is, labeled.
+
+    The observation is a flat box: the features of each candidate (`signal_env.candidates.candidate_features`), one
+    candidate after another, and the classifier's state (`env.unwrapped.feature_names`). `action_masks()` says which
+    places hold a candidate: where fewer than K texts are left, the last ones do not. Choosing such a place offers the
+    empty text, which is paid `invalid_reward` and named in the info; a round in which nothing else was offered
+    truncates the episode.
+
+    When nothing is left to choose in a round, because its labels are spoken for or no text is left, the wrapper itself
+    passes until the round is closed: a step's reward is then the sum of what its offers were paid.
+
+    Draws are seeded from the seed of `reset`.
+
+    Args:
+        env: A `SignalEnv` with `selection="submitted"`, wrapped or not.
+        n_candidates: K.
+        embedding_size: Directions in which the candidates' encodings are shown; 0: none.
+
+    Raises:
+        TypeError: If the environment is no `SignalEnv`.
+        ValueError: If it is the acquisition function that says what is labeled, or a number is out of its range.
+
+    Example:
+        >>> import signal_env
+        >>> env = CandidateSelection(gym.make("SignalEnv-reviews-v0", selection="submitted"), n_candidates=16)
+        >>> observation, info = env.reset(seed=0)
+        >>> observation.shape, env.action_space
+        ((173,), Discrete(16))
+        >>> observation, reward, terminated, truncated, info = env.step(3)
+        >>> info["real"], int(env.action_masks().sum())
+        (True, 16)
+    """
+
+    def __init__(self, env: gym.Env[Any, str], n_candidates: int = 16, embedding_size: int = 4) -> None:
+        RecordConstructorArgs.__init__(self, n_candidates=n_candidates, embedding_size=embedding_size)
+        gym.Wrapper.__init__(self, env)
+        self.learner = signal_learner(env)
+        self._draw = CandidateDraw(self.learner, n_candidates, embedding_size)
+        self.observation_space = self._draw.space
+        self.action_space = Discrete(n_candidates)
+        self._random: np.random.Generator | None = None
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The K texts that the last observation shows, "" where there is none."""
+        return self._draw.texts
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """`(K,)` which places hold a candidate."""
+        return self._draw.mask.copy()
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
+        """Begins a new experiment and draws the first candidates."""
+        _, info = self.env.reset(seed=seed, options=options)
+        if seed is not None or self._random is None:
+            self._random = np.random.default_rng(seed)
+        self._draw.reset(self._random)
+        return self._draw.draw(self.learner.offers_made), info
+
+    def step(self, action: int) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+        """Offers the text in a place, from 0; passes if that is the round's last one."""
+        _, reward, terminated, truncated, info = self.env.step(self._draw.take(int(action)))
+        total, truncated = float(reward), truncated or nothing_labeled(info)
+        shown = self._draw.draw(self.learner.offers_made)
+        while not (terminated or truncated or self._draw.mask.any()):
+            _, reward, terminated, truncated, passed = self.env.step("")
+            total, truncated = total + float(reward), truncated or nothing_labeled(passed)
+            info = with_pass(info, passed)
+            shown = self._draw.draw(self.learner.offers_made)
+        return shown, total, terminated, truncated, info
+
+
+def signal_learner(env: gym.Env[Any, Any]) -> Learner:
+    """The learner of a `SignalEnv` under its wrappers.
+
+    Raises:
+        TypeError: If it is another environment.
+    """
+    if not isinstance(env.unwrapped, SignalEnv):
+        raise TypeError(f"This wraps a SignalEnv, as gym.make('SignalEnv-...') makes it; got {env.unwrapped!r}.")
+    return env.unwrapped.learner
+
+
+def nothing_labeled(info: dict[str, Any]) -> bool:
+    """Whether the step closed a round in which no text was labeled."""
+    return "round" in info and info["round"]["selected_real"] + info["round"]["selected_synthetic"] == 0
+
+
+def with_pass(info: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:
+    """The info of a step with that of a pass after it: the round that it closed, and what it was paid."""
+    terms = {name: dict(term) for name, term in info["reward_terms"].items()}
+    for name, term in passed["reward_terms"].items():
+        terms[name] = terms[name] | {"share": terms[name]["share"] + term["share"]} if name in terms else term
+    return info | {"reward_terms": terms} | {name: passed[name] for name in ("round",) if name in passed}
