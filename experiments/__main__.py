@@ -17,6 +17,7 @@ COMMANDS = {
     "annotator": "Fine-tunes a model on a task's full training split, to label synthetic texts.",
     "pretrain": "Trains the embedded models, or a small generator on a task's own text.",
     "bench run": "Measures where the time of a run goes.",
+    "bench steps": "Measures steps per second of the choice among candidate texts.",
     "bench generation": "Measures an agent that learns to write: tokens per second, beside TRL without an environment.",
     "bench acquisition": "Times the strategies that choose texts, beside other libraries'.",
 }

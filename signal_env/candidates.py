@@ -58,7 +58,7 @@ def candidate_features(embedding_size: int) -> tuple[str, ...]:
 
 
 def describe(
-    prediction: Prediction, labeled: Prediction, neighbors: Neighbors, real: NDArray[np.bool_], embedding_size: int
+    prediction: Prediction, labeled: Prediction, neighbors: Neighbors, marked: NDArray[np.bool_], embedding_size: int
 ) -> NDArray[np.float32]:
     """The features `(n, F)` of texts, in the order of `candidate_features`.
 
@@ -66,14 +66,14 @@ def describe(
         prediction: The classifier's prediction for `n` texts.
         labeled: Its prediction for the labeled set.
         neighbors: The texts' nearest labeled neighbours.
-        real: `(n,)` whether each is a real text.
+        marked: `(n,)` whether each is a real text; `PromptSelection` says here whether it is labeled.
         embedding_size: The number of directions that the encodings are projected on.
     """
     probabilities, embeddings = prediction
     distance, score = neighbors.distances[:, 0], contrast(probabilities, labeled.probabilities, neighbors)
     columns = [
-        np.ones(len(real)),
-        real,
+        np.ones(len(marked)),
+        marked,
         entropy(probabilities) / np.log(probabilities.shape[1]),
         margin(probabilities),
         distance / (1 + distance),
@@ -82,6 +82,18 @@ def describe(
     features = np.clip(np.stack(columns, axis=1), 0.0, 1.0)
     directions = np.random.default_rng(0).normal(size=(embeddings.shape[1], embedding_size))
     return np.hstack([features, np.tanh(unit(embeddings) @ directions)]).astype(np.float32)
+
+
+def written(generator: Generator, prompts: Sequence[str]) -> list[str]:
+    """What a generator writes.
+
+    Raises:
+        ValueError: If that is not one text for each prompt.
+    """
+    texts = list(generator(prompts))
+    if len(texts) != len(prompts) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"A generator writes one text for each prompt; for {len(prompts)} it returned {texts!r:.200}.")
+    return texts
 
 
 class CandidateDraw:

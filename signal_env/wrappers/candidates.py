@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from signal_env.candidates import CandidateDraw
 from signal_env.env import SignalEnv
-from signal_env.learner import Learner
 
 Floats = NDArray[np.float32]
 
@@ -52,7 +51,7 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
     def __init__(self, env: gym.Env[Any, str], n_candidates: int = 16, embedding_size: int = 4) -> None:
         RecordConstructorArgs.__init__(self, n_candidates=n_candidates, embedding_size=embedding_size)
         gym.Wrapper.__init__(self, env)
-        self.learner = signal_learner(env)
+        self.learner = signal_env_of(env).learner
         self._draw = CandidateDraw(self.learner, n_candidates, embedding_size)
         self.observation_space = self._draw.space
         self.action_space = Discrete(n_candidates)
@@ -88,15 +87,15 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         return shown, total, terminated, truncated, info
 
 
-def signal_learner(env: gym.Env[Any, Any]) -> Learner:
-    """The learner of a `SignalEnv` under its wrappers.
+def signal_env_of(env: gym.Env[Any, Any]) -> SignalEnv:
+    """The `SignalEnv` under its wrappers.
 
     Raises:
         TypeError: If it is another environment.
     """
     if not isinstance(env.unwrapped, SignalEnv):
         raise TypeError(f"This wraps a SignalEnv, as gym.make('SignalEnv-...') makes it; got {env.unwrapped!r}.")
-    return env.unwrapped.learner
+    return env.unwrapped
 
 
 def nothing_labeled(info: dict[str, Any]) -> bool:

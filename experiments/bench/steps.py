@@ -1,0 +1,116 @@
+"""`python -m experiments bench steps`: steps per second of `CandidateSelection`, and where their time goes."""
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import gymnasium as gym
+import numpy as np
+import tyro
+from rich.table import Table
+
+from experiments.bench.run import Profile
+from experiments.config import EnvironmentOptions, make_config
+from experiments.progress import console
+from signal_env import candidates, learner
+from signal_env.classifiers.checked import CheckedClassifier
+from signal_env.classifiers.pretrained import TextModel
+from signal_env.wrappers import CandidateSelection
+
+__all__ = ["main", "parse"]
+
+ROUND_SIZE = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class StepsConfig:
+    """Plays whole episodes of random choices on one core, all texts of which have been encoded before."""
+
+    env: str = "SignalEnv-reviews-v0"
+    """The environment's id."""
+    episodes: int = 10
+    """Episodes, of the seeds from 0 on; their resets count."""
+    repeats: int = 5
+    """How often they are played, after once to encode their texts; the median counts."""
+    n_candidates: int = 16
+    """Texts to choose from at each step."""
+    embedding_size: int = 4
+    """Directions in which the candidates' encodings are shown."""
+    options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
+    """The environment's options; `round_size` is 15 unless given."""
+
+
+def parse(args: Sequence[str]) -> StepsConfig:
+    """Reads the command line; the defaults are those of the environment."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--env", default=StepsConfig.env)
+    env = first.parse_known_args(args)[0].env
+    default = StepsConfig(env=env, options=make_config(env, "random", options={"round_size": ROUND_SIZE}).options)
+    return tyro.cli(
+        StepsConfig,
+        prog="signal-env bench steps",
+        args=list(args),
+        default=default,
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+
+
+def main(config: StepsConfig) -> dict[str, float]:
+    """Prints the steps per second and the seconds of their parts; returns the latter."""
+    import torch
+
+    torch.set_num_threads(1)
+    options = {field.name: getattr(config.options, field.name) for field in dataclasses.fields(config.options)}
+    env = CandidateSelection(gym.make(config.env, **options), config.n_candidates, config.embedding_size)
+    play(env, config.episodes)
+    speeds = [measured(env, config.episodes) for _ in range(config.repeats)]
+    profile = Profile(rest="rest")
+    with ExitStack() as stack:
+        for part, owner, name in (
+            ("encoder", TextModel, "run"),
+            ("fit", CheckedClassifier, "fit"),
+            ("predict", CheckedClassifier, "predict"),
+            ("neighbours", learner, "find_neighbors"),
+            ("features of the state", learner, "features"),
+            ("features of the candidates", candidates, "describe"),
+            ("prompts", learner.Learner, "prompts"),
+            ("offer", learner.Learner, "offer"),
+            ("draw", candidates.CandidateDraw, "draw"),
+        ):
+            stack.enter_context(profile.measure(part, owner, name))
+        steps = play(env, config.episodes)
+        profile.stop()
+    total = sum(profile.seconds.values())
+    table = Table("part", "µs a step", "share", title=f"CandidateSelection on {config.env}, K = {config.n_candidates}")
+    for part in sorted(profile.seconds, key=lambda part: -profile.seconds[part]):
+        seconds = profile.seconds[part]
+        table.add_row(part, f"{1e6 * seconds / steps:.0f}", f"{seconds / total:.1%}")
+    console.print(table)
+    console.print(
+        f"{np.median(speeds):,.0f} steps a second ({min(speeds):,.0f} to {max(speeds):,.0f}; {len(speeds)} times "
+        f"{steps:,} steps in {config.episodes} episodes, encodings cached); {steps / total:,.0f} while it is profiled"
+    )
+    return dict(profile.seconds)
+
+
+def measured(env: CandidateSelection, episodes: int) -> float:
+    """Steps per second."""
+    start = time.perf_counter()
+    steps = play(env, episodes)
+    return steps / (time.perf_counter() - start)
+
+
+def play(env: CandidateSelection, episodes: int) -> int:
+    """Plays episodes of random choices among the candidates there are; returns the number of steps."""
+    rng, steps = np.random.default_rng(0), 0
+    for seed in range(episodes):
+        env.reset(seed=seed)
+        ended = False
+        while not ended:
+            places = np.flatnonzero(env.action_masks())
+            _, _, terminated, truncated, _ = env.step(places[rng.integers(len(places))])
+            ended = terminated or truncated
+            steps += 1
+    return steps

@@ -1,0 +1,110 @@
+"""The action is a choice among K sets of in-context examples, for a frozen generator that writes what they suggest."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Discrete
+from gymnasium.utils import RecordConstructorArgs
+from numpy.typing import NDArray
+
+from signal_env.acquisition import find_neighbors
+from signal_env.candidates import CandidateBox, Generator, describe, written
+from signal_env.observation import prompt
+from signal_env.wrappers.candidates import signal_env_of
+
+FEATURES = ("present", "labeled", "entropy", "margin", "distance", "score")
+"""What is seen of a set of examples: 1, the share of labeled texts, and means of the classifier's view of them, see
+`signal_env.candidates.candidate_features`."""
+
+
+class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
+    """Each step shows K sets of in-context examples as numbers; the generator answers the prompt of the one chosen.
+
+    A set holds `n_examples` texts of R, labeled and unlabeled ones. The observation is a flat box: the features of each
+    set (`FEATURES`), one set after another, and the classifier's state (`env.unwrapped.feature_names`). The text that
+    the generator writes is offered, and the reward is what it is paid. The prompts that the environment itself draws
+    are not used.
+
+    Draws are seeded from the seed of `reset`. For episodes that repeat, what the generator writes is a function of the
+    prompts alone, as with `agents.llm.FrozenWriter`.
+
+    Args:
+        env: A `SignalEnv` with `selection="acquisition"`, wrapped or not.
+        generator: Writes one text for each of a list of prompts.
+        n_sets: K.
+
+    Raises:
+        TypeError: If the environment is no `SignalEnv`.
+        ValueError: If the environment leaves it to the agent what is labeled, shows no examples, or K is under 1.
+
+    Example: a generator that changes the last example of its prompt.
+        >>> import signal_env
+        >>> def generator(prompts):
+        ...     return [prompt.splitlines()[-2].partition(": ")[2] + " in the end" for prompt in prompts]
+        >>> env = PromptSelection(gym.make("SignalEnv-reviews-v0"), generator, n_sets=8)
+        >>> observation, info = env.reset(seed=0)
+        >>> shown = env.prompts
+        >>> observation, reward, terminated, truncated, info = env.step(3)
+        >>> info["text"] == shown[3].splitlines()[-2].partition(": ")[2] + " in the end"
+        True
+    """
+
+    def __init__(self, env: gym.Env[Any, str], generator: Generator, n_sets: int = 8) -> None:
+        RecordConstructorArgs.__init__(self, _disable_deepcopy=True, generator=generator, n_sets=n_sets)
+        gym.Wrapper.__init__(self, env)
+        self.signal_env = signal_env_of(env)
+        learner = self.signal_env.learner
+        if learner.config.selection != "acquisition" or learner.config.n_examples < 1 or n_sets < 1:
+            raise ValueError(
+                "PromptSelection wants selection='acquisition', n_examples and n_sets of at least 1; got "
+                f"{learner.config.selection!r}, {learner.config.n_examples} and {n_sets}."
+            )
+        self.generator, self.n_sets = generator, n_sets
+        self.observation_space = CandidateBox(n_sets, FEATURES, learner.feature_names)
+        self.action_space = Discrete(n_sets)
+        self.prompts: tuple[str, ...] = ()
+        self._random: np.random.Generator | None = None
+        self._features: NDArray[np.float32]
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begins a new experiment and draws the first sets."""
+        _, info = self.env.reset(seed=seed, options=options)
+        if seed is not None or self._random is None:
+            self._random = np.random.default_rng(seed)
+        return self._shown(self._random), info
+
+    def step(self, action: int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        """Offers what the generator writes for the set in a place, from 0."""
+        if self._random is None or not 0 <= action < self.n_sets:
+            raise ValueError(f"Expected a reset, and then an action from 0 to {self.n_sets - 1}; got {action!r}.")
+        shown = self.prompts[action]
+        self.signal_env.prompt = shown
+        (text,) = written(self.generator, [shown])
+        _, reward, terminated, truncated, info = self.env.step(text)
+        return self._shown(self._random), float(reward), terminated, truncated, info
+
+    def _shown(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Draws the sets of the next step."""
+        learner = self.signal_env.learner
+        if learner.offers_made == 0:
+            self._features = self._described()
+        p = min(learner.config.n_examples, len(learner.pool))
+        sets = [rng.choice(len(learner.pool), size=p, replace=False) for _ in range(self.n_sets)]
+        self.prompts = tuple(prompt(learner.task, [learner.pool[row] for row in rows]) for rows in sets)
+        means = [self._features[rows].mean(axis=0) for rows in sets]
+        return np.concatenate([*means, learner.state(learner.offers_made)])
+
+    def _described(self) -> NDArray[np.float32]:
+        """The features `(|R|, 6)` of all texts of R under the current classifier."""
+        learner = self.signal_env.learner
+        prediction, opened = learner.opened.pool.prediction, learner.opened
+        labeled = opened.labeled.prediction
+        neighbors = find_neighbors(
+            prediction.embeddings, labeled.embeddings, learner.config.n_neighbors, learner.config.normalize
+        )
+        known = dict(learner.labeled)
+        is_labeled = np.array([text in known for text in learner.pool])
+        return describe(prediction, labeled, neighbors, is_labeled, embedding_size=0)
