@@ -14,6 +14,7 @@ import tyro
 import yaml
 from rich.progress import Progress, TaskID
 
+from agents.llm import FrozenWriter
 from experiments.config import EnvironmentOptions, RunError, make_config
 from experiments.progress import console, progress_bar
 from signal_env.extras import require
@@ -59,6 +60,10 @@ class TrainConfig:
     """Texts to choose from at each step."""
     embedding_size: int = 4
     """Directions in which the candidates' encodings are shown; 0: none."""
+    generator: str | None = None
+    """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none does."""
+    synthetic_share: float = 0.5
+    """The share of the candidates that it writes."""
     learning_rate: float = 1e-3
     """Of Adam."""
     gamma: float = 0.99
@@ -159,7 +164,13 @@ def environments(config: TrainConfig) -> Any:
     options = {field.name: getattr(config.options, field.name) for field in dataclasses.fields(config.options)}
 
     def make() -> gym.Env[Any, Any]:
-        return CandidateSelection(gym.make(config.env, **options), config.n_candidates, config.embedding_size)
+        return CandidateSelection(
+            gym.make(config.env, **options),
+            config.n_candidates,
+            config.embedding_size,
+            None if config.generator is None else FrozenWriter(config.generator),
+            config.synthetic_share,
+        )
 
     return make_vec_env(make, config.n_envs, vec_env_cls=SubprocVecEnv if config.processes else DummyVecEnv)
 

@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-from signal_env.acquisition import contrast, entropy, find_neighbors, margin
+from signal_env.acquisition import contrast, entropy, margin
 from signal_env.learner import Learner
 from signal_env.neighbors import Neighbors
 from signal_env.prediction import Prediction, unit
@@ -99,10 +99,10 @@ def written(generator: Generator, prompts: Sequence[str]) -> list[str]:
 class CandidateDraw:
     """Draws the candidates of one offer after another and says what an agent sees of them.
 
-    Real candidates are unlabeled texts that have not been taken in this round; they come first. Nothing is left to
-    choose once as many texts are taken as the round may label. What is drawn is a function of the random numbers, of
-    the texts taken and, with a generator, of the prompts: it does not matter whether offers are made one at a time or
-    several at once.
+    Real candidates are unlabeled texts that have not been taken in this round; they come first, and after them what a
+    generator wrote for the step's prompt, as far as it would be valid. Nothing is left to choose once as many texts are
+    taken as the round may label. What is drawn is a function of the random numbers, of the texts taken and, with a
+    generator, of the prompts: it does not matter whether offers are made one at a time or several at once.
 
     Attributes:
         space: The space of what is seen.
@@ -113,41 +113,64 @@ class CandidateDraw:
         learner: The experiment, in which the agent says what is labeled.
         n_candidates: K.
         embedding_size: See `candidate_features`; 0 leaves the embedding out.
+        generator: Writes synthetic candidates; without one there are none.
+        synthetic_share: The share of the K places, rounded to a whole number of them, that it writes for.
 
     Raises:
         ValueError: If a number is out of its range, or the acquisition function says what is labeled.
     """
 
-    def __init__(self, learner: Learner, n_candidates: int = 16, embedding_size: int = 4) -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        n_candidates: int = 16,
+        embedding_size: int = 4,
+        generator: Generator | None = None,
+        synthetic_share: float = 0.5,
+    ) -> None:
         if learner.config.selection != "submitted":
             raise ValueError(
                 "Choosing among candidates is choosing what is labeled: make the environment with "
                 f"selection='submitted'; it has {learner.config.selection!r}."
             )
-        if n_candidates < 1 or embedding_size < 0:
+        if n_candidates < 1 or embedding_size < 0 or not 0 <= synthetic_share <= 1:
             raise ValueError(
-                f"n_candidates is at least 1 and embedding_size at least 0; got {n_candidates} and {embedding_size}."
+                "n_candidates is at least 1, embedding_size at least 0 and synthetic_share from 0 to 1; got "
+                f"{n_candidates}, {embedding_size} and {synthetic_share}."
             )
         self.space = CandidateBox(n_candidates, candidate_features(embedding_size), learner.feature_names)
         self.texts: tuple[str, ...] = ()
-        self._learner, self._embedding_size = learner, embedding_size
-        self._left: NDArray[np.int64]  # the rows of the texts that may still be drawn, among the next two
-        self._texts: tuple[str, ...]
+        self.mask = np.zeros(n_candidates, dtype=bool)
+        self._learner, self._embedding_size, self._generator = learner, embedding_size, generator
+        self._n_written = 0 if generator is None else round(synthetic_share * n_candidates)
+        self._left: NDArray[np.int64]  # the rows of the real texts that may still be drawn, among the next two
+        self._real: tuple[str, ...]
         self._features: NDArray[np.float32]
 
     def reset(self, rng: np.random.Generator) -> None:
         """Begins an episode, after the learner's reset."""
         self._rng = rng
 
-    def draw(self, offer: int) -> NDArray[np.float32]:
-        """Draws the candidates for the round's offer of this number, from 0, and returns what is seen."""
+    def draw(self, offer: int, prompt: str) -> NDArray[np.float32]:
+        """Draws the candidates for one of the round's offers and returns what is seen.
+
+        Args:
+            offer: The offer's number in its round, from 0.
+            prompt: What a generator would answer.
+        """
         if offer == 0:
             self._open_round()
-        features = np.zeros((self.space.n_candidates, len(self.space.features)), dtype=np.float32)
-        n = min(len(self._left), len(features)) if self._labels_left else 0
+        k = self.space.n_candidates
+        features = np.zeros((k, len(self.space.features)), dtype=np.float32)
+        n = min(len(self._left), k - self._n_written) if self._labels_left else 0
         self._rows = self._rng.choice(self._left, size=n, replace=False)
         features[:n] = self._features[self._rows]
-        self.texts = (*(self._texts[row] for row in self._rows), *[""] * (len(features) - n))
+        texts = [self._real[row] for row in self._rows]
+        if self._generator is not None and self._n_written and self._labels_left:
+            synthetic, described = self._write(self._generator, prompt)
+            features[n : n + len(synthetic)] = described
+            texts += synthetic
+        self.texts = (*texts, *[""] * (k - len(texts)))
         self.mask = features[:, 0] > 0
         return np.concatenate([features.ravel(), self._learner.state(offer)])
 
@@ -156,21 +179,33 @@ class CandidateDraw:
         if not 0 <= place < len(self.texts):
             raise ValueError(f"There are {len(self.texts)} candidates, from 0; got {place}.")
         if self.mask[place]:
-            self._left = self._left[self._left != self._rows[place]]
             self._labels_left -= 1
+            self._taken.add(self.texts[place])
+        if place < len(self._rows):
+            self._left = self._left[self._left != self._rows[place]]
         return self.texts[place]
 
     def _open_round(self) -> None:
         """Describes all of U's real texts at once, for the round to come."""
-        unlabeled, sizes = self._learner.unlabeled, self._learner.sizes
+        learner, opened = self._learner, self._learner.opened
+        unlabeled, neighbors = opened.unlabeled, opened.neighbors
         n = int(unlabeled.real.sum())
-        self._labels_left = min(sizes.round, sizes.offers, sizes.budget - len(self._learner.labeled))
-        self._left, self._texts = np.arange(n), unlabeled.texts
-        if n:
+        self._labels_left = learner.batch_size
+        self._left, self._real = np.arange(n), unlabeled.texts[:n]
+        self._taken: set[str] = set()
+        if neighbors is not None:
             prediction = Prediction(unlabeled.probabilities[:n], unlabeled.embeddings[:n])
-            neighbors = find_neighbors(
-                prediction.embeddings, unlabeled.labeled.embeddings, unlabeled.n_neighbors, unlabeled.normalize
-            )
-            self._features = describe(
-                prediction, unlabeled.labeled, neighbors, unlabeled.real[:n], self._embedding_size
-            )
+            nearest = Neighbors(neighbors.indices[:n], neighbors.distances[:n])
+            labeled = opened.labeled.prediction
+            self._features = describe(prediction, labeled, nearest, unlabeled.real[:n], self._embedding_size)
+
+    def _write(self, generator: Generator, prompt: str) -> tuple[list[str], NDArray[np.float32]]:
+        """Synthetic candidates for a prompt and their features: what would be valid, and is not taken yet."""
+        looked = self._learner.look(written(generator, [prompt] * self._n_written))
+        valid = looked.candidates
+        real = [real for real, reason in zip(looked.real, looked.invalid, strict=True) if not reason]
+        new = [i for i, text in enumerate(valid.texts) if not real[i] and text not in self._taken]
+        described = describe(
+            valid.prediction, valid.labeled, valid.neighbors, np.array(real, dtype=bool), self._embedding_size
+        )
+        return [valid.texts[i] for i in new], described[new]

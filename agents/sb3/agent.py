@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, agents, base
+from agents.llm.frozen import FrozenWriter
 from signal_env.candidates import CandidateDraw
 from signal_env.extras import require
 
@@ -29,6 +30,10 @@ class SB3Agent(Agent):
     """The folder of the policy, made by `python -m experiments train` or by `agents.sb3.saved.save_policy`."""
     n_candidates: int | None = None
     """Texts to choose from; default: as many as in the policy's training."""
+    generator: str | None = None
+    """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none does."""
+    synthetic_share: float = 0.5
+    """The share of the candidates that it writes."""
     greedy: bool = True
     """Whether it takes the likeliest candidate, or draws from the policy's probabilities (never with DQN)."""
 
@@ -49,7 +54,13 @@ class SB3Agent(Agent):
         if not self.greedy and saved.algorithm == "dqn":
             raise PolicyError("A policy of DQN has no probabilities to draw from; leave greedy=True.")
         learner = self._learner = base(envs).learner
-        self._draw = CandidateDraw(learner, self.n_candidates or saved.n_candidates, saved.embedding_size)
+        self._draw = CandidateDraw(
+            learner,
+            self.n_candidates or saved.n_candidates,
+            saved.embedding_size,
+            None if self.generator is None else FrozenWriter(self.generator),
+            self.synthetic_share,
+        )
         check_features(saved, learner.feature_names, self.policy)
         self._rng = np.random.default_rng(seed)
         self._draw.reset(self._rng)
@@ -57,7 +68,7 @@ class SB3Agent(Agent):
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
         """The candidate that the policy chooses for each prompt, of those that the ones before have left."""
         made = self._learner.offers_made
-        return [self._choice(self._draw.draw(made + i)) for i in range(len(observations["prompt"]))]
+        return [self._choice(self._draw.draw(made + i, prompt)) for i, prompt in enumerate(observations["prompt"])]
 
     def _choice(self, seen: NDArray[np.float32]) -> str:
         mask = self._draw.mask

@@ -8,7 +8,7 @@ from gymnasium.spaces import Discrete
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
-from signal_env.candidates import CandidateDraw
+from signal_env.candidates import CandidateDraw, Generator
 from signal_env.env import SignalEnv
 
 Floats = NDArray[np.float32]
@@ -26,12 +26,16 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
     When nothing is left to choose in a round, because its labels are spoken for or no text is left, the wrapper itself
     passes until the round is closed: a step's reward is then the sum of what its offers were paid.
 
-    Draws are seeded from the seed of `reset`.
+    Draws are seeded from the seed of `reset`. With a generator some of the candidates are texts that it writes for the
+    environment's prompt; one that is chosen and labeled is labeled by the annotator. For episodes that repeat, what it
+    writes is a function of the prompts alone, as with `agents.llm.FrozenWriter`.
 
     Args:
         env: A `SignalEnv` with `selection="submitted"`, wrapped or not.
         n_candidates: K.
         embedding_size: Directions in which the candidates' encodings are shown; 0: none.
+        generator: Writes synthetic candidates, from prompts to texts; without one all candidates are real.
+        synthetic_share: The share of the K places that it writes for, rounded to a whole number.
 
     Raises:
         TypeError: If the environment is no `SignalEnv`.
@@ -48,11 +52,25 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         (True, 16)
     """
 
-    def __init__(self, env: gym.Env[Any, str], n_candidates: int = 16, embedding_size: int = 4) -> None:
-        RecordConstructorArgs.__init__(self, n_candidates=n_candidates, embedding_size=embedding_size)
+    def __init__(
+        self,
+        env: gym.Env[Any, str],
+        n_candidates: int = 16,
+        embedding_size: int = 4,
+        generator: Generator | None = None,
+        synthetic_share: float = 0.5,
+    ) -> None:
+        RecordConstructorArgs.__init__(
+            self,
+            _disable_deepcopy=True,
+            n_candidates=n_candidates,
+            embedding_size=embedding_size,
+            generator=generator,
+            synthetic_share=synthetic_share,
+        )
         gym.Wrapper.__init__(self, env)
         self.learner = signal_env_of(env).learner
-        self._draw = CandidateDraw(self.learner, n_candidates, embedding_size)
+        self._draw = CandidateDraw(self.learner, n_candidates, embedding_size, generator, synthetic_share)
         self.observation_space = self._draw.space
         self.action_space = Discrete(n_candidates)
         self._random: np.random.Generator | None = None
@@ -68,22 +86,22 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         """Begins a new experiment and draws the first candidates."""
-        _, info = self.env.reset(seed=seed, options=options)
+        observation, info = self.env.reset(seed=seed, options=options)
         if seed is not None or self._random is None:
             self._random = np.random.default_rng(seed)
         self._draw.reset(self._random)
-        return self._draw.draw(self.learner.offers_made), info
+        return self._draw.draw(self.learner.offers_made, observation["prompt"]), info
 
     def step(self, action: int) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
         """Offers the text in a place, from 0; passes if that is the round's last one."""
-        _, reward, terminated, truncated, info = self.env.step(self._draw.take(int(action)))
+        observation, reward, terminated, truncated, info = self.env.step(self._draw.take(int(action)))
         total, truncated = float(reward), truncated or nothing_labeled(info)
-        shown = self._draw.draw(self.learner.offers_made)
+        shown = self._draw.draw(self.learner.offers_made, observation["prompt"])
         while not (terminated or truncated or self._draw.mask.any()):
-            _, reward, terminated, truncated, passed = self.env.step("")
+            observation, reward, terminated, truncated, passed = self.env.step("")
             total, truncated = total + float(reward), truncated or nothing_labeled(passed)
             info = with_pass(info, passed)
-            shown = self._draw.draw(self.learner.offers_made)
+            shown = self._draw.draw(self.learner.offers_made, observation["prompt"])
         return shown, total, terminated, truncated, info
 
 

@@ -1,0 +1,49 @@
+"""A frozen language model as a plain function from prompts to texts."""
+
+import dataclasses
+import zlib
+from collections.abc import Sequence
+
+from agents.llm.language_model import frozen_language_model
+from signal_env.classifiers.pretrained import blocks
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenWriter:
+    """Writes one text for each prompt, for `CandidateSelection` and `PromptSelection`.
+
+    What it writes is a function of the prompts and of the seed: the sampling is seeded by both. Equal prompts of one call
+    get different texts.
+
+    Example:
+        >>> writer = FrozenWriter("embedded", max_new_tokens=8)
+        >>> prompt = "Based on the following examples of movie reviews, come up with a new example:\\nNew Example:"
+        >>> texts = writer([prompt, prompt])
+        >>> texts == writer([prompt, prompt]), len(set(texts))
+        (True, 2)
+    """
+
+    generator: str
+    """The model: "embedded" (the reviews corpus's), a folder, or a hub name."""
+    temperature: float = 1.0
+    """Sampling temperature."""
+    max_new_tokens: int = 64
+    """Tokens per text, at most."""
+    seed: int = 0
+    """Seed of the sampling."""
+    batch: int = 64
+    """Prompts per call of the model."""
+    device: str = "cpu"
+    """Torch device of the model."""
+    precision: str = "float32"
+    """Arithmetic of the model, "float32" or "bfloat16"."""
+
+    def __call__(self, prompts: Sequence[str]) -> list[str]:
+        """The first line of the model's answer to each prompt."""
+        model = frozen_language_model(self.generator, self.device, self.precision)
+        seed = zlib.crc32("\0".join(prompts).encode("utf-8", errors="backslashreplace"), self.seed)
+        texts: list[str] = []
+        for number, block in enumerate(blocks(model.encode(prompts), self.batch)):
+            sampling = {"temperature": self.temperature, "top_k": 0, "max_new_tokens": self.max_new_tokens}
+            texts += [model.text(response) for response in model.respond(block, seed + number, **sampling)]
+        return texts

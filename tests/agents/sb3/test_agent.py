@@ -1,0 +1,120 @@
+"""A trained policy in `rollout`: it sees, offers and is paid what it would be in the wrapper, to the bit."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import DQN
+
+from agents.agent import get_agent
+from agents.llm import FrozenWriter
+from agents.rollout import rollout, state_of
+from agents.sb3 import SB3Agent
+from agents.sb3.policies import CandidateQPolicy, MaskableCandidatePolicy
+from agents.sb3.saved import PolicyError, load_policy, save_policy
+from signal_env.wrappers import CandidateSelection
+
+REVIEWS = "SignalEnv-reviews-v0"
+SMALL = {"pool_size": 43, "round_size": 6, "evaluation_size": 40, "selection": "submitted"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A policy that has learned a little, so that it is not indifferent."""
+    env = CandidateSelection(gym.make(REVIEWS, reward="entropy", **SMALL), 5, 2)
+    model = MaskablePPO(MaskableCandidatePolicy, env, n_steps=64, batch_size=64, learning_rate=1e-2, seed=0)
+    place = tmp_path_factory.mktemp("trained") / "policy"
+    save_policy(model.learn(128), place)
+    return str(place)
+
+
+def in_wrapper(folder, seed, n_candidates=5, generator=None, **options):
+    policy, saved = load_policy(folder, n_candidates)
+    env = CandidateSelection(
+        gym.make(REVIEWS, **(SMALL | options)), n_candidates, saved.embedding_size, generator, 0.4
+    )
+    observation, info = env.reset(seed=seed)
+    texts, rewards, rounds, ended = [], [], [info["round"]], False
+    while not ended:
+        action, _ = policy.predict(observation, deterministic=True, action_masks=env.action_masks())
+        observation, reward, ended, _, info = env.step(int(action))
+        texts.append(info["text"])
+        rewards.append(reward)
+        if "round" in info:
+            rounds.append(info["round"])
+    return texts, rewards, rounds
+
+
+def in_rollout(folder, seed, num_envs, options=None, **agent_options):
+    envs = gym.make_vec(REVIEWS, num_envs=num_envs, **(SMALL | (options or {})))
+    steps = list(rollout(envs, SB3Agent(policy=folder, **agent_options), seed))
+    texts = [text for step in steps for text in step.texts]
+    return texts, np.concatenate([step.rewards for step in steps]), [step.round for step in steps if step.round]
+
+
+@pytest.mark.parametrize("num_envs", [1, 2, 3, 6])
+@pytest.mark.parametrize("generator", [None, "embedded"])
+def test_it_plays_as_in_the_wrapper(folder, num_envs, generator):
+    options = {"budget": 26, "reward": "entropy"}
+    writer = FrozenWriter("embedded") if generator else None
+    expected, paid, closed = in_wrapper(folder, 4, generator=writer, **options)
+    texts, rewards, rounds = in_rollout(folder, 4, num_envs, options, generator=generator, synthetic_share=0.4)
+    assert [text for text in texts if text] == expected
+    assert len(expected) == 20
+    assert texts[-4:] == [""] * 4  # 20 labels in rounds of 6: it passes where the wrapper does
+    assert [reward for text, reward in zip(texts, rewards, strict=True) if text] == paid
+    for one, other in zip(rounds, closed, strict=True):
+        assert one["accuracy"] == other["accuracy"]
+        assert one["labeled"] == other["labeled"]
+        assert (one["synthetic_share"] > 0) == (generator is not None and one["index"] > 0)
+
+
+def test_it_plays_with_more_candidates_than_it_learned_with(folder):
+    expected, _, _ = in_wrapper(folder, 1, n_candidates=9)
+    texts, _, rounds = in_rollout(folder, 1, 6, n_candidates=9)
+    assert [text for text in texts if text] == expected != in_wrapper(folder, 1)[0]
+    assert rounds[-1]["labeled"] == 43
+
+
+def test_it_goes_on_from_its_state(folder):
+    envs, agent = gym.make_vec(REVIEWS, num_envs=3, **SMALL), SB3Agent(policy=folder)
+    whole, state = [], None
+    for step in rollout(envs, agent, seed=2):
+        whole.append(step.texts)
+        if step.round is not None and step.round["index"] == 3:
+            state, done = state_of(envs, agent), len(whole)
+    rest = rollout(gym.make_vec(REVIEWS, num_envs=3, **SMALL), SB3Agent(policy=folder), 2, state)
+    assert [step.texts for step in rest] == whole[done:]
+
+
+def test_drawing_from_the_probabilities_repeats_with_the_seed(folder):
+    greedy, once, again = (in_rollout(folder, 3, 6, greedy=greedy)[0] for greedy in (True, False, False))
+    assert once == again != greedy
+    assert sorted(once) == sorted(greedy)  # all of the pool in the end
+
+
+def test_it_is_registered_and_says_what_is_missing(folder, tmp_path):
+    assert get_agent("sb3") is SB3Agent
+    assert SB3Agent.selection == "submitted"
+
+    def plays(agent, **options):
+        return next(rollout(gym.make_vec(REVIEWS, num_envs=6, **(SMALL | options)), agent, 0))
+
+    with pytest.raises(PolicyError, match="--policy FOLDER"):
+        plays(SB3Agent())
+    with pytest.raises(PolicyError, match="holds no policy"):
+        plays(SB3Agent(policy=str(tmp_path)))
+    with pytest.raises(ValueError, match="selection='submitted'"):
+        plays(SB3Agent(policy=folder), selection="acquisition")
+    env = CandidateSelection(gym.make(REVIEWS, **SMALL), 5, 2)
+    save_policy(DQN(CandidateQPolicy, env), tmp_path / "dqn")
+    plays(SB3Agent(policy=str(tmp_path / "dqn")))
+    with pytest.raises(PolicyError, match="no probabilities"):
+        plays(SB3Agent(policy=str(tmp_path / "dqn"), greedy=False))
+
+
+def test_a_task_of_other_classes_is_an_error(folder, colours_task):
+    options = {"task": colours_task, "classifier": "linear", "encoder": "embedded", "annotator": lambda texts: [0]}
+    envs = gym.make_vec("SignalEnv-v0", num_envs=4, selection="submitted", pool_size=40, round_size=4, **options)
+    with pytest.raises(PolicyError, match="13 features of the state, and here are 15"):
+        next(rollout(envs, SB3Agent(policy=folder), 0))
