@@ -12,8 +12,8 @@ from signal_env.classifiers.pretrained import blocks
 class FrozenWriter:
     """Writes one text for each prompt, for `CandidateSelection` and `PromptSelection`.
 
-    What it writes is a function of the prompts and of the seed: the sampling is seeded by both. Equal prompts of one call
-    get different texts.
+    What it writes is a function of the prompts and of the seed: the sampling is seeded by both. Equal prompts of one
+    call get different texts.
 
     Example:
         >>> writer = FrozenWriter("embedded", max_new_tokens=8)

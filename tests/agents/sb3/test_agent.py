@@ -30,9 +30,7 @@ def folder(tmp_path_factory):
 
 def in_wrapper(folder, seed, n_candidates=5, generator=None, **options):
     policy, saved = load_policy(folder, n_candidates)
-    env = CandidateSelection(
-        gym.make(REVIEWS, **(SMALL | options)), n_candidates, saved.embedding_size, generator, 0.4
-    )
+    env = CandidateSelection(gym.make(REVIEWS, **(SMALL | options)), n_candidates, saved.embedding_size, generator, 0.4)
     observation, info = env.reset(seed=seed)
     texts, rewards, rounds, ended = [], [], [info["round"]], False
     while not ended:

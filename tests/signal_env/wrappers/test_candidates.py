@@ -187,6 +187,7 @@ def test_each_text_is_drawn_equally_often():
 def test_processes_and_one_process_show_the_same():
     def make_env():  # a new process cannot import this file
         import gymnasium
+
         from signal_env.wrappers import CandidateSelection as Wrapper
 
         options = {"pool_size": 43, "round_size": 4, "evaluation_size": 40, "selection": "submitted"}
