@@ -157,3 +157,17 @@ def test_the_encoder_forgets_the_oldest_texts_and_computes_them_again(monkeypatc
     assert not run  # the newest were kept
     assert np.array_equal(encoder(texts[:5] + texts[20:25]), np.concatenate([first[:5], first[20:25]]))
     assert run == texts[:5]
+
+
+def test_texts_that_come_again_are_predicted_by_the_head_of_the_day(corpus):
+    texts = corpus.evaluation.texts[:30]
+    classifier = fitted("linear", corpus)
+    first = classifier.predict(texts)
+    classifier.fit(corpus.train.texts[100:150], corpus.train.labels[100:150], 0)
+    again = classifier.predict(texts)
+    assert np.array_equal(again.embeddings, first.embeddings)
+    assert not np.array_equal(again.probabilities, first.probabilities)
+    assert np.array_equal(again.probabilities, classifier.predict(list(texts)).probabilities)
+    assert np.array_equal(classifier.predict(texts[:7]).probabilities, again.probabilities[:7])
+    with pytest.raises(ValueError, match="read-only"):
+        again.embeddings[0] = 0.0
