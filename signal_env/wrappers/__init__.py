@@ -1,7 +1,15 @@
 """Wrappers around the environments."""
 
 from signal_env.wrappers.candidates import CandidateSelection
+from signal_env.wrappers.prompts import PromptSelection
 from signal_env.wrappers.recording import Record, VectorRecord
 from signal_env.wrappers.tensorboard import TensorBoard, VectorTensorBoard
 
-__all__ = ["CandidateSelection", "Record", "TensorBoard", "VectorRecord", "VectorTensorBoard"]
+__all__ = [
+    "CandidateSelection",
+    "PromptSelection",
+    "Record",
+    "TensorBoard",
+    "VectorRecord",
+    "VectorTensorBoard",
+]

@@ -160,7 +160,7 @@ def test_the_encoder_forgets_the_oldest_texts_and_computes_them_again(monkeypatc
 
 
 def test_texts_that_come_again_are_predicted_by_the_head_of_the_day(corpus):
-    texts = corpus.evaluation.texts[:30]
+    texts = corpus.evaluation.texts[:100]
     classifier = fitted("linear", corpus)
     first = classifier.predict(texts)
     classifier.fit(corpus.train.texts[100:150], corpus.train.labels[100:150], 0)

@@ -1,0 +1,70 @@
+"""The four algorithms of Stable-Baselines3 learn what a reward asks for, with SB3's own tools around them."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.callbacks import MaskableEvalCallback
+from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.monitor import Monitor
+
+from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
+from signal_env.wrappers import CandidateSelection
+
+OPTIONS = {"pool_size": 120, "round_size": 10, "budget": 50, "evaluation_size": 20, "selection": "submitted"}
+LEARNERS = {
+    "maskable_ppo": (MaskablePPO, MaskableCandidatePolicy, {"n_steps": 128, "batch_size": 128, "ent_coef": 0.0}, 2048),
+    "ppo": (PPO, CandidatePolicy, {"n_steps": 128, "batch_size": 128, "ent_coef": 0.0}, 2048),
+    "a2c": (A2C, CandidatePolicy, {"n_steps": 32, "normalize_advantage": True}, 2048),
+    "dqn": (DQN, CandidateQPolicy, {"learning_starts": 100, "train_freq": 2, "exploration_fraction": 0.3}, 2048),
+}
+
+
+def make(n_candidates=16):
+    return CandidateSelection(gym.make("SignalEnv-reviews-v0", reward="entropy", **OPTIONS), n_candidates, 0)
+
+
+def mean_rank(model, n_candidates=16):
+    """The mean rank of the chosen candidate's entropy, 0 for the lowest and 1 for the highest; chance is 0.5."""
+    env, ranks = make(n_candidates), []
+    for seed in (100, 101):
+        observation, _ = env.reset(seed=seed)
+        ended = False
+        while not ended:
+            entropies = observation[: n_candidates * 6].reshape(n_candidates, 6)[:, 2]
+            action, _ = model.predict(observation, deterministic=True)
+            ranks.append((entropies < entropies[action]).mean() * n_candidates / (n_candidates - 1))
+            observation, _, ended, _, _ = env.step(action)
+    assert len(ranks) == 80
+    return np.mean(ranks)
+
+
+@pytest.mark.parametrize("name", sorted(LEARNERS))
+def test_it_learns_to_choose_uncertain_texts(name):
+    algorithm, policy, options, steps = LEARNERS[name]
+    envs = make_vec_env(make, 2, seed=0)
+    model = algorithm(policy, envs, seed=0, gamma=0.0, learning_rate=3e-3, **options)
+    model.learn(steps)
+    assert mean_rank(model) > 0.8
+
+
+def test_monitor_evaluation_callback_and_logger_work(tmp_path):
+    env, evaluation = Monitor(make(), str(tmp_path / "train")), Monitor(make())
+    model = MaskablePPO(MaskableCandidatePolicy, env, n_steps=64, batch_size=64, seed=0)
+    model.set_logger(configure(str(tmp_path), ["csv", "tensorboard"]))
+    callback = MaskableEvalCallback(
+        evaluation, eval_freq=64, n_eval_episodes=1, best_model_save_path=str(tmp_path), verbose=0
+    )
+    model.learn(128, callback=callback)
+    model.logger.close()
+    assert (tmp_path / "best_model.zip").is_file()
+    assert list(tmp_path.glob("events.out.tfevents*"))
+    header = (tmp_path / "progress.csv").read_text().splitlines()[0].split(",")
+    assert {"rollout/ep_rew_mean", "eval/mean_reward", "train/loss"} <= set(header)
+    episodes = (tmp_path / "train.monitor.csv").read_text().splitlines()[2:]
+    assert [int(line.split(",")[1]) for line in episodes] == [40, 40, 40]  # labels from 10 to 50
+    mean, _ = evaluate_policy(model, evaluation, n_eval_episodes=1)
+    assert 0 < mean < 40 * np.log(2)

@@ -1,0 +1,117 @@
+"""Training from the command line: a folder that plays, seeds of its own, and nothing lost by an interruption."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from experiments.__main__ import main
+from experiments.train import TRAINING_SEEDS, environments, parse
+
+SMALL = ["--pool-size", "60", "--round-size", "10", "--evaluation-size", "40"]
+FAST = ["--timesteps", "256", "--n-envs", "2", "--n-candidates", "6", "--hidden", "16"]
+STEPS = {
+    "maskable_ppo": ["--sb3", "n_steps", "64", "batch_size", "64"],
+    "ppo": ["--sb3", "n_steps", "64", "batch_size", "64"],
+    "a2c": [],
+    "dqn": ["--sb3", "learning_starts", "50"],
+}
+
+
+def train(tmp_path, *args, name="trained"):
+    return main(["train", *SMALL, *FAST, "--out", str(tmp_path / name), *args])
+
+
+@pytest.mark.parametrize("algorithm", sorted(STEPS))
+def test_a_training_writes_a_folder_that_plays(tmp_path, capsys, algorithm):
+    options = ["--algorithm", algorithm, "--reward", "entropy", *STEPS[algorithm]]
+    assert train(tmp_path, *options) == 0
+    folder = tmp_path / "trained"
+    assert f"--policy {folder / 'policy'}" in capsys.readouterr().out
+    assert {file.name for file in folder.iterdir()} == {"config.yaml", "policy", "logs"}
+    logs = {file.name.split(".")[0] for file in (folder / "logs").iterdir()}
+    assert logs == {"progress", "events"}
+    assert "rollout/ep_rew_mean" in (folder / "logs" / "progress.csv").read_text()
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert (config["algorithm"], config["options"]["reward"], config["hidden"]) == (algorithm, "entropy", [16])
+    assert json.loads((folder / "policy" / "policy.json").read_text())["n_candidates"] == 6
+    run = ["run", "--agent", "sb3", "--policy", str(folder / "policy"), *SMALL, "--out", str(tmp_path / "run")]
+    assert main(run) == 0
+    rounds = [json.loads(line) for line in (tmp_path / "run" / "rounds.jsonl").read_text().splitlines()]
+    assert [line["labeled"] for line in rounds] == [10, 20, 30, 40, 50, 60]
+
+
+def test_a_training_repeats_with_its_seed(tmp_path):
+    tensors = []
+    for name, seed in (("one", "0"), ("two", "0"), ("three", "1")):
+        assert train(tmp_path, "--seed", seed, *STEPS["maskable_ppo"], name=name) == 0
+        tensors.append((tmp_path / name / "policy" / "policy.safetensors").read_bytes())
+    assert tensors[0] == tensors[1] != tensors[2]
+
+
+def test_experiments_are_those_of_the_training_s_own_seeds(tmp_path):
+    import gymnasium as gym
+
+    from experiments.train import make_model
+
+    config = parse([*SMALL, *FAST, "--seed", "3"])
+    envs = environments(config)
+    model = make_model(config, envs)
+    envs.reset()
+    pools = [env.unwrapped.learner.pool for env in envs.envs]
+    for i, pool in enumerate(pools):
+        env = gym.make("SignalEnv-reviews-v0", pool_size=60, round_size=10)
+        env.reset(seed=TRAINING_SEEDS + 3_000 + i)
+        assert env.unwrapped.learner.pool == pool
+    assert pools[0] != pools[1]
+    assert model.get_env().num_envs == 2
+
+
+def test_an_interruption_keeps_what_was_learned(tmp_path):
+    folder = tmp_path / "trained"
+    command = [sys.executable, "-m", "experiments", "train", *SMALL, *FAST, *STEPS["maskable_ppo"]]
+    command += ["--timesteps", "1000000", "--out", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as training:
+        csv = folder / "logs" / "progress.csv"
+        deadline = time.monotonic() + 120
+        while not (csv.is_file() and csv.stat().st_size) and training.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        training.send_signal(signal.SIGINT)
+        out, error = training.communicate(timeout=60)
+    assert training.returncode == 130, error
+    assert "what was learned until then is in" in out.replace("\n", " ")
+    assert (folder / "policy" / "policy.safetensors").is_file()
+    assert [file.name for file in folder.glob(".*")] == []
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--sb3", "n_step", "64"], "Did you mean 'n_steps'"),
+        (["--sb3", "policy", "64"], "takes no 'policy' here"),
+        (["--n-envs", "0"], "n_envs is from 1 to 1000"),
+        (["--env", "SignalEnv-sst3-v0"], "SignalEnv-sst2-v0"),
+        (["--selection", "acquisition"], "selection='submitted'"),
+        (["--n-candidates", "0"], "n_candidates is at least 1"),
+    ],
+)
+def test_bad_input_ends_in_one_line(tmp_path, capsys, args, message):
+    assert train(tmp_path, *args) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "trained").exists()
+
+
+def test_a_training_is_never_written_over_unless_asked(tmp_path, capsys):
+    assert train(tmp_path, *STEPS["maskable_ppo"]) == 0
+    before = (tmp_path / "trained" / "policy" / "policy.safetensors").read_bytes()
+    assert train(tmp_path, "--seed", "1", *STEPS["maskable_ppo"]) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert (tmp_path / "trained" / "policy" / "policy.safetensors").read_bytes() == before
+    assert train(tmp_path, "--seed", "1", "--overwrite", *STEPS["maskable_ppo"]) == 0
+    assert (tmp_path / "trained" / "policy" / "policy.safetensors").read_bytes() != before
