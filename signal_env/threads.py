@@ -2,8 +2,12 @@
 
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 
 @cache
@@ -15,6 +19,20 @@ def single_threaded() -> ThreadPoolExecutor:
     import torch
 
     return ThreadPoolExecutor(torch.get_num_threads(), "signal_env", initializer=lambda: torch.set_num_threads(1))
+
+
+def on_one_thread(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Calls a function with torch on a single thread: here if it is so already, which spares a change of threads.
+
+    Example:
+        >>> on_one_thread(max, 2, 3)
+        3
+    """
+    import torch
+
+    if torch.get_num_threads() == 1:
+        return function(*arguments)
+    return single_threaded().submit(function, *arguments).result()
 
 
 @cache

@@ -11,7 +11,7 @@ from signal_env.classifiers.logistic import fit_logistic
 from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
 from signal_env.prediction import Floats, Prediction, softmax, unit
 from signal_env.tasks import Task
-from signal_env.threads import single_threaded
+from signal_env.threads import on_one_thread
 
 if TYPE_CHECKING:
     import torch
@@ -91,8 +91,7 @@ class LinearClassifier:
         """Minimises the convex objective to many digits; nothing in it is random, so `seed` is not used."""
         _, x = self._encoded(texts)
         y = np.asarray(labels, dtype=np.int64)
-        fitted = single_threaded().submit(fit_logistic, x, y, len(self.bias), self.inverse_regularization)
-        self.weights, self.bias = fitted.result()
+        self.weights, self.bias = on_one_thread(fit_logistic, x, y, len(self.bias), self.inverse_regularization)
 
     def predict(self, texts: Sequence[str]) -> Prediction:
         """The head's probabilities and the encoder's embeddings, computed once per text."""

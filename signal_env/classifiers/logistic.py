@@ -59,8 +59,7 @@ def _newton(x: "torch.Tensor", labels: "torch.Tensor", n_classes: int, c: float)
     bound = torch.linalg.cholesky((c / 2) * (x.T @ x) + torch.diag(penalty[:, 0]))
 
     def objective(w: "torch.Tensor") -> tuple["torch.Tensor", float]:
-        logits = x @ w
-        log_p = logits - logits.logsumexp(1, keepdim=True)
+        log_p = torch.log_softmax(x @ w, dim=1)
         return log_p, float(0.5 * (penalty * w * w).sum() - c * (y * log_p).sum())
 
     w = x.new_zeros(x.shape[1], n_classes)
