@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -147,9 +148,10 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> Any:
     try:
         model.learn(config.timesteps, callback=show, log_interval=1 if config.algorithm != "dqn" else 4)
     finally:
-        envs.close()
         save_policy(model, config.folder / "policy")
         model.logger.close()
+        with suppress(EOFError, OSError):  # Ctrl-C has ended the environments' processes too
+            envs.close()
     return model
 
 

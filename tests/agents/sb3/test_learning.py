@@ -14,12 +14,12 @@ from stable_baselines3.common.monitor import Monitor
 from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
 from signal_env.wrappers import CandidateSelection
 
-OPTIONS = {"pool_size": 120, "round_size": 10, "budget": 50, "evaluation_size": 20, "selection": "submitted"}
+OPTIONS = {"pool_size": 80, "round_size": 10, "budget": 50, "evaluation_size": 20, "selection": "submitted"}
 LEARNERS = {
-    "maskable_ppo": (MaskablePPO, MaskableCandidatePolicy, {"n_steps": 128, "batch_size": 128, "ent_coef": 0.0}, 2048),
-    "ppo": (PPO, CandidatePolicy, {"n_steps": 128, "batch_size": 128, "ent_coef": 0.0}, 2048),
-    "a2c": (A2C, CandidatePolicy, {"n_steps": 32, "normalize_advantage": True}, 2048),
-    "dqn": (DQN, CandidateQPolicy, {"learning_starts": 100, "train_freq": 2, "exploration_fraction": 0.3}, 2048),
+    "maskable_ppo": (MaskablePPO, MaskableCandidatePolicy, {"n_steps": 128, "batch_size": 128, "ent_coef": 0.0}, 1024),
+    "ppo": (PPO, CandidatePolicy, {"n_steps": 128, "batch_size": 128, "ent_coef": 0.0}, 1024),
+    "a2c": (A2C, CandidatePolicy, {"n_steps": 32, "normalize_advantage": True}, 1024),
+    "dqn": (DQN, CandidateQPolicy, {"learning_starts": 100, "train_freq": 2, "exploration_fraction": 0.3}, 1024),
 }
 
 
