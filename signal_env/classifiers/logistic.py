@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import torch
 
 GRADIENT = 1e-8
-"""The minimum is found when no coordinate of the gradient is larger; the weights are then that near to it."""
+"""The minimum is found when no coordinate of the gradient is larger, times C if that is over 1."""
 
 NEWTON_STEPS, CONJUGATE_STEPS, HALVINGS = 100, 200, 40
 """Where each loop stops at the latest. Usual are 5 to 7 Newton steps of 1 to 4 conjugate ones, and no halving."""
@@ -49,27 +49,27 @@ def fit_logistic(
 
 
 def _newton(x: "torch.Tensor", labels: "torch.Tensor", n_classes: int, c: float) -> "torch.Tensor":
-    """The weights `(d + 1, n_classes)`, the last row of which is the bias."""
+    """The weights `(d + 1, n_classes)`, the last row of which is the bias; the objective is divided by C throughout."""
     import torch
 
     x = torch.cat([x, x.new_ones(len(x), 1)], dim=1)
     y = torch.nn.functional.one_hot(labels, n_classes).to(x.dtype)
-    penalty = x.new_ones(x.shape[1], 1)
+    penalty = x.new_full((x.shape[1], 1), 1 / c)
     penalty[-1] = 0.0
-    bound = torch.linalg.cholesky((c / 2) * (x.T @ x) + torch.diag(penalty[:, 0]))
+    bound = torch.linalg.cholesky((x.T @ x) / 2 + torch.diag(penalty[:, 0]))
 
     def objective(w: "torch.Tensor") -> tuple["torch.Tensor", float]:
         log_p = torch.log_softmax(x @ w, dim=1)
-        return log_p, float(0.5 * (penalty * w * w).sum() - c * (y * log_p).sum())
+        return log_p, float(0.5 * (penalty * w * w).sum() - (y * log_p).sum())
 
     w = x.new_zeros(x.shape[1], n_classes)
     log_p, value = objective(w)
     for _ in range(NEWTON_STEPS):
         p = log_p.exp()
-        gradient = c * (x.T @ (p - y)) + penalty * w
-        if float(gradient.abs().max()) <= GRADIENT * max(1.0, c):
+        gradient = torch.addcmul(x.T @ (p - y), penalty, w)
+        if float(gradient.abs().max()) <= GRADIENT * max(1.0, 1 / c):
             break
-        step = _newton_step(x, p, c, penalty, bound, gradient)
+        step = _newton_step(x, p, penalty, bound, gradient)
         slope = float((gradient * step).sum())
         length = 1.0
         for _ in range(HALVINGS):
@@ -82,12 +82,7 @@ def _newton(x: "torch.Tensor", labels: "torch.Tensor", n_classes: int, c: float)
 
 
 def _newton_step(
-    x: "torch.Tensor",
-    p: "torch.Tensor",
-    c: float,
-    penalty: "torch.Tensor",
-    bound: "torch.Tensor",
-    gradient: "torch.Tensor",
+    x: "torch.Tensor", p: "torch.Tensor", penalty: "torch.Tensor", bound: "torch.Tensor", gradient: "torch.Tensor"
 ) -> "torch.Tensor":
     """Minus the inverse Hessian times the gradient, to 1 % (inexact Newton, Dembo et al. 1982)."""
     import torch
@@ -98,13 +93,14 @@ def _newton_step(
     enough = 1e-4 * size
     for _ in range(CONJUGATE_STEPS):
         change = p * (x @ direction)
-        curved = c * (x.T @ (change - p * change.sum(1, keepdim=True))) + penalty * direction  # Hessian times direction
+        change = torch.addcmul(change, p, change.sum(1, keepdim=True), value=-1)
+        curved = torch.addcmul(x.T @ change, penalty, direction)  # the Hessian times the direction
         along = size / float((direction * curved).sum())
-        step = step + along * direction
-        residual = residual - along * curved
+        step = step.add(direction, alpha=along)
+        residual = residual.sub(curved, alpha=along)
         preconditioned = torch.cholesky_solve(residual, bound)
         size, before = float((residual * preconditioned).sum()), size
         if size <= enough:
             break
-        direction = preconditioned + (size / before) * direction
+        direction = preconditioned.add(direction, alpha=size / before)
     return step
