@@ -193,6 +193,7 @@ class CandidateDraw:
         self._labels_left = learner.batch_size
         self._left, self._real = np.arange(n), unlabeled.texts[:n]
         self._taken: set[str] = set()
+        self._features = np.zeros((0, len(self.space.features)), dtype=np.float32)
         if neighbors is not None:
             prediction = Prediction(unlabeled.probabilities[:n], unlabeled.embeddings[:n])
             nearest = Neighbors(neighbors.indices[:n], neighbors.distances[:n])

@@ -93,7 +93,14 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         return self._draw.draw(self.learner.offers_made, observation["prompt"]), info
 
     def step(self, action: int) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Offers the text in a place, from 0; passes if that is the round's last one."""
+        """Offers the text in a place, from 0, and passes if nothing is left to choose in the round.
+
+        Raises:
+            ValueError: If there is no such place.
+            gymnasium.error.ResetNeeded: Before the first reset and after the end.
+        """
+        if self._random is None:
+            raise gym.error.ResetNeeded("The episode has not begun: call reset before step.")
         observation, reward, terminated, truncated, info = self.env.step(self._draw.take(int(action)))
         total, truncated = float(reward), truncated or nothing_labeled(info)
         shown = self._draw.draw(self.learner.offers_made, observation["prompt"])

@@ -77,9 +77,16 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
         return self._shown(self._random), info
 
     def step(self, action: int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Offers what the generator writes for the set in a place, from 0."""
-        if self._random is None or not 0 <= action < self.n_sets:
-            raise ValueError(f"Expected a reset, and then an action from 0 to {self.n_sets - 1}; got {action!r}.")
+        """Offers what the generator writes for the set in a place, from 0.
+
+        Raises:
+            ValueError: If there is no such place, or the generator writes no text.
+            gymnasium.error.ResetNeeded: Before the first reset and after the end.
+        """
+        if self._random is None:
+            raise gym.error.ResetNeeded("The episode has not begun: call reset before step.")
+        if not 0 <= action < self.n_sets:
+            raise ValueError(f"There are {self.n_sets} sets, from 0; got {action}.")
         shown = self.prompts[action]
         self.signal_env.prompt = shown
         (text,) = written(self.generator, [shown])

@@ -284,8 +284,19 @@ def test_bad_options(wrong, message):
         make(**({"generator": writes(1)} | wrong))
 
 
+def test_an_experiment_with_nothing_to_choose_is_over_at_once():
+    env = make(pool_size=4, budget=5)
+    observation, _ = env.reset(seed=0)
+    assert not env.action_masks().any()
+    assert not observation[: 5 * 8].any()
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step(0)
+
+
 def test_bad_actions_environments_and_generators():
     env = make()
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step(0)
     env.reset(seed=0)
     with pytest.raises(ValueError, match="5 candidates, from 0; got 5"):
         env.step(5)

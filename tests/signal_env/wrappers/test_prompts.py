@@ -108,10 +108,10 @@ def test_what_is_wrong_says_what_would_be_right():
     with pytest.raises(TypeError, match="wraps a SignalEnv"):
         PromptSelection(gym.make("CartPole-v1"), joins)
     env = make(lambda prompts: [])
-    with pytest.raises(ValueError, match="Expected a reset"):
+    with pytest.raises(gym.error.ResetNeeded):
         env.step(0)
     env.reset(seed=0)
     with pytest.raises(ValueError, match="one text for each prompt"):
         env.step(0)
-    with pytest.raises(ValueError, match="from 0 to 4"):
+    with pytest.raises(ValueError, match="5 sets, from 0; got 5"):
         env.step(5)
