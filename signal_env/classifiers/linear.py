@@ -33,9 +33,8 @@ class FrozenEncoder:
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Returns `(n, d)` embeddings, not normalised."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._rows]
-        if new:
-            self._learn(new)
+        if not all(text in self._rows for text in texts):
+            self._learn([text for text in dict.fromkeys(texts) if text not in self._rows])
         result = self._known[[self._rows[text] for text in texts]]
         if len(self._rows) > CACHE_LIMIT:
             self._forget(len(self._rows) - CACHE_LIMIT + CACHE_LIMIT // 10)
