@@ -152,9 +152,10 @@ class Learner:
             ClassifierError: If the classifier returns something unusable.
             RewardError: If a reward term does.
         """
-        made = self.offers_made
-        # The state after the round's last text is not known before the close.
-        states = [self._named_state(i) for i in range(made, min(made + len(texts), self.sizes.offers - 1) + 1)]
+        states = []
+        if self._judge.reward.shaped:  # the state after the round's last text is not known before the close
+            last = min(self.offers_made + len(texts), self.sizes.offers - 1)
+            states = [self._named_state(i) for i in range(self.offers_made, last + 1)]
         offer, candidates = self._judge.judge(texts, prompts, self._labeled, self._unlabeled, self.opened, states)
         for i, text in enumerate(candidates.texts):
             if text not in self._unlabeled:
@@ -310,8 +311,9 @@ class Learner:
     def _fit(self) -> None:
         """Trains M and measures it."""
         self._labels = np.array(list(self._trained.values()), dtype=np.int64)
-        self._classifier.fit(tuple(self._trained), self._labels, self._training_seed)
-        self._labeled_prediction = self._classifier.predict(tuple(self._trained))
+        trained = tuple(self._trained)
+        self._classifier.fit(trained, self._labels, self._training_seed)
+        self._labeled_prediction = self._classifier.predict(trained)
         texts, gold = self._evaluation
         self._accuracy = float((self._classifier.predict(texts).probabilities.argmax(axis=1) == gold).mean())
 

@@ -186,7 +186,7 @@ def contrast(
     if divide_by_distance:
         apart = neighbors.distances > 0
         divergence = np.where(apart, divergence / np.where(apart, neighbors.distances, 1.0), 0.0)
-    scores: Scores = divergence.mean(axis=1)
+    scores: Scores = divergence.sum(axis=1) / divergence.shape[1]
     return scores
 
 
@@ -196,4 +196,4 @@ def find_neighbors(embeddings: Floats, labeled_embeddings: Floats, n_neighbors: 
 
 
 def _clipped(probabilities: Floats) -> NDArray[np.float64]:
-    return np.clip(probabilities.astype(np.float64), SMALLEST, 1.0)
+    return np.minimum(np.maximum(probabilities.astype(np.float64), SMALLEST), 1.0)  # faster than clip on a few numbers

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,14 @@ def shared_encoder(task: Task, encoder: str, device: str, max_length: int) -> Fr
     return FrozenEncoder(task, encoder, device, max_length)
 
 
+class Encoded(NamedTuple):
+    """Texts with their embeddings `(n, d)`, and the same as the head sees them, l2-normalised in double precision."""
+
+    texts: Sequence[str]
+    embeddings: NDArray[np.float32]
+    x: NDArray[np.float64]
+
+
 class LinearClassifier:
     """Multinomial logistic regression on a frozen encoder's l2-normalised embeddings.
 
@@ -84,34 +92,38 @@ class LinearClassifier:
         self.inverse_regularization = inverse_regularization
         self.weights: Floats = np.zeros((task.n_classes, self.encode.size))
         self.bias: Floats = np.zeros(task.n_classes)
-        self._longest: tuple[tuple[str, ...], NDArray[np.float32], NDArray[np.float64]] | None = None
+        self._fitted: Encoded | None = None
+        self._longest: Encoded | None = None
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
         """Minimises the convex objective to many digits; nothing in it is random, so `seed` is not used."""
-        _, x = self._encoded(texts)
+        encoded = self._encoded(texts)
+        self._fitted = encoded if isinstance(texts, tuple) else None  # what might change is not kept
         y = np.asarray(labels, dtype=np.int64)
-        self.weights, self.bias = on_one_thread(fit_logistic, x, y, len(self.bias), self.inverse_regularization)
+        self.weights, self.bias = on_one_thread(fit_logistic, encoded.x, y, len(self.bias), self.inverse_regularization)
 
     def predict(self, texts: Sequence[str]) -> Prediction:
         """The head's probabilities and the encoder's embeddings, computed once per text."""
-        embeddings, x = self._encoded(texts)
+        encoded = self._encoded(texts)
         # Class by class, each text's sum for itself: a matrix product would round differently with the number of texts.
-        logits = np.stack([np.einsum("nd,d->n", x, row) for row in self.weights], axis=1) + self.bias
-        return Prediction(softmax(logits), embeddings)
+        logits = np.stack([np.einsum("nd,d->n", encoded.x, row) for row in self.weights], axis=1) + self.bias
+        return Prediction(softmax(logits), encoded.embeddings)
 
-    def _encoded(self, texts: Sequence[str]) -> tuple[Floats, NDArray[np.float64]]:
+    def _encoded(self, texts: Sequence[str]) -> Encoded:
         """The embeddings, and what the head sees of them.
 
-        Those of the longest tuple of texts stay at hand: the evaluation split comes again in every round.
+        Those of the texts it was fitted on stay at hand, and those of the longest tuple of texts so far: often that is
+        the evaluation split, which comes again in every round.
         """
-        if self._longest is not None and texts is self._longest[0]:
-            return self._longest[1:]
+        for kept in (self._fitted, self._longest):
+            if kept is not None and texts is kept.texts:
+                return kept
         embeddings = self.encode(texts)
-        x = unit(embeddings).astype(np.float64)
-        if isinstance(texts, tuple) and (self._longest is None or len(texts) >= len(self._longest[0])):
-            embeddings.flags.writeable = False  # it is handed out again
-            self._longest = texts, embeddings, x
-        return embeddings, x
+        embeddings.flags.writeable = False  # it may be handed out again
+        encoded = Encoded(texts, embeddings, unit(embeddings).astype(np.float64))
+        if isinstance(texts, tuple) and (self._longest is None or len(texts) >= len(self._longest.texts)):
+            self._longest = encoded
+        return encoded
 
     def encode_pretrained(self, texts: Sequence[str]) -> Floats:
         """The encoder's embeddings, which are never trained."""

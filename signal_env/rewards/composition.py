@@ -150,6 +150,11 @@ class Reward:
                 self._moments = kept
         return values
 
+    @property
+    def shaped(self) -> bool:
+        """Whether potentials have a part in it."""
+        return bool(self._potentials)
+
     def of_steps(self, states: Sequence[State], n: int) -> dict[str, TermValues]:
         """What the potentials pay for the steps between states, the last of which may be the end, `{}`.
 
