@@ -249,18 +249,12 @@ class Learner:
         self, batch: list[str], selected: NDArray[np.float64] | None = None, scores: NDArray[np.float64] | None = None
     ) -> Round:
         """Lines 9 and 10: moves the batch from U to L, retrains and evaluates; pays what only the close can."""
-        real = {text: self._hidden[text] for text in batch if self._unlabeled[text]}
-        synthetic: dict[str, int] = {}
-        agreement = None
-        if len(real) < len(batch):
-            agreement = self._agreement(list(real)) if real else None
-            written = [text for text in batch if text not in real]
-            synthetic = dict(zip(written, self._annotate(written).tolist(), strict=True))
-        labels = {text: real[text] if text in real else synthetic[text] for text in batch}
+        labels, agreement = self._annotated(batch)
+        synthetic = {text: label for text, label in labels.items() if not self._unlabeled[text]}
         offers = self.opened.offers if self._round >= 0 else []
         seed = int(self._closing_rng.integers(2**31))
         at_close = self._judge.at_close(labels, self._labeled, seed) if offers else {}
-        state = self._named_state(self.offers_made - 1) if offers else {}
+        before = self._named_state(self.offers_made - 1) if offers else {}
         self._n_synthetic += len(synthetic)
         self._labeled |= labels
         for text in batch:
@@ -273,8 +267,9 @@ class Learner:
         self._begin_round()
         if offers:
             after = {} if self.finished else self._named_state(0)
-            self.last_offer = offers[-1] = offers[-1].closed(self._judge.reward.of_steps([state, after], 1), at_close)
-        rewards = np.concatenate([offer.rewards for offer in offers]) if offers else np.zeros(0)
+            steps = self._judge.reward.of_steps([before, after], 1)
+            self.last_offer = offers[-1] = offers[-1].closed(steps, at_close)
+        rewards = np.concatenate([np.zeros(0), *(offer.rewards for offer in offers)])
         return Round(
             index=self._round,
             pool=self.sizes.pool,
@@ -283,7 +278,7 @@ class Learner:
             evaluation_size=len(self._evaluation[0]),
             labeled=len(self._labeled),
             unlabeled=len(self._unlabeled),
-            selected_real=len(real),
+            selected_real=len(labels) - len(synthetic),
             selected_synthetic=len(synthetic),
             synthetic_share=self._n_synthetic / len(self._labeled),
             label_counts=self._count(self._labeled),
@@ -296,6 +291,20 @@ class Learner:
             annotator_agreement=agreement,
             finished=self.finished,
         )
+
+    def _annotated(self, batch: list[str]) -> tuple[dict[str, int], float | None]:
+        """The batch's labels: gold ones of real texts, the annotator's of synthetic ones (line 9).
+
+        If it labels any, the annotator is asked about the real ones too; also returns the share of those on which it
+        agrees with the gold label.
+        """
+        real = {text: self._hidden[text] for text in batch if self._unlabeled[text]}
+        written = [text for text in batch if text not in real]
+        if not written:
+            return real, None
+        agreement = _mean(self._annotate(list(real)) == list(real.values())) if real else None
+        synthetic = dict(zip(written, self._annotate(written).tolist(), strict=True))
+        return {text: real[text] if text in real else synthetic[text] for text in batch}, agreement
 
     def _count(self, labels: dict[str, int]) -> NDArray[np.int64]:
         return np.bincount(np.array(list(labels.values()), dtype=np.int64), minlength=self.task.n_classes)
@@ -391,10 +400,6 @@ class Learner:
         for text in sorted(rewards, key=lambda text: -rewards[text])[self.config.keep_best :]:
             del self._unlabeled[text], self.opened.entered[text]
             self._view = None
-
-    def _agreement(self, real: Sequence[str]) -> float:
-        """The share of real texts on which the annotator agrees with the gold label."""
-        return _mean(self._annotate(real) == [self._hidden[text] for text in real])
 
     def _evaluation_texts(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
         """The evaluation split, or a fixed random part of it."""
