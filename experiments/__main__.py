@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import get_type_hints
 
@@ -30,6 +31,10 @@ def main(args: Sequence[str] | None = None) -> int:
     known = [words for words in (1, 2) if " ".join(args[:words]) in COMMANDS]
     if not known:
         lines = [f"  {name:<20}{about}" for name, about in COMMANDS.items()]
+        wrong = " ".join(args[:1]) if args and args[0] not in ("-h", "--help") else ""
+        close = get_close_matches(wrong, COMMANDS, n=1) if wrong else []
+        if wrong:
+            print(f"No command {wrong!r}." + (f" Did you mean {close[0]!r}?" if close else ""), file=sys.stderr)
         print("\n".join(["usage: signal-env COMMAND [OPTIONS]   (signal-env COMMAND --help for its options)", *lines]))
         return 0 if args in ([], ["-h"], ["--help"]) else 2
     name, options = " ".join(args[: known[0]]), args[known[0] :]

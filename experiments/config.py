@@ -31,6 +31,10 @@ class EnvironmentOptions(SignalConfig):
     classifier_options: Mapping[str, int | float | str] = dataclasses.field(default_factory=dict)
     annotator: str = "model"
 
+    def as_keywords(self) -> dict[str, Any]:
+        """The options as keywords of `gym.make`."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
@@ -39,7 +43,7 @@ class RunConfig:
     env: str = "SignalEnv-reviews-v0"
     """The environment's id."""
     agent: str = "random"
-    """The agent's name."""
+    """The agent's name; `--agent NAME --help` shows its options."""
     seed: int = 0
     """Seed of the environment and of the agent."""
     num_envs: int | None = None
@@ -157,7 +161,10 @@ def configuration_of(folder: Path) -> RunConfig:
     """
     if not (folder / "config.yaml").is_file():
         raise RunError(f"{folder} holds no run: it has no config.yaml.")
-    return make_config(**_read(folder / "config.yaml"), out=folder)
+    values = _read(folder / "config.yaml")
+    if "agent" not in values:
+        raise RunError(f"{folder} holds no run: its config.yaml names no agent. Is it the folder of a training?")
+    return make_config(**values, out=folder)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from rich.text import Text
 from experiments.config import RunConfig, RunError, configuration_of
 from experiments.progress import console, progress_bar
 from experiments.results import read_lines
+from experiments.run import RESCORED
 from signal_env.experiment import experiment_sizes
 from signal_env.extras import require
 from signal_env.outcomes import Offer
@@ -63,7 +64,7 @@ def main(config: RescoreConfig) -> Path:
     if not rows:
         raise RunError(f"{config.run} has no complete step to replay.")
     _rank(rows)
-    out = config.out or config.run / "rescored.jsonl"
+    out = config.out or config.run / RESCORED
     write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     console.print(_by_round(rows, experiment_sizes(run.options).round))
     console.print(_moved(rows, config.moved))
@@ -78,7 +79,7 @@ def main(config: RescoreConfig) -> Path:
 def replay(run: RunConfig, logged: list[dict[str, Any]], reward: str) -> Iterator[tuple[Offer, Any]]:
     """Plays a run's texts again; yields each step's offer and its rewards `(num_envs,)` by another composition."""
     new, own = Reward(reward).weights, Reward(run.options.reward).weights
-    options = {field.name: getattr(run.options, field.name) for field in dataclasses.fields(run.options)}
+    options = run.options.as_keywords()
     options["reward"] = {name: 0.0 for name in new} | own  # a weight of 0 has a term's value without paying for it
     envs: Any = gym.make_vec(run.env, num_envs=run.num_envs or experiment_sizes(run.options).offers, **options)
     envs.reset(seed=run.seed)

@@ -1,6 +1,5 @@
 """`python -m experiments run`: one agent plays one episode, into a folder of its own."""
 
-import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,12 @@ __all__ = ["main", "parse", "play"]
 
 FILES = ("config.yaml", *LOGS, "curve.png", "checkpoints", "adapter")
 """What a run writes to its folder."""
+
+RESCORED = "rescored.jsonl"
+"""What `rescore` makes of it."""
+
+ASIDE = ".replaced"
+"""Where a run's folder keeps an earlier run until the new one has begun."""
 
 
 def main(config: RunConfig) -> Path:
@@ -62,7 +67,7 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
     Raises:
         RunError: If the folder holds a run already, and neither `overwrite` nor `resume` is set.
     """
-    options = {field.name: getattr(config.options, field.name) for field in dataclasses.fields(config.options)}
+    options = config.options.as_keywords()
     sizes = experiment_sizes(config.options)
     envs: Any = gym.make_vec(config.env, num_envs=config.num_envs or sizes.offers, **options)
     agent = agent_of(config)
@@ -82,12 +87,15 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
             logs.metrics(index, step.metrics)
             state = {"logs": logs.state_dict(), "episode": state_of(envs, agent)}
             save_checkpoint(config.folder, index, state)
+            if begun:  # what this run replaces is no longer needed
+                shutil.rmtree(config.folder / ASIDE, ignore_errors=True)
             on_round(step.round["labeled"], sizes.budget, f"accuracy {step.round['accuracy']:.3f}")
         agent.save(config.folder)
     finally:
         logs.close()
         if not begun:  # nothing is lost, and the folder is free for another try
             remove(config.folder)
+            restore(config.folder)
 
 
 def last_checkpoint(folder: Path) -> dict[str, Any] | None:
@@ -105,23 +113,39 @@ def last_checkpoint(folder: Path) -> dict[str, Any] | None:
 
 
 def prepare(folder: Path, overwrite: bool) -> None:
-    """Makes a run's folder, empty of earlier runs.
+    """Makes a run's folder; an earlier run in it is put aside until this one has begun.
 
     Raises:
-        RunError: If the folder holds a run already and `overwrite` is not set.
+        RunError: If the folder holds a run already and `overwrite` is not set, or a training.
     """
+    if (folder / "policy").exists():
+        raise RunError(f"{folder} holds a training. Give --out another folder.")
     if any((folder / name).exists() for name in FILES) and not overwrite:
         raise RunError(
             f"{folder} holds a run already. Give --resume {folder} to go on with it, --overwrite to replace it, or "
             "--out another folder."
         )
-    remove(folder)
+    shutil.rmtree(folder / ASIDE, ignore_errors=True)
+    for name in (*FILES, RESCORED):
+        if (folder / name).exists():
+            (folder / ASIDE).mkdir(exist_ok=True)
+            (folder / name).rename(folder / ASIDE / name)
     folder.mkdir(parents=True, exist_ok=True)
 
 
+def restore(folder: Path) -> None:
+    """Brings back what was put aside, and removes the folder if nothing is in it."""
+    aside = folder / ASIDE
+    for place in aside.iterdir() if aside.is_dir() else ():
+        place.rename(folder / place.name)
+    for empty in (aside, folder):
+        if empty.is_dir() and not any(empty.iterdir()):
+            empty.rmdir()
+
+
 def remove(folder: Path) -> None:
-    """Removes what a run has written, and what `rescore` has made of it."""
-    for name in (*FILES, "rescored.jsonl"):
+    """Removes what a run has written."""
+    for name in FILES:
         place = folder / name
         if place.is_dir():
             shutil.rmtree(place)

@@ -35,6 +35,16 @@ ALGORITHMS = {
 }
 """The module and the class of each algorithm."""
 
+LOG_INTERVAL = {"maskable_ppo": 1, "ppo": 1, "a2c": 10, "dqn": 4}
+"""Updates, or with DQN episodes, for each line of SB3's logs."""
+
+SAID_ELSEWHERE = {
+    *("policy", "env", "learning_rate", "gamma", "seed", "device", "policy_kwargs"),
+    *("tensorboard_log", "verbose", "_init_setup_model", "replay_buffer_class", "replay_buffer_kwargs"),
+    *("rollout_buffer_class", "rollout_buffer_kwargs"),
+}
+"""Arguments of the algorithms that are options of the training, or no plain values."""
+
 FILES = ("config.yaml", "policy", "logs")
 """What a training writes to its folder."""
 
@@ -52,7 +62,7 @@ class TrainConfig:
     algorithm: Literal["maskable_ppo", "ppo", "a2c", "dqn"] = "maskable_ppo"
     """The algorithm of Stable-Baselines3 or sb3-contrib."""
     timesteps: int = 100_000
-    """Choices to learn from."""
+    """Choices to learn from; PPO and A2C round up to whole rollouts of `n_envs` times n_steps, which `--sb3` sets."""
     n_envs: int = 4
     """Experiments side by side, at most 1,000."""
     processes: bool = False
@@ -129,13 +139,16 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> Any:
         RunError: If the folder holds a training already, or an option does not fit.
         MissingExtra: If Stable-Baselines3 is not installed.
     """
+    if config.timesteps < 1:
+        raise RunError(f"timesteps is at least 1; got {config.timesteps}.")
+    check_folder(config.folder, config.overwrite)
     envs = environments(config)
     model = make_model(config, envs)
     from stable_baselines3.common.logger import configure
 
     from agents.sb3.saved import save_policy
 
-    prepare(config.folder, config.overwrite)
+    clear(config.folder)
     write_text(config.folder / "config.yaml", config.as_yaml())
     model.set_logger(configure(str(config.folder / "logs"), ["csv", "tensorboard"]))
 
@@ -146,9 +159,13 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> Any:
         return True  # go on
 
     try:
-        model.learn(config.timesteps, callback=show, log_interval=1 if config.algorithm != "dqn" else 4)
-    finally:
+        try:
+            model.learn(config.timesteps, callback=show, log_interval=LOG_INTERVAL[config.algorithm])
+        except KeyboardInterrupt:
+            save_policy(model, config.folder / "policy")
+            raise
         save_policy(model, config.folder / "policy")
+    finally:
         model.logger.close()
         with suppress(EOFError, OSError):  # Ctrl-C has ended the environments' processes too
             envs.close()
@@ -163,7 +180,7 @@ def environments(config: TrainConfig) -> Any:
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
-    options = {field.name: getattr(config.options, field.name) for field in dataclasses.fields(config.options)}
+    options = config.options.as_keywords()
 
     def make() -> gym.Env[Any, Any]:
         return CandidateSelection(
@@ -207,22 +224,20 @@ def make_model(config: TrainConfig, envs: Any) -> Any:
     return model
 
 
-SAID_ELSEWHERE = {
-    *("policy", "env", "learning_rate", "gamma", "seed", "device", "policy_kwargs"),
-    *("tensorboard_log", "verbose", "_init_setup_model", "replay_buffer_class", "replay_buffer_kwargs"),
-    *("rollout_buffer_class", "rollout_buffer_kwargs"),
-}
-"""Arguments of the algorithms that are options of the training, or no plain values."""
-
-
-def prepare(folder: Path, overwrite: bool) -> None:
-    """Makes a training's folder, empty of earlier ones.
+def check_folder(folder: Path, overwrite: bool) -> None:
+    """Checks that a training may write to a folder.
 
     Raises:
-        RunError: If it holds one already and `overwrite` is not set.
+        RunError: If it holds a run or a policy of another making, or a training and `overwrite` is not set.
     """
-    if any((folder / name).exists() for name in (*FILES, "rounds.jsonl")) and not overwrite:
-        raise RunError(f"{folder} holds a training or a run already. Give --overwrite or --out another folder.")
+    if (folder / "rounds.jsonl").exists() or (folder / "policy.json").exists():
+        raise RunError(f"{folder} holds a run or a policy. Give --out another folder.")
+    if any((folder / name).exists() for name in FILES) and not overwrite:
+        raise RunError(f"{folder} holds a training already. Give --overwrite or --out another folder.")
+
+
+def clear(folder: Path) -> None:
+    """Makes a training's folder, empty of earlier ones."""
     for name in FILES:
         place = folder / name
         if place.is_dir():

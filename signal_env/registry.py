@@ -36,12 +36,19 @@ class Registry(Generic[T]):
     def register(self, name: str) -> Callable[[T], T]:
         """Returns a decorator that registers what it decorates under `name`.
 
+        What is defined in a notebook or at a prompt may be defined again.
+
         Raises:
             ValueError: If the name is taken by something else.
+            TypeError: If the name is no text.
         """
+        if not isinstance(name, str):
+            raise TypeError(f"Registering wants a name: @register('name'); got {name!r}.")
 
         def decorate(entry: T) -> T:
-            if self._entries.get(name, entry) is not entry:
+            taken = self._entries.get(name, entry)
+            again = getattr(taken, "__module__", None) == "__main__" and _named(taken) == _named(entry)
+            if taken is not entry and not again:
                 raise ValueError(f"The {self.kind} {name!r} is registered already; choose another name.")
             self._entries[name] = entry
             return entry
@@ -61,3 +68,8 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._entries))
+
+
+def _named(entry: object) -> tuple[object, object]:
+    """Where something was defined, and under what name."""
+    return getattr(entry, "__module__", None), getattr(entry, "__qualname__", None)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, agents, base
 from agents.llm.frozen import FrozenWriter
-from signal_env.candidates import CandidateDraw
+from signal_env.candidates import CandidateDraw, candidate_features
 from signal_env.extras import require
+from signal_env.vector_env import closed_round
 
 if TYPE_CHECKING:
     from agents.sb3.saved import SavedPolicy
@@ -50,13 +51,15 @@ class SB3Agent(Agent):
 
         if self.policy is None:
             raise PolicyError("Which policy? Give --policy FOLDER, as `python -m experiments train` writes it.")
+        if self.n_candidates is not None and self.n_candidates < 1:
+            raise PolicyError(f"n_candidates is at least 1; got {self.n_candidates}.")
         self._policy, saved = load_policy(self.policy, self.n_candidates)
         if not self.greedy and saved.algorithm == "dqn":
             raise PolicyError("A policy of DQN has no probabilities to draw from; leave greedy=True.")
         learner = self._learner = base(envs).learner
         self._draw = CandidateDraw(
             learner,
-            self.n_candidates or saved.n_candidates,
+            saved.n_candidates if self.n_candidates is None else self.n_candidates,
             saved.embedding_size,
             None if self.generator is None else FrozenWriter(self.generator),
             self.synthetic_share,
@@ -85,6 +88,19 @@ class SB3Agent(Agent):
             place = self._rng.choice(len(mask), p=probabilities / probabilities.sum())
         return self._draw.take(int(place))
 
+    def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
+        """Learns nothing more.
+
+        Raises:
+            PolicyError: If there was nothing to choose in a whole round: the episode would never end.
+        """
+        from agents.sb3.saved import PolicyError
+
+        closed = closed_round(infos)
+        if closed is not None and closed["selected_real"] + closed["selected_synthetic"] == 0:
+            raise PolicyError("There was nothing to choose in a whole round: the generator writes no valid text.")
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
         """The state of the random numbers."""
         return {"rng": self._rng.bit_generator.state}
@@ -95,9 +111,14 @@ class SB3Agent(Agent):
 
 
 def check_features(saved: "SavedPolicy", state_features: Sequence[str], folder: str) -> None:
-    """Raises a PolicyError if a policy was trained on a state of another size, that is, on other classes."""
+    """Raises a PolicyError if a policy was trained on other features, or on a state with other classes."""
     from agents.sb3.saved import PolicyError
 
+    if tuple(saved.features) != candidate_features(saved.embedding_size):
+        raise PolicyError(
+            f"The policy in {folder} was trained on {', '.join(saved.features)}; this agent shows "
+            f"{', '.join(candidate_features(saved.embedding_size))}."
+        )
     if len(saved.state_features) != len(state_features):
         raise PolicyError(
             f"The policy in {folder} was trained on {len(saved.state_features)} features of the state, and here are "

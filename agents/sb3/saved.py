@@ -75,26 +75,36 @@ def save_policy(model: Any, folder: str | Path) -> None:
         PolicyError: If the model has another policy.
         FileExistsError: If the folder holds something else.
     """
-    policy, name = model.policy, type(model).__name__.lower().replace("maskableppo", "maskable_ppo")
+    policy = model.policy
+    algorithms = {name.replace("_", ""): name for name in POLICIES}
+    name = next((algorithms[kind] for kind in _names(type(model)) if kind in algorithms), "")
     if not isinstance(policy, POLICIES.get(name, ())):
         raise PolicyError(
             f"Only the policies of agents.sb3.policies are saved this way, of {', '.join(POLICIES)}; got "
             f"{type(policy).__name__} of {type(model).__name__}. model.save(...) is SB3's own way."
         )
+    if policy.activation_fn not in vars(torch.nn).values():
+        raise PolicyError(
+            f"The activation is a class of torch.nn, so that it can be found by its name; got {policy.activation_fn}."
+        )
     space = policy.observation_space
-    saved = SavedPolicy(
-        name, space.n_candidates, space.features, space.state_features, policy.net_arch, policy.activation_fn.__name__
-    )
+    activation: str = policy.activation_fn.__name__
+    saved = SavedPolicy(name, space.n_candidates, space.features, space.state_features, policy.net_arch, activation)
     with new_folder(Path(folder), mark=DESCRIPTION) as place:
         save_file({key: tensor.contiguous() for key, tensor in policy.state_dict().items()}, place / TENSORS)
         write_text(place / DESCRIPTION, json.dumps(dataclasses.asdict(saved), indent=2) + "\n")
+
+
+def _names(kind: type) -> list[str]:
+    """The names of a class and of those that it is made from, in lower case."""
+    return [one.__name__.lower() for one in kind.__mro__]
 
 
 def load_policy(folder: str | Path, n_candidates: int | None = None) -> tuple[Any, SavedPolicy]:
     """Loads what `save_policy` saved.
 
     Args:
-        folder: The folder.
+        folder: The folder, or the folder of the training that has it in `policy`.
         n_candidates: K; default: that of the training.
 
     Returns:
@@ -104,6 +114,8 @@ def load_policy(folder: str | Path, n_candidates: int | None = None) -> tuple[An
         PolicyError: If there is none, or its parts do not fit together.
     """
     place = Path(folder).expanduser()
+    if not (place / DESCRIPTION).is_file() and (place / "policy" / DESCRIPTION).is_file():
+        place = place / "policy"
     if not (place / DESCRIPTION).is_file() or not (place / TENSORS).is_file():
         raise PolicyError(
             f"{place} holds no policy: expected {DESCRIPTION} and {TENSORS}, as save_policy(model, folder) and "
@@ -111,7 +123,7 @@ def load_policy(folder: str | Path, n_candidates: int | None = None) -> tuple[An
         )
     try:
         saved = SavedPolicy(**json.loads((place / DESCRIPTION).read_text(encoding="utf-8")))
-        policy = saved.build(n_candidates or saved.n_candidates)
+        policy = saved.build(saved.n_candidates if n_candidates is None else n_candidates)
         policy.load_state_dict(load_file(place / TENSORS))
     except (TypeError, KeyError, AttributeError, ValueError, RuntimeError, SafetensorError) as error:
         raise PolicyError(f"The policy in {place} cannot be loaded: {error}") from error

@@ -61,8 +61,17 @@ def main(config: StepsConfig) -> dict[str, float]:
     """Prints the steps per second and the seconds of their parts; returns the latter."""
     import torch
 
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    options = {field.name: getattr(config.options, field.name) for field in dataclasses.fields(config.options)}
+    try:
+        return bench(config)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def bench(config: StepsConfig) -> dict[str, float]:
+    """As `main`, on as many threads as torch has."""
+    options = config.options.as_keywords()
     env = CandidateSelection(gym.make(config.env, **options), config.n_candidates, config.embedding_size)
     play(env, config.episodes)
     speeds = [measured(env, config.episodes) for _ in range(config.repeats)]

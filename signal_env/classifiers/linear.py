@@ -83,11 +83,18 @@ class LinearClassifier:
         device: A torch device for the encoder.
         inverse_regularization: C of the usual objective: C times the summed cross-entropy plus half the squared norm.
         max_length: The number of tokens after which a text is cut.
+
+    Raises:
+        ValueError: If `inverse_regularization` is not a number over 0 and up to 1e12.
     """
 
     def __init__(
         self, task: Task, encoder: str, device: str = "cpu", inverse_regularization: float = 1.0, max_length: int = 128
     ) -> None:
+        if not isinstance(inverse_regularization, int | float) or not 0 < inverse_regularization <= 1e12:
+            raise ValueError(
+                f"inverse_regularization is a number over 0 and up to 1e12; got {inverse_regularization!r}."
+            )
         self.encode = shared_encoder(task, encoder, device, max_length)
         self.inverse_regularization = inverse_regularization
         self.weights: Floats = np.zeros((task.n_classes, self.encode.size))

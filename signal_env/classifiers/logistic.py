@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.classifiers import ClassifierError
+
 if TYPE_CHECKING:
     import torch
 
-GRADIENT = 1e-8
-"""The minimum is found when no coordinate of the gradient is larger, times C if that is over 1."""
+GRADIENT, ENOUGH = 1e-8, 1e-6
+"""The minimum is found when no coordinate of the gradient, over C, is larger than the first; where rounding lets it
+come no nearer, the second will do."""
 
 NEWTON_STEPS, CONJUGATE_STEPS, HALVINGS = 100, 200, 40
 """Where each loop stops at the latest. Usual are 5 or 6 Newton steps of 1 to 4 conjugate ones each, and no halving."""
@@ -29,6 +32,9 @@ def fit_logistic(
         labels: `(n,)` integers from 0 to `n_classes` - 1; some classes may have none.
         n_classes: The number of classes.
         inverse_regularization: C, over 0.
+
+    Raises:
+        ClassifierError: If the minimum is not found.
 
     Returns:
         Weights `(n_classes, d)` and biases `(n_classes,)`, which sum to zero over the classes.
@@ -59,20 +65,28 @@ def _newton(x: "torch.Tensor", labels: "torch.Tensor", n_classes: int, c: float)
     bound = torch.linalg.cholesky((x.T @ x) / 2 + torch.diag(penalty[:, 0]))
     here = _Point(x, y, penalty, bound, x.new_zeros(x.shape[1], n_classes))
     for _ in range(NEWTON_STEPS):
-        if float(here.gradient.abs().max()) <= GRADIENT * max(1.0, 1 / c):
+        if here.steepest <= GRADIENT:
             break
-        step, length = _newton_step(x, penalty, bound, here), 1.0
+        step, length, there = _newton_step(x, penalty, bound, here), 1.0, None
         for _ in range(HALVINGS):
-            there = _Point(x, y, penalty, bound, here.weights.add(step, alpha=length))
-            if there.size <= (1 - 1e-4 * length) * here.size:
+            tried = _Point(x, y, penalty, bound, here.weights.add(step, alpha=length))
+            if tried.size <= (1 - 1e-4 * length) * here.size:
+                there = tried
                 break
             length /= 2
+        if there is None:
+            break
         here = there
+    if not here.steepest <= ENOUGH:
+        raise ClassifierError(
+            f"The linear head was not trained to its minimum: with C = {c:g} a slope of {here.steepest:g} is left. A "
+            "smaller inverse_regularization makes the problem easier."
+        )
     return here.weights
 
 
 class _Point:
-    """Weights, probabilities, the gradient, and what the bound makes of it."""
+    """Weights, probabilities, the gradient with its largest coordinate, and what the bound makes of it."""
 
     def __init__(
         self, x: "torch.Tensor", y: "torch.Tensor", penalty: "torch.Tensor", bound: "torch.Tensor", w: "torch.Tensor"
@@ -84,6 +98,7 @@ class _Point:
         self.gradient = torch.addcmul(x.T @ (self.p - y), penalty, w)
         self.preconditioned = torch.cholesky_solve(self.gradient, bound)
         self.size = float((self.gradient * self.preconditioned).sum())
+        self.steepest = float(self.gradient.abs().max())
 
 
 def _newton_step(x: "torch.Tensor", penalty: "torch.Tensor", bound: "torch.Tensor", at: _Point) -> "torch.Tensor":

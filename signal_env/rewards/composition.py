@@ -180,7 +180,10 @@ class Reward:
         for part in self._closing:
             value = _called(part, closing) if closing.texts else 0.0
             if not _is_finite(value):
-                raise RewardError(f"The reward term {part.factor.name!r} returned {value!r}; expected a finite number.")
+                raise RewardError(
+                    f"The reward term {part.factor.name!r} returned {value!r:.80}; expected a finite number, one "
+                    "for the whole round."
+                )
             paid[str(part.factor)] = self._valued(part, np.array([value], dtype=np.float64))
         return paid
 

@@ -87,7 +87,7 @@ class _Reader:
             comment = self._comment()
             terms = self._sum(tree.body)
         except SyntaxError as error:
-            self._fail(error.msg, (error.offset or 1) - 1)
+            self._fail(error.msg, error.offset - 1 if error.offset else len(self.text))
         except (RecursionError, MemoryError) as error:
             raise RewardError(f"The reward is nested too deeply: {self.text:.80}...") from error
         except (OverflowError, ValueError) as error:  # a number out of range, a character that Python cannot read
@@ -112,6 +112,8 @@ class _Reader:
                 self._unexpected(node)
             case ast.Constant(value=int() | float() as number):
                 return float(number)
+            case ast.Name(id="nan" | "inf" as name):
+                self._at(node, f"a weight is a finite number; got {name}")
             case ast.Constant(value=str() as name) | ast.Name(id=name):
                 return {Factor(name): 1.0}
             case ast.UnaryOp(op=ast.UAdd() | ast.USub() as op, operand=operand):

@@ -1,5 +1,6 @@
 """The action is a choice among K candidate texts: `Discrete`, for agents that know nothing of texts."""
 
+from operator import index
 from typing import Any
 
 import gymnasium as gym
@@ -24,7 +25,8 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
     truncates the episode.
 
     When nothing is left to choose in a round, because its labels are spoken for or no text is left, the wrapper itself
-    passes until the round is closed: a step's reward is then the sum of what its offers were paid.
+    passes until the round is closed: a step's reward is then the sum of what its offers were paid. `Record` and
+    `TensorBoard` go inside this wrapper, where they see every offer.
 
     Draws are seeded from the seed of `reset`. With a generator some of the candidates are texts that it writes for the
     environment's prompt; one that is chosen and labeled is labeled by the annotator. For episodes that repeat, what it
@@ -74,6 +76,7 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         self.observation_space = self._draw.space
         self.action_space = Discrete(n_candidates)
         self._random: np.random.Generator | None = None
+        self._ended = False
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -90,6 +93,7 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         if seed is not None or self._random is None:
             self._random = np.random.default_rng(seed)
         self._draw.reset(self._random)
+        self._ended = False
         return self._draw.draw(self.learner.offers_made, observation["prompt"]), info
 
     def step(self, action: int) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
@@ -99,9 +103,9 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
             ValueError: If there is no such place.
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
-        if self._random is None:
-            raise gym.error.ResetNeeded("The episode has not begun: call reset before step.")
-        observation, reward, terminated, truncated, info = self.env.step(self._draw.take(int(action)))
+        if self._random is None or self._ended:
+            raise gym.error.ResetNeeded("The episode has not begun, or is over: call reset before step.")
+        observation, reward, terminated, truncated, info = self.env.step(self._draw.take(index(action)))
         total, truncated = float(reward), truncated or nothing_labeled(info)
         shown = self._draw.draw(self.learner.offers_made, observation["prompt"])
         while not (terminated or truncated or self._draw.mask.any()):
@@ -109,6 +113,7 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
             total, truncated = total + float(reward), truncated or nothing_labeled(passed)
             info = with_pass(info, passed)
             shown = self._draw.draw(self.learner.offers_made, observation["prompt"])
+        self._ended = terminated or truncated
         return shown, total, terminated, truncated, info
 
 
@@ -132,5 +137,6 @@ def with_pass(info: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:
     """The info of a step with that of a pass after it: the round that it closed, and what it was paid."""
     terms = {name: dict(term) for name, term in info["reward_terms"].items()}
     for name, term in passed["reward_terms"].items():
-        terms[name] = terms[name] | {"share": terms[name]["share"] + term["share"]} if name in terms else term
+        before = terms.get(name, {"raw": 0.0, "share": 0.0})
+        terms[name] = term | {part: before[part] + term[part] for part in ("raw", "share")}
     return info | {"reward_terms": terms} | {name: passed[name] for name in ("round",) if name in passed}

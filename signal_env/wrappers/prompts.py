@@ -1,5 +1,6 @@
 """The action is a choice among K sets of in-context examples, for a frozen generator that writes what they suggest."""
 
+from operator import index
 from typing import Any
 
 import gymnasium as gym
@@ -85,9 +86,10 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
         """
         if self._random is None:
             raise gym.error.ResetNeeded("The episode has not begun: call reset before step.")
-        if not 0 <= action < self.n_sets:
-            raise ValueError(f"There are {self.n_sets} sets, from 0; got {action}.")
-        shown = self.prompts[action]
+        place = index(action)
+        if not 0 <= place < self.n_sets:
+            raise ValueError(f"There are {self.n_sets} sets, from 0; got {place}.")
+        shown = self.prompts[place]
         self.signal_env.prompt = shown
         (text,) = written(self.generator, [shown])
         _, reward, terminated, truncated, info = self.env.step(text)

@@ -67,6 +67,19 @@ def test_a_run_is_never_written_over_unless_asked(tmp_path, capsys):
     assert (tmp_path / "run" / "offers.jsonl").read_text() != before
 
 
+def test_a_run_that_cannot_begin_leaves_things_as_they_were(tmp_path, capsys):
+    assert run(tmp_path) == 0
+    before = {place: place.read_bytes() for place in sorted((tmp_path / "run").rglob("*")) if place.is_file()}
+    failing = ["--agent", "sb3", "--policy", str(tmp_path / "nowhere")]
+    assert run(tmp_path, *failing, "--overwrite") == 1
+    assert "holds no policy" in capsys.readouterr().err
+    assert {place: place.read_bytes() for place in sorted((tmp_path / "run").rglob("*")) if place.is_file()} == before
+    assert main(["run", *SMALL, *failing, "--out", str(tmp_path / "new")]) == 1
+    assert not (tmp_path / "new").exists()
+    assert run(tmp_path, "--seed", "1", "--overwrite") == 0
+    assert not (tmp_path / "run" / ".replaced").exists()
+
+
 def test_every_option_of_the_environment_and_of_the_agent_is_in_the_help():
     import dataclasses
 

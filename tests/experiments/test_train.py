@@ -107,6 +107,26 @@ def test_bad_input_ends_in_one_line(tmp_path, capsys, args, message):
     assert not (tmp_path / "trained").exists()
 
 
+def test_a_training_that_fails_leaves_no_policy(tmp_path):
+    with pytest.raises(RuntimeError):
+        train(tmp_path, "--sb3", "n_steps", "64", "batch_size", "0")
+    assert not (tmp_path / "trained" / "policy").exists()
+
+
+def test_the_folders_of_runs_and_trainings_are_told_apart(tmp_path, capsys):
+    assert train(tmp_path, *STEPS["maskable_ppo"]) == 0
+    trained, played = str(tmp_path / "trained"), str(tmp_path / "run")
+    for args in (["rescore", trained, "--reward", "entropy"], ["run", "--resume", trained]):
+        assert main(args) == 1
+        assert "holds no run: its config.yaml names no agent" in capsys.readouterr().err
+    run = ["run", *SMALL, "--agent", "sb3"]
+    assert main([*run, "--policy", trained, "--out", trained]) == 1
+    assert "holds a training. Give --out another folder" in capsys.readouterr().err
+    assert main([*run, "--policy", trained, "--out", played]) == 0  # the policy in it is found
+    assert train(tmp_path, "--out", played, "--overwrite", name="run") == 1
+    assert "holds a run or a policy" in capsys.readouterr().err
+
+
 def test_a_training_is_never_written_over_unless_asked(tmp_path, capsys):
     assert train(tmp_path, *STEPS["maskable_ppo"]) == 0
     before = (tmp_path / "trained" / "policy" / "policy.safetensors").read_bytes()

@@ -83,3 +83,28 @@ def test_registering_the_same_thing_again_changes_nothing(colours):
 
 def test_registries_do_not_share_names(colours):
     assert "red" not in Registry("colour")
+
+
+def test_what_a_notebook_defines_may_be_defined_again(colours):
+    def make():
+        def violet():
+            return "violet"
+
+        violet.__module__, violet.__qualname__ = "__main__", "violet"
+        return violet
+
+    first, again, other = make(), make(), make()
+    other.__qualname__ = "lilac"
+    colours.register("violet")(first)
+    colours.register("violet")(again)
+    assert colours["violet"] is again
+    with pytest.raises(ValueError, match="registered already"):
+        colours.register("violet")(other)
+
+
+def test_a_decorator_without_a_name_is_an_error(colours):
+    with pytest.raises(TypeError, match=r"@register\('name'\)"):
+
+        @colours.register
+        def violet():
+            return "violet"

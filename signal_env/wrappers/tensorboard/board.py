@@ -78,7 +78,13 @@ class Board:
         self._open_round()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a new board needs to go on from a round's close, as plain data; what is written is on the disk."""
+        """All that a new board needs to go on from a round's close, as plain data; what is written is on the disk.
+
+        Raises:
+            RuntimeError: In the middle of a round.
+        """
+        if self._round:
+            raise RuntimeError(f"The state can be kept between rounds; {len(self._round)} texts of one are noted.")
         episode = {name: copy(value) for name, value in vars(self._episode).items()}
         return {"episode": episode, "files": self._files.sizes()}
 

@@ -4,15 +4,15 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from sb3_contrib import MaskablePPO
-from stable_baselines3 import DQN
+from stable_baselines3 import DQN, PPO
 
 from agents.agent import get_agent
 from agents.llm import FrozenWriter
 from agents.rollout import rollout, state_of
 from agents.sb3 import SB3Agent
-from agents.sb3.policies import CandidateQPolicy, MaskableCandidatePolicy
+from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
 from agents.sb3.saved import PolicyError, load_policy, save_policy
-from signal_env.wrappers import CandidateSelection
+from signal_env.wrappers import CandidateSelection, PromptSelection
 
 REVIEWS = "SignalEnv-reviews-v0"
 SMALL = {"pool_size": 43, "round_size": 6, "evaluation_size": 40, "selection": "submitted"}
@@ -116,3 +116,24 @@ def test_a_task_of_other_classes_is_an_error(folder, colours_task):
     envs = gym.make_vec("SignalEnv-v0", num_envs=4, selection="submitted", pool_size=40, round_size=4, **options)
     with pytest.raises(PolicyError, match="13 features of the state, and here are 15"):
         next(rollout(envs, SB3Agent(policy=folder), 0))
+
+
+def test_a_policy_that_chose_among_prompts_is_an_error(folder, tmp_path):
+    env = PromptSelection(gym.make(REVIEWS, pool_size=43, round_size=6), lambda prompts: ["a film"] * len(prompts), n_sets=5)
+    save_policy(PPO(CandidatePolicy, env, n_steps=8, batch_size=8, seed=0), tmp_path / "policy")
+    envs = gym.make_vec(REVIEWS, num_envs=6, **SMALL)
+    with pytest.raises(PolicyError, match=r"was trained on present, labeled, .*; this agent shows present, real"):
+        SB3Agent(policy=str(tmp_path / "policy")).reset(envs, 0)
+
+
+def test_a_round_without_anything_to_choose_ends_in_an_error(folder, monkeypatch):
+    monkeypatch.setattr("agents.sb3.agent.FrozenWriter", lambda name: lambda prompts: [""] * len(prompts))
+    envs = gym.make_vec(REVIEWS, num_envs=6, **SMALL)
+    agent = SB3Agent(policy=folder, generator="silent", synthetic_share=1.0)
+    with pytest.raises(PolicyError, match="nothing to choose in a whole round"):
+        list(rollout(envs, agent, seed=0))
+
+
+def test_no_candidates_are_not_the_default(folder):
+    with pytest.raises(ValueError, match="n_candidates is at least 1; got 0"):
+        SB3Agent(policy=folder, n_candidates=0).reset(gym.make_vec(REVIEWS, num_envs=6, **SMALL), 0)

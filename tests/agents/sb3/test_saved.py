@@ -41,10 +41,8 @@ def test_what_is_loaded_says_what_was_saved(name, tmp_path):
     assert policy.state_dict().keys() == model.policy.state_dict().keys()
     assert all(torch.equal(policy.state_dict()[key], tensor) for key, tensor in model.policy.state_dict().items())
     observations = np.stack([env.reset(seed=seed)[0] for seed in range(8)])
-    for one, other in ((policy, model),):
-        assert np.array_equal(
-            one.predict(observations, deterministic=True)[0], other.predict(observations, deterministic=True)[0]
-        )
+    ours, theirs = (one.predict(observations, deterministic=True)[0] for one in (policy, model))
+    assert np.array_equal(ours, theirs)
 
 
 def test_a_policy_of_six_candidates_chooses_among_twelve(tmp_path):

@@ -1,11 +1,17 @@
 """The solver: the minimum that scikit-learn finds, a vanishing gradient, and the same bits every time."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 
+from signal_env.classifiers.linear import LinearClassifier
 from signal_env.classifiers.logistic import fit_logistic
-from signal_env.threads import single_threaded
+from signal_env.tasks import get_task
+from signal_env.threads import on_one_thread
 
 
 def problem(n, d, n_classes, seed=0):
@@ -28,7 +34,7 @@ def gradient(x, labels, weights, bias, c):
 SIZES = [(15, 128, 2), (500, 128, 2), (300, 40, 4), (6, 3, 3)]
 
 
-@pytest.mark.parametrize("c", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("c", [1e-9, 0.01, 1.0, 100.0])
 @pytest.mark.parametrize("size", SIZES)
 def test_the_gradient_vanishes(size, c):
     x, labels = problem(*size)
@@ -60,9 +66,40 @@ def test_a_class_without_labels_and_a_single_text():
     assert (x @ weights.T + bias).argmax(axis=1).tolist() == [1] * 8
 
 
+@pytest.mark.parametrize("c", [1e-12, 1e-9])
+def test_the_bias_is_free_however_small_c_is(c):
+    x, _ = problem(15, 8, 2)
+    weights, bias = fit_logistic(x, np.array([0] * 12 + [1] * 3), 2, c)
+    logits = x @ weights.T + bias
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert np.allclose(p, [0.8, 0.2], atol=1e-6)
+
+
+def test_what_was_not_solved_is_said(monkeypatch):
+    monkeypatch.setattr("signal_env.classifiers.logistic.NEWTON_STEPS", 1)
+    with pytest.raises(ValueError, match=r"not trained to its minimum: with C = 100 a slope of"):
+        fit_logistic(*problem(200, 128, 2), 2, 100.0)
+
+
+@pytest.mark.parametrize("c", [0, -1, float("nan"), float("inf"), 1e13, "1"])
+def test_c_is_a_positive_number(c):
+    with pytest.raises(ValueError, match="inverse_regularization is a number over 0 and up to 1e12; got"):
+        LinearClassifier(get_task("reviews"), "embedded", inverse_regularization=c)
+
+
 def test_it_repeats_to_the_bit_on_every_thread():
     x, labels = problem(200, 128, 2)
-    fitted = [single_threaded().submit(fit_logistic, x.copy(), labels, 2, 1.0).result() for _ in range(4)]
+    fitted = [on_one_thread(fit_logistic, x, labels, 2, 1.0)]
+    together = threading.Barrier(2)
+
+    def fit():
+        together.wait(timeout=60)  # so that each has a thread of its own
+        return fit_logistic(x.copy(), labels, 2, 1.0), threading.get_ident()
+
+    with ThreadPoolExecutor(2, initializer=lambda: torch.set_num_threads(1)) as pool:
+        answers = [future.result() for future in [pool.submit(fit) for _ in range(2)]]
+    assert len({thread for _, thread in answers}) == 2
+    fitted += [answer for answer, _ in answers]
     for weights, bias in fitted:
         assert np.array_equal(weights, fitted[0][0])
         assert np.array_equal(bias, fitted[0][1])

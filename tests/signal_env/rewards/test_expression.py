@@ -43,8 +43,10 @@ def test_an_expression_is_a_weighted_sum(text, terms):
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
-        ("", "", "invalid syntax"),
-        ("signal +", "", "invalid syntax"),
+        ("", None, "invalid syntax"),
+        ("signal +", None, "invalid syntax"),
+        ("nan*signal", "nan", "a weight is a finite number; got nan"),
+        ("signal - inf*entropy", "inf", "a weight is a finite number; got inf"),
         ("signal + 0.1 novelty", "novelty", "invalid syntax"),
         ("signal + (entropy", "(entropy", "'(' was never closed"),
         ("3", "3", "at least one term"),
@@ -92,8 +94,7 @@ def test_what_is_not_well_formed_is_pointed_at(text, place, message):
     first, shown, caret = str(caught.value).split("\n")
     assert message in first
     assert shown[4:] == text
-    if place:
-        assert caret.index("^") - 4 == text.index(place)
+    assert caret.index("^") - 4 == (len(text) if place is None else text.index(place))
 
 
 @pytest.mark.parametrize(
