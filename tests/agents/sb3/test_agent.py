@@ -119,7 +119,9 @@ def test_a_task_of_other_classes_is_an_error(folder, colours_task):
 
 
 def test_a_policy_that_chose_among_prompts_is_an_error(folder, tmp_path):
-    env = PromptSelection(gym.make(REVIEWS, pool_size=43, round_size=6), lambda prompts: ["a film"] * len(prompts), n_sets=5)
+    env = PromptSelection(
+        gym.make(REVIEWS, pool_size=43, round_size=6), lambda prompts: ["a film"] * len(prompts), n_sets=5
+    )
     save_policy(PPO(CandidatePolicy, env, n_steps=8, batch_size=8, seed=0), tmp_path / "policy")
     envs = gym.make_vec(REVIEWS, num_envs=6, **SMALL)
     with pytest.raises(PolicyError, match=r"was trained on present, labeled, .*; this agent shows present, real"):
