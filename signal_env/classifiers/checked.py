@@ -91,6 +91,7 @@ _LACKS = {
 
 
 def _check_finite(name: str, values: Floats, texts: Sequence[str]) -> None:
-    finite = np.isfinite(values).all(axis=1)
+    finite = np.isfinite(values)
     if not finite.all():
-        raise ClassifierError(f"The classifier's {name} of the text {texts[int(finite.argmin())]!r} are not finite.")
+        first = int(finite.all(axis=1).argmin())
+        raise ClassifierError(f"The classifier's {name} of the text {texts[first]!r} are not finite.")
