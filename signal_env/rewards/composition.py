@@ -138,7 +138,8 @@ class Reward:
         """
         raw = {name: np.zeros(0) for name in self.names}
         if candidates.texts:
-            raw = {part.factor.name: _checked(part, candidates) for part in self._texts}
+            terms = {part.factor.name: part for part in self._texts}
+            raw = {name: _checked(part, candidates) for name, part in terms.items()}
         kept, keeps = self.state_dict(), False
         try:
             values = {str(part.factor): self._valued(part, raw[part.factor.name]) for part in self._texts}

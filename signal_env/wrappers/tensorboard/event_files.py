@@ -49,9 +49,8 @@ class EventFiles:
         if self._made is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            while (
-                int(time.time()) == self._last
-            ):  # files are read in the order of their names, which begin with a second
+            # Files are read in the order of their names, which begin with a second.
+            while int(time.time()) == self._last:
                 time.sleep(0.02)
             self._made = SummaryWriter(str(self.folder), max_queue=1000)
         return self._made
