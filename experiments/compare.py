@@ -1,15 +1,13 @@
 """`python -m experiments compare`: several agents play the same experiments, into one table and figure."""
 
-import argparse
 import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import tyro
 from rich.progress import TaskID
 
-from experiments.config import EnvironmentOptions, RunConfig, make_config
+from experiments.config import EnvironmentOptions, RunConfig, make_config, parse_for_env
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
 from experiments.run import play
@@ -38,17 +36,7 @@ class CompareConfig:
 
 def parse(args: Sequence[str]) -> CompareConfig:
     """Reads the command line; the defaults are those of the environment."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--env", default=CompareConfig.env)
-    env = first.parse_known_args(args)[0].env
-    default = CompareConfig(env=env, options=make_config(env, "random").options)
-    return tyro.cli(
-        CompareConfig,
-        prog="signal-env compare",
-        args=list(args),
-        default=default,
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
+    return parse_for_env(CompareConfig, "compare", args)
 
 
 def main(config: CompareConfig) -> Path:

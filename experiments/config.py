@@ -2,10 +2,10 @@
 
 import argparse
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gymnasium as gym
 import tyro
@@ -14,6 +14,8 @@ import yaml
 import signal_env  # noqa: F401  (registers the environments)
 from agents.agent import Agent, get_agent
 from signal_env.config import SignalConfig
+
+Form = TypeVar("Form")
 
 
 class RunError(ValueError):
@@ -144,6 +146,30 @@ def parse(args: Sequence[str]) -> RunConfig:
         config=(tyro.conf.OmitArgPrefixes,),
     )
     return RunConfig(**{name: getattr(parsed, name) for name in fields})
+
+
+def parse_for_env(
+    form: Callable[..., Form], command: str, args: Sequence[str], options: Mapping[str, Any] | None = None
+) -> Form:
+    """Reads the command line of a command that plays an environment, whose own options are the defaults.
+
+    Args:
+        form: A dataclass with the fields `env` and `options`.
+        command: The command's name.
+        args: What was typed.
+        options: Options that are other than the environment's own unless they are typed.
+    """
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--env", default=vars(form)["env"])
+    env = first.parse_known_args(args)[0].env
+    default = form(env=env, options=make_config(env, "random", options=dict(options or {})).options)
+    return tyro.cli(
+        type(default),
+        prog=f"signal-env {command}",
+        args=list(args),
+        default=default,
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
 
 
 def _resumed(folder: Path, alone: bool) -> RunConfig:

@@ -15,7 +15,7 @@ from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
 from signal_env.experiment import experiment_sizes
 from signal_env.extras import require
-from signal_env.storage import write_text
+from signal_env.storage import remove, write_text
 
 __all__ = ["main", "parse", "play"]
 
@@ -94,7 +94,7 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
     finally:
         logs.close()
         if not begun:  # nothing is lost, and the folder is free for another try
-            remove(config.folder)
+            remove(config.folder, FILES)
             restore(config.folder)
 
 
@@ -141,13 +141,3 @@ def restore(folder: Path) -> None:
     for empty in (aside, folder):
         if empty.is_dir() and not any(empty.iterdir()):
             empty.rmdir()
-
-
-def remove(folder: Path) -> None:
-    """Removes what a run has written."""
-    for name in FILES:
-        place = folder / name
-        if place.is_dir():
-            shutil.rmtree(place)
-        else:
-            place.unlink(missing_ok=True)

@@ -1,9 +1,7 @@
 """`python -m experiments train`: Stable-Baselines3 learns to choose texts, on experiments of its own seeds."""
 
-import argparse
 import dataclasses
 import inspect
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
@@ -11,15 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import gymnasium as gym
-import tyro
 import yaml
 from rich.progress import Progress, TaskID
 
 from agents.llm import FrozenWriter
-from experiments.config import EnvironmentOptions, RunError, make_config
+from experiments.config import EnvironmentOptions, RunError, parse_for_env
 from experiments.progress import console, progress_bar
 from signal_env.extras import require
-from signal_env.storage import write_text
+from signal_env.storage import remove, write_text
 from signal_env.wrappers import CandidateSelection
 
 __all__ = ["TRAINING_SEEDS", "main", "parse", "train"]
@@ -106,13 +103,7 @@ class TrainConfig:
 
 def parse(args: Sequence[str]) -> TrainConfig:
     """Reads the command line; the defaults are those of the environment."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--env", default=TrainConfig.env)
-    env = first.parse_known_args(args)[0].env
-    default = TrainConfig(env=env, options=make_config(env, "random").options)
-    return tyro.cli(
-        TrainConfig, prog="signal-env train", args=list(args), default=default, config=(tyro.conf.OmitArgPrefixes,)
-    )
+    return parse_for_env(TrainConfig, "train", args)
 
 
 def main(config: TrainConfig) -> Path:
@@ -238,10 +229,5 @@ def check_folder(folder: Path, overwrite: bool) -> None:
 
 def clear(folder: Path) -> None:
     """Makes a training's folder, empty of earlier ones."""
-    for name in FILES:
-        place = folder / name
-        if place.is_dir():
-            shutil.rmtree(place)
-        else:
-            place.unlink(missing_ok=True)
+    remove(folder, FILES)
     folder.mkdir(parents=True, exist_ok=True)

@@ -22,8 +22,8 @@ require("stable_baselines3", "sb3")
 require("sb3_contrib", "sb3")
 
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy  # noqa: E402  (its absence is explained first)
-from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy  # noqa: E402
-from stable_baselines3.dqn.policies import DQNPolicy  # noqa: E402
+from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy  # noqa: E402  (likewise)
+from stable_baselines3.dqn.policies import DQNPolicy  # noqa: E402  (likewise)
 
 
 class CandidatePolicy(ActorCriticPolicy):  # type: ignore[misc]  # SB3 is not followed by mypy

@@ -128,14 +128,14 @@ def with_environment(
         tokens += sum(map(len, responses))
         return responses
 
-    exchange.respond = keep  # type: ignore[method-assign, assignment]
+    exchange.respond = keep  # type: ignore[method-assign, assignment]  # this run's exchange alone
     learn = timed("update", exchange.learn)
 
     def keep_rewards(paid: NDArray[np.float64]) -> None:
         rewards.append(paid)
         learn(paid)
 
-    exchange.learn = keep_rewards  # type: ignore[method-assign, assignment]
+    exchange.learn = keep_rewards  # type: ignore[method-assign, assignment]  # likewise
     envs.step = timed("environment", envs.step)
     begun = time.perf_counter()
     for _ in episode:

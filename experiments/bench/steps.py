@@ -1,6 +1,5 @@
 """`python -m experiments bench steps`: steps per second of `CandidateSelection`, and where their time goes."""
 
-import argparse
 import dataclasses
 import time
 from collections.abc import Sequence
@@ -8,11 +7,10 @@ from contextlib import ExitStack
 
 import gymnasium as gym
 import numpy as np
-import tyro
 from rich.table import Table
 
 from experiments.bench.run import Profile
-from experiments.config import EnvironmentOptions, make_config
+from experiments.config import EnvironmentOptions, parse_for_env
 from experiments.progress import console
 from signal_env import candidates, learner
 from signal_env.classifiers.checked import CheckedClassifier
@@ -44,17 +42,7 @@ class StepsConfig:
 
 def parse(args: Sequence[str]) -> StepsConfig:
     """Reads the command line; the defaults are those of the environment."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--env", default=StepsConfig.env)
-    env = first.parse_known_args(args)[0].env
-    default = StepsConfig(env=env, options=make_config(env, "random", options={"round_size": ROUND_SIZE}).options)
-    return tyro.cli(
-        StepsConfig,
-        prog="signal-env bench steps",
-        args=list(args),
-        default=default,
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
+    return parse_for_env(StepsConfig, "bench steps", args, {"round_size": ROUND_SIZE})
 
 
 def main(config: StepsConfig) -> dict[str, float]:
