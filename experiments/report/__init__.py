@@ -1,0 +1,1 @@
+"""`python -m experiments report DIR...`: tables, figures and one page over finished runs."""
