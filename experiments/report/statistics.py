@@ -1,0 +1,334 @@
+"""What the runs say together: scores, curves and comparisons with their intervals, over seeds and over settings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.report.runs import KEYS, Runs
+from experiments.results import interval
+from signal_env.extras import require
+
+Array = NDArray[np.float64]
+
+MEASURES = {
+    "first": "first round",
+    "at_50": "at 50 %",
+    "at_100": "at 100 %",
+    "at_200": "at 200 %",
+    "area_100": "area to 100 %",
+    "area_end": "area to the end",
+    "end": "at the end",
+}
+"""The scores of a run and what they are called."""
+
+COMPARED = ("area_100", "at_100", "end")
+"""The scores that methods are compared by: the first two at equal label budgets, the last as the paper does."""
+
+PAPER = ("random", "entropy", "bertkm", "badge", "cal", "SIGnAL")
+"""The methods of the paper's Figure 3, in its order."""
+
+RESAMPLES = 2000
+"""How often a bootstrap draws; always with the same seed, so that equal runs have equal intervals."""
+
+POOL_BASED = "best pool-based"
+"""The name of a baseline: in each setting the pool-based method with the highest mean."""
+
+
+def in_order(methods: Any) -> list[str]:
+    """Methods without repetition: the paper's in its order, then the others by name."""
+    names = set(methods)
+    return [name for name in PAPER if name in names] + sorted(names - set(PAPER), key=str.lower)
+
+
+def run_scores(share: Array, accuracy: Array) -> dict[str, float]:
+    """The scores of one run; not a number what it has not reached.
+
+    Between two rounds accuracy is taken to be linear, so that methods whose rounds end at slightly different numbers
+    of labels are read at the same number. Areas are under the curve from the first round on, divided by its width.
+
+    Args:
+        share: `(n,)` labeled instances over |R| at each round, rising.
+        accuracy: `(n,)` accuracy at each round.
+
+    Example:
+        >>> scores = run_scores(np.array([0.2, 0.6, 1.2]), np.array([0.5, 0.7, 0.9]))
+        >>> {name: round(float(score), 3) for name, score in scores.items()}
+        {'first': 0.5, 'at_50': 0.65, 'at_100': 0.833, 'at_200': nan, 'area_100': 0.683, 'area_end': 0.72, 'end': 0.9}
+    """
+    scores = {"first": accuracy[0]}
+    scores |= {f"at_{round(100 * at)}": np.interp(at, share, accuracy, np.nan, np.nan) for at in (0.5, 1.0, 2.0)}
+    for name, until in (("area_100", 1.0), ("area_end", share[-1])):
+        within = share < until
+        x, y = np.append(share[within], until), np.append(accuracy[within], np.interp(until, share, accuracy))
+        reached = share[0] < until <= share[-1]
+        scores[name] = np.trapezoid(y, x) / (until - share[0]) if reached else np.nan
+    return {name: float(score) for name, score in (scores | {"end": accuracy[-1]}).items()}
+
+
+def scores(rounds: Any) -> Any:
+    """A table with a row for each run: what it is, its labels, and its scores.
+
+    `pool_based` says that no run of this method labeled a synthetic text in this setting.
+    """
+    pandas = require("pandas", "plots")
+    rows = []
+    for keys, run in rounds.groupby(list(KEYS), sort=True):
+        row = dict(zip(KEYS, keys, strict=True))
+        row |= {name: run[name].iloc[-1] for name in ("task", "fraction", "pool", "labeled")}
+        row["synthetic"] = int(run["selected_synthetic"].sum())
+        rows.append(row | run_scores(run["share"].to_numpy(np.float64), run["accuracy"].to_numpy(np.float64)))
+    table = pandas.DataFrame(rows)
+    pool_based = table.groupby(["setting", "method"])["synthetic"].transform("max") == 0
+    table.insert(table.columns.get_loc("synthetic") + 1, "pool_based", pool_based)
+    return table
+
+
+def summary(table: Any) -> Any:
+    """A table with a row for each setting and method: for each score the mean, and its 95 % interval (Student's t).
+
+    Args:
+        table: What `scores` returned.
+    """
+    pandas = require("pandas", "plots")
+    rows = []
+    for setting, of_setting in table.groupby("setting"):
+        for method in in_order(of_setting["method"]):
+            group = of_setting[of_setting["method"] == method]
+            row = {"setting": setting, "method": method, "seeds": len(group), "pool": group["pool"].max()}
+            row |= {"labels": group["labeled"].max(), "synthetic": (group["synthetic"] / group["labeled"]).mean()}
+            for name in MEASURES:
+                mean, half = interval(group[name])
+                row |= {name: mean, f"{name}_low": mean - half, f"{name}_high": mean + half}
+            rows.append(row)
+    return pandas.DataFrame(rows)
+
+
+def curves(table: Any, column: str, index: str = "index") -> Any:
+    """The mean of a column in each round, with its 95 % bootstrap band over the seeds.
+
+    Only rounds that all seeds of a method have are in it; one seed alone has no band.
+
+    Args:
+        table: Rounds, or metrics, with `setting`, `method` and `seed`.
+        column: The column.
+        index: The column that numbers the rounds.
+
+    Returns:
+        A table with `setting`, `method`, `round`, `seeds`, `mean`, `low`, `high`.
+    """
+    pandas = require("pandas", "plots")
+    wide = table.set_index([*KEYS, index])[column].astype(np.float64).unstack()
+    parts = []
+    for (setting, method), group in wide.groupby(level=["setting", "method"]):
+        group = group.dropna(axis=1)
+        values = group.to_numpy()
+        low, high = band(values)
+        seeds, mean = len(values), values.mean(axis=0)
+        of_group = {"setting": setting, "method": method, "round": group.columns, "seeds": seeds}
+        parts.append(pandas.DataFrame(of_group | {"mean": mean, "low": low, "high": high}))
+    return pandas.concat(parts, ignore_index=True)
+
+
+def band(values: Array) -> tuple[Array, Array]:
+    """The 95 % percentile bootstrap interval of the mean over the first axis; not a number for a single row.
+
+    Rows are drawn as wholes, so that the band of a curve is one of curves.
+    """
+    if len(values) < 2 or not values.size:
+        return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
+    return _bootstrap([values], lambda sample, axis: np.mean(sample, axis=axis), axis=0)
+
+
+def iqm(*samples: Array, axis: int = -1) -> Any:
+    """The interquartile mean of all samples together: the mean of their middle half (Agarwal et al. 2021)."""
+    return require("scipy.stats", "plots").trim_mean(np.concatenate(samples, axis=axis), 0.25, axis=axis)
+
+
+def probability_of_improvement(*samples: Array, axis: int = -1) -> Any:
+    """How probably a run of one method is better than one of another, a tie counting half, averaged over settings.
+
+    The Mann-Whitney statistic over the number of pairs (Agarwal et al. 2021, section 4.3).
+
+    Args:
+        samples: The runs of the first method in each setting, then those of the second.
+        axis: The axis of the runs.
+    """
+    stats = require("scipy.stats", "plots")
+    half = len(samples) // 2
+    parts = [
+        stats.mannwhitneyu(x, y, axis=axis, method="asymptotic").statistic / (x.shape[axis] * y.shape[axis])
+        for x, y in zip(samples[:half], samples[half:], strict=True)
+    ]
+    return np.mean(parts, axis=0)
+
+
+def stratified(samples: list[Array], statistic: Any) -> tuple[float, float, float]:
+    """A statistic of several samples, and its 95 % interval by a bootstrap that draws within each sample.
+
+    There is no interval where a sample has a single value.
+    """
+    value = float(statistic(*samples))
+    if min(map(len, samples)) < 2:
+        return value, np.nan, np.nan
+    low, high = _bootstrap(samples, statistic, axis=-1)
+    return value, float(low), float(high)
+
+
+def _bootstrap(samples: list[Array], statistic: Any, axis: int) -> tuple[Any, Any]:
+    found = require("scipy.stats", "plots").bootstrap(
+        samples,
+        statistic,
+        axis=axis,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    return found.confidence_interval.low, found.confidence_interval.high
+
+
+def best_pool_based(table: Any, measure: str) -> dict[str, str]:
+    """For each setting the pool-based method with the highest mean; none where no pool-based run has the measure."""
+    means = table[table["pool_based"]].groupby(["setting", "method"])[measure].mean().dropna()
+    return {setting: best for setting, best in means.groupby(level="setting").idxmax().str[1].items()}
+
+
+def baselines(table: Any, measure: str) -> dict[str, dict[str, str]]:
+    """For each baseline the method that it is in each setting."""
+    with_random = table.loc[table["method"] == "random", "setting"].unique()
+    return {"random": dict.fromkeys(with_random, "random"), POOL_BASED: best_pool_based(table, measure)}
+
+
+def aggregate(table: Any) -> Any:
+    """For each compared score and method: its interquartile mean over all settings, and how probably it is better.
+
+    Intervals are 95 % stratified bootstrap intervals: runs are drawn within settings. A method's numbers are over
+    the settings that it has been run in, which `settings` counts.
+
+    Returns:
+        A table with `measure`, `method`, `settings`, `runs`, `iqm`, `iqm_low`, `iqm_high`, and for each of the
+        baselines `random` and `pool` the probability of improvement over it, `_low` and `_high`.
+    """
+    pandas = require("pandas", "plots")
+    rows = []
+    for measure in COMPARED:
+        runs = _values(table, measure)
+        against = baselines(table, measure)
+        for method in in_order(method for method, _ in runs):
+            own = {setting: values for (of, setting), values in runs.items() if of == method}
+            row = {"measure": measure, "method": method, "settings": len(own), "runs": sum(map(len, own.values()))}
+            row |= dict(zip(("iqm", "iqm_low", "iqm_high"), stratified(list(own.values()), iqm), strict=True))
+            for name, baseline in (("random", against["random"]), ("pool", against[POOL_BASED])):
+                both = [s for s in own if baseline.get(s, method) != method and (baseline[s], s) in runs]
+                samples = [own[s] for s in both] + [runs[baseline[s], s] for s in both]
+                found = stratified(samples, probability_of_improvement) if both else (np.nan,) * 3
+                row |= dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
+            rows.append(row)
+    return pandas.DataFrame(rows)
+
+
+def _values(table: Any, measure: str) -> dict[tuple[str, str], Array]:
+    """The runs' scores by method and setting, where there are any."""
+    groups = table.dropna(subset=[measure]).groupby(["method", "setting"])[measure]
+    return {keys: group.to_numpy() for keys, group in groups}
+
+
+def differences(table: Any) -> Any:
+    """How much better a method is than a baseline on equal seeds: mean, 95 % interval (Student's t) and pairs.
+
+    Equal seeds have the same pool and the same first labels, so a difference holds what the method makes of them. The
+    best pool-based method is chosen by the same runs, which makes it look a little better than it is.
+
+    Returns:
+        A table with `measure`, `setting`, `method`, `baseline`, `against` (the method that it is in this setting),
+        `pairs`, `mean`, `low`, `high`.
+    """
+    pandas = require("pandas", "plots")
+    rows = []
+    for measure in COMPARED:
+        by_seed = table.set_index(list(KEYS))[measure].unstack("seed")
+        for baseline, of_setting in baselines(table, measure).items():
+            for setting, against in of_setting.items():
+                for method in in_order(by_seed.loc[setting].index):
+                    pairs = (by_seed.loc[(setting, method)] - by_seed.loc[(setting, against)]).dropna()
+                    if method == against or pairs.empty:
+                        continue
+                    mean, half = interval(pairs)
+                    row = {"measure": measure, "setting": setting, "method": method, "baseline": baseline}
+                    row |= {"against": against, "pairs": len(pairs)}
+                    rows.append(row | {"mean": mean, "low": mean - half, "high": mean + half})
+    columns = ("measure", "setting", "method", "baseline", "against", "pairs", "mean", "low", "high")
+    return pandas.DataFrame(rows, columns=list(columns))
+
+
+def learning(runs: Runs) -> Any:
+    """The curves of what the agents say of their texts and their learning, but for times: reward, lift, and others.
+
+    Returns:
+        What `curves` does, with a column `metric`.
+    """
+    pandas = require("pandas", "plots")
+    named = [name for name in runs.metrics if name not in (*KEYS, "round") and not name.startswith("speed/")]
+    numbers = [name for name in named if pandas.api.types.is_numeric_dtype(runs.metrics[name])]
+    said = {name: runs.metrics.dropna(subset=[name]) for name in numbers}
+    parts = [curves(part, name, "round").assign(metric=name) for name, part in said.items() if len(part)]
+    columns = ["metric", "setting", "method", "round", "seeds", "mean", "low", "high"]
+    return pandas.concat(parts, ignore_index=True)[columns] if parts else pandas.DataFrame(columns=columns)
+
+
+def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:
+    """The annotator's labels of each round's synthetic texts: the mean share of each class over the seeds.
+
+    A seed counts in the rounds in which it labeled a synthetic text.
+
+    Args:
+        rounds: The rounds.
+        classes: The names of each task's classes.
+
+    Returns:
+        A table with `setting`, `method`, `round`, `class`, `seeds`, `texts` (over all seeds), `mean`, `low`, `high`.
+    """
+    pandas = require("pandas", "plots")
+    rows = []
+    written = rounds[rounds["selected_synthetic"] > 0]
+    for (setting, method, index), group in written.groupby(["setting", "method", "index"]):
+        counts = np.array(group["synthetic_label_counts"].tolist(), dtype=np.float64)
+        shares = counts / counts.sum(axis=1, keepdims=True)
+        low, high = band(shares)
+        names = classes.get(group["task"].iloc[0], ())
+        for i, count in enumerate(counts.sum(axis=0)):
+            row = {"setting": setting, "method": method, "round": index, "class": names[i] if names else str(i)}
+            row |= {"seeds": len(group), "texts": int(count), "mean": shares[:, i].mean()}
+            rows.append(row | {"low": low[i], "high": high[i]})
+    columns = ("setting", "method", "round", "class", "seeds", "texts", "mean", "low", "high")
+    return pandas.DataFrame(rows, columns=list(columns))
+
+
+def cost(runs: Runs) -> Any:
+    """What a run takes on average: labels, texts and tokens, seconds, and the most memory that any of them took.
+
+    What no log says is not a number. Tokens are those of the texts offered.
+    """
+    pandas = require("pandas", "plots")
+    keys = list(KEYS)
+    rounds = runs.rounds
+    labels = rounds.groupby(keys)[["selected_real", "selected_synthetic", "offers"]].sum()
+    labels.columns = ["real_labels", "synthetic_labels", "texts"]
+    if "texts/tokens" in runs.metrics:
+        with_offers = runs.metrics.merge(rounds.rename(columns={"index": "round"})[[*keys, "round", "offers"]])
+        tokens = (with_offers["texts/tokens"] * with_offers["offers"]).groupby([with_offers[key] for key in keys])
+        labels["tokens"] = tokens.sum()
+    else:
+        labels["tokens"] = np.nan
+    spent = runs.cost.groupby(keys)
+    labels[["seconds", "cpu_seconds"]] = spent[["seconds", "cpu_seconds"]].sum().reindex(labels.index)
+    labels["memory"] = spent["memory"].max().reindex(labels.index)
+    by_method = labels.groupby(level=["setting", "method"])
+    table = by_method.mean()
+    table["memory"] = by_method["memory"].max()
+    table.insert(0, "seeds", by_method.size())
+    parts = [table.loc[[setting]] for setting in sorted(set(table.index.get_level_values(0)))]
+    ordered = [part.reindex(in_order(part.index.get_level_values(1)), level="method") for part in parts]
+    return pandas.concat(ordered).reset_index()
