@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.report.runs import KEYS, Runs
-from experiments.results import interval
 from signal_env.extras import require
 
 Array = NDArray[np.float64]
@@ -26,6 +25,16 @@ MEASURES = {
 COMPARED = ("area_100", "at_100", "end")
 """The scores that methods are compared by: the first two at equal label budgets, the last as the paper does."""
 
+LEARNING = {
+    "reward/mean": "mean reward",
+    "lift/mean": "mean reward above the reference's",
+    "policy/kl": "KL from the reference, nats a text",
+    "texts/distinct_2": "distinct pairs of words",
+    "texts/invalid": "texts that are not valid",
+    "labels/imbalance": "imbalance of the synthetic labels",
+}
+"""The metrics that are followed over the rounds, and what they are called."""
+
 PAPER = ("random", "entropy", "bertkm", "badge", "cal", "SIGnAL")
 """The methods of the paper's Figure 3, in its order."""
 
@@ -36,10 +45,24 @@ POOL_BASED = "best pool-based"
 """The name of a baseline: in each setting the pool-based method with the highest mean."""
 
 
-def in_order(methods: Any) -> list[str]:
-    """Methods without repetition: the paper's in its order, then the others by name."""
-    names = set(methods)
+TASKS = ("sst2", "agnews", "qnli")
+"""The paper's tasks, in its order."""
+
+
+def methods_of(rounds: Any) -> list[str]:
+    """The methods: the paper's in its order, then the others by name."""
+    names = set(rounds["method"])
     return [name for name in PAPER if name in names] + sorted(names - set(PAPER), key=str.lower)
+
+
+def settings_of(rounds: Any) -> list[str]:
+    """The settings: by task, the paper's first, then by the share of the split that the pool is, then by name."""
+    first = rounds.drop_duplicates("setting")
+    keys = {
+        setting: (TASKS.index(task) if task in TASKS else len(TASKS), task, np.nan_to_num(fraction, nan=2.0), setting)
+        for setting, task, fraction in zip(first["setting"], first["task"], first["fraction"], strict=True)
+    }
+    return sorted(keys, key=keys.__getitem__)
 
 
 def run_scores(share: Array, accuracy: Array) -> dict[str, float]:
@@ -91,18 +114,26 @@ def summary(table: Any) -> Any:
     Args:
         table: What `scores` returned.
     """
-    pandas = require("pandas", "plots")
-    rows = []
-    for setting, of_setting in table.groupby("setting"):
-        for method in in_order(of_setting["method"]):
-            group = of_setting[of_setting["method"] == method]
-            row = {"setting": setting, "method": method, "seeds": len(group), "pool": group["pool"].max()}
-            row |= {"labels": group["labeled"].max(), "synthetic": (group["synthetic"] / group["labeled"]).mean()}
-            for name in MEASURES:
-                mean, half = interval(group[name])
-                row |= {name: mean, f"{name}_low": mean - half, f"{name}_high": mean + half}
-            rows.append(row)
-    return pandas.DataFrame(rows)
+    keys = ["setting", "method"]
+    groups = table.assign(share=table["synthetic"] / table["labeled"]).groupby(keys)
+    rows = groups.agg(
+        seeds=("seed", "size"), pool=("pool", "max"), labels=("labeled", "max"), synthetic=("share", "mean")
+    )
+    for name in MEASURES:
+        mean, low, high = student(groups[name])
+        rows = rows.assign(**{name: mean, f"{name}_low": low, f"{name}_high": high})
+    return rows.reset_index()
+
+
+def student(groups: Any) -> tuple[Any, Any, Any]:
+    """The mean of each group of values with its 95 % interval (Student's t).
+
+    The interval of a single value is not a number, and neither is a mean in which a value is missing.
+    """
+    count = groups.count()
+    mean, error = groups.mean().where(count == groups.size()), groups.sem()
+    half = error * require("scipy.stats", "plots").t.ppf(0.975, np.maximum(count - 1, 1))
+    return mean, mean - half, mean + half
 
 
 def curves(table: Any, column: str, index: str = "index") -> Any:
@@ -149,19 +180,20 @@ def iqm(*samples: Array, axis: int = -1) -> Any:
 def probability_of_improvement(*samples: Array, axis: int = -1) -> Any:
     """How probably a run of one method is better than one of another, a tie counting half, averaged over settings.
 
-    The Mann-Whitney statistic over the number of pairs (Agarwal et al. 2021, section 4.3).
+    This is Mann and Whitney's U over the number of pairs (Agarwal et al. 2021, section 4.3).
 
     Args:
-        samples: The runs of the first method in each setting, then those of the second.
-        axis: The axis of the runs.
+        samples: The runs of the first method in each setting, along the last axis, then those of the second.
+        axis: The axis of the runs, the last.
+
+    Example: two of four pairs are won and one is a tie.
+        >>> float(probability_of_improvement(np.array([0.7, 0.9]), np.array([0.7, 0.8])))
+        0.625
     """
-    stats = require("scipy.stats", "plots")
     half = len(samples) // 2
-    parts = [
-        stats.mannwhitneyu(x, y, axis=axis, method="asymptotic").statistic / (x.shape[axis] * y.shape[axis])
-        for x, y in zip(samples[:half], samples[half:], strict=True)
-    ]
-    return np.mean(parts, axis=0)
+    pairs = zip(samples[:half], samples[half:], strict=True)
+    won = [np.sign(x[..., :, None] - y[..., None, :]).mean(axis=(-2, -1)) for x, y in pairs]
+    return 0.5 + np.mean(won, axis=0) / 2
 
 
 def stratified(samples: list[Array], statistic: Any) -> tuple[float, float, float]:
@@ -216,7 +248,7 @@ def aggregate(table: Any) -> Any:
     for measure in COMPARED:
         runs = _values(table, measure)
         against = baselines(table, measure)
-        for method in in_order(method for method, _ in runs):
+        for method in dict.fromkeys(method for method, _ in runs):
             own = {setting: values for (of, setting), values in runs.items() if of == method}
             row = {"measure": measure, "method": method, "settings": len(own), "runs": sum(map(len, own.values()))}
             row |= dict(zip(("iqm", "iqm_low", "iqm_high"), stratified(list(own.values()), iqm), strict=True))
@@ -246,42 +278,39 @@ def differences(table: Any) -> Any:
         `pairs`, `mean`, `low`, `high`.
     """
     pandas = require("pandas", "plots")
-    rows = []
+    keys = ["measure", "setting", "method", "baseline", "against"]
+    parts = []
     for measure in COMPARED:
-        by_seed = table.set_index(list(KEYS))[measure].unstack("seed")
+        own = table[[*KEYS, measure]].rename(columns={measure: "own"})
+        theirs = own.rename(columns={"method": "against", "own": "theirs"})
         for baseline, of_setting in baselines(table, measure).items():
-            for setting, against in of_setting.items():
-                for method in in_order(by_seed.loc[setting].index):
-                    pairs = (by_seed.loc[(setting, method)] - by_seed.loc[(setting, against)]).dropna()
-                    if method == against or pairs.empty:
-                        continue
-                    mean, half = interval(pairs)
-                    row = {"measure": measure, "setting": setting, "method": method, "baseline": baseline}
-                    row |= {"against": against, "pairs": len(pairs)}
-                    rows.append(row | {"mean": mean, "low": mean - half, "high": mean + half})
-    columns = ("measure", "setting", "method", "baseline", "against", "pairs", "mean", "low", "high")
-    return pandas.DataFrame(rows, columns=list(columns))
+            beside = theirs[theirs["against"] == theirs["setting"].map(of_setting)]
+            pairs = own.merge(beside, on=["setting", "seed"]).assign(measure=measure, baseline=baseline)
+            parts.append(pairs[pairs["method"] != pairs["against"]])
+    pairs = pandas.concat(parts)
+    pairs = pairs.assign(difference=pairs["own"] - pairs["theirs"]).dropna(subset=["difference"])
+    groups = pairs.groupby(keys)["difference"]
+    mean, low, high = student(groups)
+    return pandas.DataFrame({"pairs": groups.size(), "mean": mean, "low": low, "high": high}).reset_index()
 
 
 def learning(runs: Runs) -> Any:
-    """The curves of what the agents say of their texts and their learning, but for times: reward, lift, and others.
+    """The curves of what the agents say of their texts and of their learning.
 
     Returns:
-        What `curves` does, with a column `metric`.
+        What `curves` does, with a column `metric`; the metrics are those of `LEARNING`.
     """
     pandas = require("pandas", "plots")
-    named = [name for name in runs.metrics if name not in (*KEYS, "round") and not name.startswith("speed/")]
-    numbers = [name for name in named if pandas.api.types.is_numeric_dtype(runs.metrics[name])]
-    said = {name: runs.metrics.dropna(subset=[name]) for name in numbers}
+    said = {name: runs.metrics.dropna(subset=[name]) for name in LEARNING if name in runs.metrics}
     parts = [curves(part, name, "round").assign(metric=name) for name, part in said.items() if len(part)]
     columns = ["metric", "setting", "method", "round", "seeds", "mean", "low", "high"]
     return pandas.concat(parts, ignore_index=True)[columns] if parts else pandas.DataFrame(columns=columns)
 
 
 def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:
-    """The annotator's labels of each round's synthetic texts: the mean share of each class over the seeds.
+    """The annotator's labels of each round's synthetic texts: the mean share of each class, and its 95 % interval.
 
-    A seed counts in the rounds in which it labeled a synthetic text.
+    A seed counts in the rounds in which it labeled a synthetic text; the interval is Student's t, within [0, 1].
 
     Args:
         rounds: The rounds.
@@ -291,19 +320,20 @@ def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:
         A table with `setting`, `method`, `round`, `class`, `seeds`, `texts` (over all seeds), `mean`, `low`, `high`.
     """
     pandas = require("pandas", "plots")
-    rows = []
     written = rounds[rounds["selected_synthetic"] > 0]
-    for (setting, method, index), group in written.groupby(["setting", "method", "index"]):
-        counts = np.array(group["synthetic_label_counts"].tolist(), dtype=np.float64)
-        shares = counts / counts.sum(axis=1, keepdims=True)
-        low, high = band(shares)
-        names = classes.get(group["task"].iloc[0], ())
-        for i, count in enumerate(counts.sum(axis=0)):
-            row = {"setting": setting, "method": method, "round": index, "class": names[i] if names else str(i)}
-            row |= {"seeds": len(group), "texts": int(count), "mean": shares[:, i].mean()}
-            rows.append(row | {"low": low[i], "high": high[i]})
-    columns = ("setting", "method", "round", "class", "seeds", "texts", "mean", "low", "high")
-    return pandas.DataFrame(rows, columns=list(columns))
+    counts = written["synthetic_label_counts"]
+    names = [
+        classes.get(task) or [str(i) for i in range(len(c))] for task, c in zip(written["task"], counts, strict=True)
+    ]
+    long = written[["setting", "method", "index"]].assign(**{"class": names, "texts": counts})
+    long = long.explode(["class", "texts"]).rename(columns={"index": "round"})
+    long = long.assign(
+        texts=long["texts"].astype(int), share=long["texts"] / long.groupby(level=0)["texts"].transform("sum")
+    )
+    groups = long.assign(share=long["share"].astype(float)).groupby(["setting", "method", "round", "class"], sort=False)
+    mean, low, high = student(groups["share"])
+    limits = {"mean": mean, "low": low.clip(lower=0), "high": high.clip(upper=1)}
+    return pandas.DataFrame({"seeds": groups.size(), "texts": groups["texts"].sum(), **limits}).reset_index()
 
 
 def cost(runs: Runs) -> Any:
@@ -311,7 +341,6 @@ def cost(runs: Runs) -> Any:
 
     What no log says is not a number. Tokens are those of the texts offered.
     """
-    pandas = require("pandas", "plots")
     keys = list(KEYS)
     rounds = runs.rounds
     labels = rounds.groupby(keys)[["selected_real", "selected_synthetic", "offers"]].sum()
@@ -329,6 +358,4 @@ def cost(runs: Runs) -> Any:
     table = by_method.mean()
     table["memory"] = by_method["memory"].max()
     table.insert(0, "seeds", by_method.size())
-    parts = [table.loc[[setting]] for setting in sorted(set(table.index.get_level_values(0)))]
-    ordered = [part.reindex(in_order(part.index.get_level_values(1)), level="method") for part in parts]
-    return pandas.concat(ordered).reset_index()
+    return table.reset_index()
