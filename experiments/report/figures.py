@@ -1,10 +1,8 @@
 """The report's figures: curves by setting, label balance, and comparisons with their intervals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from experiments.report.drawing import (
     EMPHASISED,
@@ -14,6 +12,7 @@ from experiments.report.drawing import (
     keys_of,
     layout_of,
     look,
+    name_axes,
     new_figure,
     panels,
     save,
@@ -21,6 +20,9 @@ from experiments.report.drawing import (
 )
 from experiments.report.statistics import MEASURES, PAPER, POOL_BASED, methods_of, settings_of
 from signal_env.extras import require
+
+SHADES = ("#4477aa", "#ddaa33", "#66a182", "#bb5566", "#997700", "#88ccee", "#777777", "#aa4499")
+"""The colours of classes."""
 
 SHARE = "labeled instances (% of the real pool)"
 
@@ -96,6 +98,8 @@ def _curves(
                 axis.fill_between(share, group["low"], group["high"], color=style.color, alpha=bold, linewidth=0)
         axis.set_title(titles[setting], loc="left")
 
+        axis.set_xlim(0, 104 * table["share"].max())
+
     figure = panels(layout, draw, SHARE, label, (4.6, 2.6))
     return finish(figure, keys_of(styles))
 
@@ -108,29 +112,33 @@ def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: 
     writers = [name for name in methods if name in set(table["method"])]
     writers = sorted(writers, key=lambda name: name not in (EMPHASISED, "frozen"))[:most]
     settings = [name for name in settings if name in set(table.loc[table["method"].isin(writers), "setting"])]
-    figure = new_figure(5.2 * len(writers) + 1.2, 1.55 * len(settings))
+    size = (4.4, 1.65)
+    figure = new_figure(size[0] * len(writers) + 1.6, size[1] * len(settings))
     axes = figure.subplots(len(settings), len(writers), squeeze=False, sharey=True, sharex=True)
     groups = {keys: group for keys, group in table.groupby(["setting", "method"])}
-    shades = ("#4477aa", "#ddaa33", "#66a182", "#bb5566", "#997700", "#88ccee", "#777777", "#aa4499")
     for i, setting in enumerate(settings):
         for j, method in enumerate(writers):
             axis, group = axes[i][j], groups.get((setting, method))
-            axis.set(xlabel=SHARE if i == len(settings) - 1 else "", ylim=(0, 1))
-            axis.set_title(f"{setting}, {method}", loc="left")
-            axis.set_ylabel("share of labels" if j == 0 else "")
-            if group is None:
-                continue
-            wide = group.pivot(index="share", columns="class", values="mean")[list(dict.fromkeys(group["class"]))]
-            colors = [shades[k % len(shades)] for k in range(wide.shape[1])]
-            axis.stackplot(100 * wide.index.to_numpy(), wide.to_numpy().T, colors=colors, alpha=0.75, linewidth=0)
-            axis.axvline(100, color="#333333", linewidth=0.9, linestyle=":")
-            edges = np.linspace(0, 1, wide.shape[1] + 1)[1:-1]
-            axis.hlines(edges, *axis.get_xlim(), color="white", linewidth=0.8, linestyle="--")
-            if j == len(writers) - 1:
-                for k, name in enumerate(wide.columns):
-                    place = (1.02, (k + 0.5) / wide.shape[1])
-                    axis.text(*place, name, color=colors[k], va="center", weight="bold", transform=axis.transAxes)
-    return finish(figure, sides=(0.75, 1.2))
+            name_axes(axis, SHARE if i == len(settings) - 1 else "", "share" if j == 0 else "", size)
+            axis.set_title(f"{setting}: {method}", loc="left")
+            if group is not None:
+                _stack(axis, group, named=j == len(writers) - 1)
+    axes[0][0].set(xlim=(0, 100 * table["share"].max()), ylim=(0, 1), yticks=(0, 0.5, 1))
+    return finish(figure, title="labels of each round's synthetic texts", sides=(0.75, 1.5))
+
+
+def _stack(axis: Any, group: Any, named: bool) -> None:
+    """The shares of the classes on top of each other, with white lines where they would all be equal."""
+    wide = group.pivot(index="share", columns="class", values="mean")[list(dict.fromkeys(group["class"]))]
+    count = wide.shape[1]
+    colors = [SHADES[k % len(SHADES)] for k in range(count)]
+    axis.stackplot(100 * wide.index.to_numpy(), wide.to_numpy().T, colors=colors, alpha=0.75, linewidth=0)
+    axis.axvline(100, color="#333333", linewidth=0.9, linestyle=":")
+    for k in range(1, count):
+        axis.axhline(k / count, color="white", linewidth=0.9, linestyle="--")
+    for k in range(count if named else 0):
+        place = (1.03, (k + 0.5) / count)
+        axis.text(*place, wide.columns[k], color=colors[k], va="center", weight="bold", transform=axis.transAxes)
 
 
 def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
@@ -141,62 +149,66 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
     table = table[table["settings"] == table["settings"].max()]
     area = table[table["measure"] == "area_100"]
     columns: list[tuple[str, Any, str]] = [
-        (f"IQM, {MEASURES[measure]}", group, "iqm") for measure, group in table.groupby("measure", sort=False)
+        (f"accuracy, {MEASURES[measure]}\n(IQM)", group, "iqm")
+        for measure, group in table.groupby("measure", sort=False)
     ]
     columns += [("P(better than random)\narea to 100 %", area, "random")]
-    columns += [(f"P(better than\n{POOL_BASED}), area to 100 %", area, "pool")]
+    columns += [(f"P(better than {POOL_BASED})\narea to 100 %", area, "pool")]
     shown = [method for method in styles if method in set(table["method"])]
-    figure = new_figure(2.5 * len(columns) + 1.0, 0.27 * len(shown) + 0.6)
+    figure = new_figure(2.6 * len(columns) + 1.5, 0.25 * len(shown) + 0.8)
     axes = figure.subplots(1, len(columns), squeeze=False, sharey=True)[0]
     for axis, (title, group, name) in zip(axes, columns, strict=True):
-        for row in group.itertuples():
-            style, y = styles[row.method], len(shown) - shown.index(row.method)
-            value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
-            axis.hlines(y, low, high, color=style.color, linewidth=5, alpha=0.35)
-            axis.plot(value, y, marker="|", markersize=10, markeredgewidth=2.2, color=style.color)
+        y = len(shown) - group["method"].map(shown.index)
+        colors = [styles[method].color for method in group["method"]]
+        axis.hlines(y, group[f"{name}_low"], group[f"{name}_high"], color=colors, linewidth=5, alpha=0.35)
+        axis.scatter(group[name], y, marker="|", s=110, linewidth=2.2, color=colors, zorder=4)
         if name != "iqm":
             axis.axvline(0.5, color="#555555", linewidth=0.9, linestyle=":")
             axis.set_xlim(-0.03, 1.03)
-        axis.set_title(title, fontsize=9)
+        axis.set_title(title, fontsize=9, weight="normal")
         axis.locator_params(axis="x", nbins=4)
-        axis.tick_params(length=2)
     _name_rows(axes[0], shown)
-    return finish(figure, sides=(1.35, 0.15))
+    runs = f"{table['runs'].min()} to {table['runs'].max()}" if table["runs"].nunique() > 1 else table["runs"].max()
+    title = f"over {table['settings'].max()} settings, {runs} runs a method"
+    return finish(figure, title=title, sides=(1.4, 0.15), over=0.2)
 
 
 def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
     """Paired differences with their intervals: filled against random, hollow against the best pool-based method."""
     shown = [method for method in styles if method in set(table["method"])]
     groups = {setting: group for setting, group in table.groupby("setting")}
-    measure = MEASURES[table["measure"].iloc[0]]
 
     def draw(axis: Any, setting: str) -> None:
         axis.axvline(0, color="#555555", linewidth=0.9)
         group = groups.get(setting, table[:0])
-        for row in group.itertuples():
-            over_random = row.baseline == "random"
-            color, y = styles[row.method].color, len(shown) - shown.index(row.method) + (0.16 if over_random else -0.2)
-            axis.hlines(y, 100 * row.low, 100 * row.high, color=color, linewidth=1.4)
-            face = color if over_random else "white"
-            axis.plot(100 * row.mean, y, marker="o" if over_random else "s", ms=4, mfc=face, mec=color, mew=1.1)
-        best = group.loc[group["baseline"] == POOL_BASED, "against"].unique()
-        best = f", best pool-based: {best[0]}" if len(best) else ""
-        seeds = f"{group['pairs'].min()} to {group['pairs'].max()}" if group["pairs"].nunique() > 1 else ""
-        seeds = seeds or str(group["pairs"].max() if len(group) else 0)
-        axis.set_title(f"{setting}  ({seeds} pairs{best})", loc="left", fontsize=9)
+        for baseline, shift, marker in (("random", 0.16, "o"), (POOL_BASED, -0.18, "s")):
+            part = group[group["baseline"] == baseline]
+            y = len(shown) - part["method"].map(shown.index) + shift
+            colors = [styles[method].color for method in part["method"]]
+            axis.hlines(y, 100 * part["low"], 100 * part["high"], color=colors, linewidth=1.4)
+            faces = colors if marker == "o" else "white"
+            axis.scatter(100 * part["mean"], y, marker=marker, s=18, c=faces, edgecolors=colors, zorder=4)
+        axis.set_title(_of_pairs(setting, group), loc="left", fontsize=9)
         _name_rows(axis, shown)
         if setting not in (row[0] for row in layout):
             axis.tick_params(labelleft=False)
 
-    height = 0.25 * len(shown) + 0.55
-    label = f"difference of accuracy {measure} (percentage points)"
-    figure = panels(layout, draw, label, "", (4.8, height), share_x=False)
+    label = f"difference of accuracy, {MEASURES[table['measure'].iloc[0]]} (percentage points)"
+    figure = panels(layout, draw, label, "", (4.8, 0.22 * len(shown) + 0.75), share_x=False)
     line = require("matplotlib.lines", "plots").Line2D
     legend = [
         line([], [], color="#333333", marker="o", ls="", ms=4, label="over random"),
         line([], [], color="#333333", marker="s", ls="", ms=4, mfc="white", label=f"over the {POOL_BASED}"),
     ]
-    return finish(figure, legend, sides=(1.35, 0.15))
+    return finish(figure, legend, sides=(1.4, 0.15))
+
+
+def _of_pairs(setting: str, group: Any) -> str:
+    """The setting with its number of pairs, and which pool-based method is the best."""
+    best = group.loc[group["baseline"] == POOL_BASED, "against"].unique()
+    low, high = (group["pairs"].min(), group["pairs"].max()) if len(group) else (0, 0)
+    pairs = f"{low} to {high} pairs" if low < high else f"{high} pairs"
+    return f"{setting}  ({pairs}{''.join(f', {POOL_BASED}: {name}' for name in best)})"
 
 
 def _name_rows(axis: Any, names: Sequence[str]) -> None:
@@ -204,6 +216,3 @@ def _name_rows(axis: Any, names: Sequence[str]) -> None:
     axis.set_yticks(range(len(names), 0, -1), names)
     axis.set_ylim(0.4, len(names) + 0.6)
     axis.grid(axis="y", visible=False)
-
-
-Draw = Callable[[Any, str], None]

@@ -1,6 +1,6 @@
 """What the runs say together: scores, curves and comparisons with their intervals, over seeds and over settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,29 +136,29 @@ def student(groups: Any) -> tuple[Any, Any, Any]:
     return mean, mean - half, mean + half
 
 
-def curves(table: Any, column: str, index: str = "index") -> Any:
-    """The mean of a column in each round, with its 95 % bootstrap band over the seeds.
+def curves(table: Any, columns: Sequence[str], index: str) -> Any:
+    """The mean of each column in each round, with its 95 % bootstrap band over the seeds.
 
     Only rounds that all seeds of a method have are in it; one seed alone has no band.
 
     Args:
         table: Rounds, or metrics, with `setting`, `method` and `seed`.
-        column: The column.
+        columns: The columns.
         index: The column that numbers the rounds.
 
     Returns:
-        A table with `setting`, `method`, `round`, `seeds`, `mean`, `low`, `high`.
+        A table with `metric` (the column's name), `setting`, `method`, `round`, `seeds`, `mean`, `low`, `high`.
     """
     pandas = require("pandas", "plots")
-    wide = table.set_index([*KEYS, index])[column].astype(np.float64).unstack()
+    wide = table.set_index([*KEYS, index])[list(columns)].astype(np.float64).unstack()
     parts = []
     for (setting, method), group in wide.groupby(level=["setting", "method"]):
         group = group.dropna(axis=1)
         values = group.to_numpy()
         low, high = band(values)
-        seeds, mean = len(values), values.mean(axis=0)
-        of_group = {"setting": setting, "method": method, "round": group.columns, "seeds": seeds}
-        parts.append(pandas.DataFrame(of_group | {"mean": mean, "low": low, "high": high}))
+        metric, rounds = (group.columns.get_level_values(level) for level in (0, 1))
+        of_group = {"metric": metric, "setting": setting, "method": method, "round": rounds, "seeds": len(values)}
+        parts.append(pandas.DataFrame(of_group | {"mean": values.mean(axis=0), "low": low, "high": high}))
     return pandas.concat(parts, ignore_index=True)
 
 
@@ -168,7 +168,8 @@ def band(values: Array) -> tuple[Array, Array]:
     Rows are drawn as wholes, so that the band of a curve is one of curves.
     """
     if len(values) < 2 or not values.size:
-        return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
+        nothing = np.full(values.shape[1], np.nan)
+        return nothing, nothing
     return _bootstrap([values], lambda sample, axis: np.mean(sample, axis=axis), axis=0)
 
 
@@ -241,7 +242,8 @@ def aggregate(table: Any) -> Any:
 
     Returns:
         A table with `measure`, `method`, `settings`, `runs`, `iqm`, `iqm_low`, `iqm_high`, and for each of the
-        baselines `random` and `pool` the probability of improvement over it, `_low` and `_high`.
+        baselines `random` and `pool` the probability of improvement over it, `_low` and `_high`. Where a method is
+        the best pool-based one itself, it is compared with itself.
     """
     pandas = require("pandas", "plots")
     rows = []
@@ -253,9 +255,10 @@ def aggregate(table: Any) -> Any:
             row = {"measure": measure, "method": method, "settings": len(own), "runs": sum(map(len, own.values()))}
             row |= dict(zip(("iqm", "iqm_low", "iqm_high"), stratified(list(own.values()), iqm), strict=True))
             for name, baseline in (("random", against["random"]), ("pool", against[POOL_BASED])):
-                both = [s for s in own if baseline.get(s, method) != method and (baseline[s], s) in runs]
+                both = [s for s in own if s in baseline and (baseline[s], s) in runs]
                 samples = [own[s] for s in both] + [runs[baseline[s], s] for s in both]
-                found = stratified(samples, probability_of_improvement) if both else (np.nan,) * 3
+                itself = {baseline[s] for s in both} <= {method}
+                found = (np.nan,) * 3 if itself else stratified(samples, probability_of_improvement)
                 row |= dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
             rows.append(row)
     return pandas.DataFrame(rows)
@@ -295,16 +298,12 @@ def differences(table: Any) -> Any:
 
 
 def learning(runs: Runs) -> Any:
-    """The curves of what the agents say of their texts and of their learning.
-
-    Returns:
-        What `curves` does, with a column `metric`; the metrics are those of `LEARNING`.
-    """
+    """What `curves` says of the metrics of `LEARNING`: what the agents say of their texts and their learning."""
     pandas = require("pandas", "plots")
-    said = {name: runs.metrics.dropna(subset=[name]) for name in LEARNING if name in runs.metrics}
-    parts = [curves(part, name, "round").assign(metric=name) for name, part in said.items() if len(part)]
-    columns = ["metric", "setting", "method", "round", "seeds", "mean", "low", "high"]
-    return pandas.concat(parts, ignore_index=True)[columns] if parts else pandas.DataFrame(columns=columns)
+    said = [name for name in LEARNING if name in runs.metrics]
+    if not said:
+        return pandas.DataFrame(columns=["metric", "setting", "method", "round", "seeds", "mean", "low", "high"])
+    return curves(runs.metrics, said, "round")
 
 
 def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:

@@ -5,8 +5,8 @@ from typing import Any
 
 from experiments.report.runs import Runs
 from experiments.report.statistics import (
+    COMPARED,
     LEARNING,
-    MEASURES,
     aggregate,
     balance,
     cost,
@@ -38,7 +38,7 @@ def build(runs: Runs) -> dict[str, Any]:
         "accuracy": summary(table),
         "differences": differences(table),
         "aggregate": aggregate(table),
-        "curves": curves(rounds, "accuracy").merge(share),
+        "curves": curves(rounds, ["accuracy"], "index").drop(columns="metric").merge(share),
         "learning": learning(runs).merge(share),
         "balance": balance(rounds, _classes(rounds, runs)).merge(share),
         "cost": cost(runs),
@@ -61,7 +61,7 @@ def _classes(rounds: Any, runs: Runs) -> dict[str, tuple[str, ...]]:
 def _sorted(table: Any, settings: list[str], methods: list[str]) -> Any:
     """The table with its rows in the order of measures, settings and methods."""
     pandas = require("pandas", "plots")
-    orders = {"measure": list(MEASURES), "metric": list(LEARNING), "setting": settings, "method": methods}
+    orders = {"measure": list(COMPARED), "metric": list(LEARNING), "setting": settings, "method": methods}
     by = [name for name in table if name in orders]
     ranks = pandas.DataFrame({name: table[name].map(orders[name].index) for name in by})
     return table.loc[ranks.sort_values(by, kind="stable").index].reset_index(drop=True)
