@@ -22,6 +22,8 @@ LOOK = {
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.7,
     "axes.axisbelow": True,
+    "xtick.bottom": False,  # the grid's lines are marks enough
+    "ytick.left": False,
     "legend.frameon": False,
     "svg.fonttype": "none",  # text stays text: smaller, and it can be searched
     "svg.hashsalt": "signal_env",
@@ -120,7 +122,7 @@ def panels(
                 continue
             draw(axis, setting)
             below = layout[i + 1][j] if i + 1 < rows else None
-            axis.tick_params(labelbottom=below is None or not share_x, length=2)
+            axis.tick_params(labelbottom=below is None or not share_x)
             name_axes(axis, x if below is None else "", y if j == 0 else "", size)
     return figure
 

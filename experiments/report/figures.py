@@ -55,7 +55,7 @@ def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str,
                 drawn[name] = _curves(of_metric, shown, layout, titles, label, zero=name == "lift")
         if len(tables["balance"]):
             drawn["balance"] = _balance(tables["balance"], methods, settings)
-        drawn["aggregate"] = _aggregate(tables["aggregate"], styles)
+        drawn["interquartile_means"] = _aggregate(tables["aggregate"], styles)
         for measure in ("area_100", "end"):
             of_measure = tables["differences"][tables["differences"]["measure"] == measure]
             if len(of_measure):
@@ -81,6 +81,8 @@ def _curves(
 ) -> Any:
     """Means with their bands against labeled instances; a dotted line marks the size of the pool."""
     groups = {keys: group for keys, group in table.groupby(["setting", "method"])}
+    most = table["share"].max()
+    ticks = range(0, int(100 * most) + 1, 25 if most < 1.1 else 50)
     bold = 0.17 if len(styles) <= 6 else 0.09
 
     def draw(axis: Any, setting: str) -> None:
@@ -98,7 +100,8 @@ def _curves(
                 axis.fill_between(share, group["low"], group["high"], color=style.color, alpha=bold, linewidth=0)
         axis.set_title(titles[setting], loc="left")
 
-        axis.set_xlim(0, 104 * table["share"].max())
+        axis.set_xlim(0, 104 * most)
+        axis.set_xticks(ticks)
 
     figure = panels(layout, draw, SHARE, label, (4.6, 2.6))
     return finish(figure, keys_of(styles))
@@ -123,7 +126,8 @@ def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: 
             axis.set_title(f"{setting}: {method}", loc="left")
             if group is not None:
                 _stack(axis, group, named=j == len(writers) - 1)
-    axes[0][0].set(xlim=(0, 100 * table["share"].max()), ylim=(0, 1), yticks=(0, 0.5, 1))
+    most = 100 * table["share"].max()
+    axes[0][0].set(xlim=(0, most), ylim=(0, 1), xticks=range(0, int(most) + 1, 50), yticks=(0, 0.5, 1))
     return finish(figure, title="labels of each round's synthetic texts", sides=(0.75, 1.5))
 
 

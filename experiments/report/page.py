@@ -28,7 +28,7 @@ class Part(NamedTuple):
     """A table or a figure of the page.
 
     Attributes:
-        name: Its anchor on the page and the name of its file beside the page: `NAME.csv` or `NAME.svg`.
+        name: Its anchor on the page and of its file beside the page: `tables/NAME.csv` or `figures/NAME.svg`.
         title: Its heading.
         content: A pandas table, or the path of a figure as SVG.
         caption: What there is to see.
@@ -108,7 +108,7 @@ def _problems(problems: Sequence[tuple[str, str]]) -> str:
 def _figure(part: Part) -> str:
     drawn = base64.b64encode(part.content.read_bytes()).decode()
     image = f'<img alt="{plain(part.title)}" src="data:image/svg+xml;base64,{drawn}">'
-    caption = f"<figcaption>{plain(part.caption)} {_file(part.name + '.svg')}</figcaption>"
+    caption = f"<figcaption>{plain(part.caption)} {_file(f'figures/{part.name}.svg')}</figcaption>"
     return _section(part, f"<figure>\n{_scroll(part.title, image)}\n{caption}\n</figure>")
 
 
@@ -122,14 +122,14 @@ def _scroll(title: str, content: str) -> str:
 
 
 def _file(name: str) -> str:
-    """A link to a file beside the page."""
+    """A link to a file in a folder beside the page."""
     return f'<a class="file" href="{name}">{name}</a>'
 
 
 def _table(part: Part) -> str:
     shown = part.content.head(ROWS)
     left = f"The first {ROWS:,} of {len(part.content):,} rows. " if len(shown) < len(part.content) else ""
-    caption = f'<p class="caption">{plain(part.caption)} {left}{_file(part.name + ".csv")}</p>'
+    caption = f'<p class="caption">{plain(part.caption)} {left}{_file(f"tables/{part.name}.csv")}</p>'
     return _section(part, f"{caption}\n{_scroll(part.title, table(shown))}")
 
 
