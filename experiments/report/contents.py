@@ -78,8 +78,13 @@ def shown(tables: dict[str, Any]) -> list[Part]:
     spent = "Means a run; memory is the most that any run took, tokens are those of the texts offered."
     return [
         Part("accuracy", "Accuracy", _accuracy(accuracy), summed),
-        Part("differences", "Paired differences", _differences(tables["differences"]), paired),
-        Part("aggregate", "Over all settings", _aggregate(aggregate), f"{over}; 95 % stratified bootstrap intervals."),
+        Part("differences", "Paired differences, in numbers", _differences(tables["differences"]), paired),
+        Part(
+            "aggregate",
+            "Over all settings, in numbers",
+            _aggregate(aggregate),
+            f"{over}; 95 % stratified bootstrap intervals.",
+        ),
         Part("cost", "Cost", _cost(tables["cost"]), spent),
     ]
 

@@ -131,7 +131,6 @@ def name_axes(axis: Any, x: str, y: str, size: tuple[float, float]) -> None:
     """Labels at fixed places: to look for free ones takes a third of the time of drawing."""
     axis.set(xlabel=x, ylabel=y)
     axis.xaxis.set_label_coords(0.5, -0.26 / (size[1] - GAP))
-    axis.locator_params(axis="y", nbins=5)
     axis.yaxis.set_label_coords(-0.55 / (size[0] - 0.6), 0.5)
 
 

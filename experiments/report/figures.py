@@ -102,6 +102,7 @@ def _curves(
 
         axis.set_xlim(0, 104 * most)
         axis.set_xticks(ticks)
+        axis.locator_params(axis="y", nbins=5)
 
     figure = panels(layout, draw, SHARE, label, (4.6, 2.6))
     return finish(figure, keys_of(styles))
@@ -157,9 +158,9 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
         for measure, group in table.groupby("measure", sort=False)
     ]
     columns += [("P(better than random)\narea to 100 %", area, "random")]
-    columns += [(f"P(better than {POOL_BASED})\narea to 100 %", area, "pool")]
+    columns += [("P(better than best pool)\narea to 100 %", area, "pool")]
     shown = [method for method in styles if method in set(table["method"])]
-    figure = new_figure(2.6 * len(columns) + 1.5, 0.25 * len(shown) + 0.8)
+    figure = new_figure(2.15 * len(columns) + 1.5, 0.25 * len(shown) + 0.8)
     axes = figure.subplots(1, len(columns), squeeze=False, sharey=True)[0]
     for axis, (title, group, name) in zip(axes, columns, strict=True):
         y = len(shown) - group["method"].map(shown.index)
@@ -169,8 +170,8 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
         if name != "iqm":
             axis.axvline(0.5, color="#555555", linewidth=0.9, linestyle=":")
             axis.set_xlim(-0.03, 1.03)
-        axis.set_title(title, fontsize=9, weight="normal")
-        axis.locator_params(axis="x", nbins=4)
+        axis.set_title(title, fontsize=8.5, weight="normal")
+        axis.locator_params(axis="x", nbins=3)
     _name_rows(axes[0], shown)
     runs = f"{table['runs'].min()} to {table['runs'].max()}" if table["runs"].nunique() > 1 else table["runs"].max()
     title = f"over {table['settings'].max()} settings, {runs} runs a method"

@@ -16,11 +16,19 @@ from signal_env.outcomes import Round
 FIELDS = tuple(field.name for field in dataclasses.fields(Round))
 """What a line of `rounds.jsonl` says."""
 
-NEEDED = (
-    *("index", "pool", "budget", "accuracy", "labeled", "selected_real", "selected_synthetic"),
-    *("synthetic_share", "label_counts", "synthetic_label_counts", "reward_mean", "finished"),
+NUMBERS = (
+    "index",
+    "pool",
+    "budget",
+    "accuracy",
+    "labeled",
+    "selected_real",
+    "selected_synthetic",
+    "offers",
+    "finished",
 )
-"""Those without which there is no report; earlier versions may not have written the others, which are then empty."""
+COUNTS = ("label_counts", "synthetic_label_counts")
+"""Those without which there is no report, numbers and lists; what an earlier version did not write is empty."""
 
 KEYS = ("setting", "method", "seed")
 """What tells one run from another."""
@@ -82,19 +90,22 @@ def read_runs(places: Iterable[Path]) -> Runs:
             runs.append(_read_run(folder))
         except Unusable as error:
             problems.append((str(folder), str(error)))
+    runs.sort(key=lambda run: (*run.keys.values(), str(run.folder)))
     runs = _without_twins(runs, problems)
+    problems += _unlike(runs)
     if not runs:
         found = "".join(f"\n  {folder}: {what}" for folder, what in problems)
         raise ValueError(f"No finished run to read. Give folders of runs, or a folder above them.{found}")
     pandas = require("pandas", "plots")
-    runs.sort(key=lambda run: (*run.keys.values(), str(run.folder)))
     rounds = pandas.DataFrame([_about(run) | line for run in runs for line in run.rounds])
     rounds = rounds.reindex(columns=[*rounds, *(name for name in FIELDS if name not in rounds)])
     rounds["share"] = rounds["labeled"] / rounds["pool"]
     logs = {}
     for name, columns in (("metrics", ()), ("cost", ("seconds", "cpu_seconds", "memory"))):
         rows = [run.keys | line for run in runs for line in _log(run.folder / f"{name}.jsonl", problems)]
-        logs[name] = pandas.DataFrame(rows, columns=None if rows else [*KEYS, "round", *columns])
+        log = pandas.DataFrame(rows, columns=None if rows else [*KEYS, "round", *columns])
+        log = log.reindex(columns=[*log, *(column for column in columns if column not in log)])
+        logs[name] = log.drop_duplicates([*KEYS, "round"], keep="last")
     return Runs(rounds, logs["metrics"], logs["cost"], {str(run.folder): run.config for run in runs}, problems)
 
 
@@ -126,11 +137,12 @@ def _read_run(folder: Path) -> _Run:
     except OSError as error:
         raise Unusable(f"rounds.jsonl cannot be read: {error.strerror}; it was left out") from error
     for i, line in enumerate(rounds):
-        missing = [name for name in NEEDED if name not in line]
+        missing = [name for name in (*NUMBERS, *COUNTS) if name not in line]
         if missing:
             raise Unusable(f"an earlier version wrote it: its rounds lack {', '.join(missing)}; play it again")
-        if line["index"] != i or not _number(line["accuracy"]) or not _number(line["labeled"]) or not line["pool"]:
-            raise Unusable(f"line {i + 1} of rounds.jsonl is not round {i} with an accuracy and counts; play it again")
+        good = all(_number(line[name]) for name in NUMBERS) and all(isinstance(line[name], list) for name in COUNTS)
+        if not good or line["index"] != i or line["pool"] <= 0:
+            raise Unusable(f"line {i + 1} of rounds.jsonl is not what a run writes of round {i}; play it again")
     if torn:
         raise Unusable(f"rounds.jsonl is torn after {len(rounds)} rounds; resume the run")
     if not rounds or not rounds[-1]["finished"]:
@@ -146,11 +158,12 @@ def _config(file: Path) -> dict[str, Any]:
         config = yaml.load(file.read_text(encoding="utf-8"), _LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise Unusable(f"config.yaml cannot be read: {str(error).splitlines()[0]}") from error
-    wanted = ("env", "agent", "seed")
-    if not isinstance(config, dict) or not set(wanted) <= set(config):
-        raise Unusable(f"config.yaml is not that of a run: it should say {', '.join(wanted)}")
-    if not isinstance(config["seed"], int):
-        raise Unusable(f"config.yaml names {config['seed']!r} as the seed, which is a whole number")
+    wanted = {"env": str, "agent": str, "seed": int}
+    if not isinstance(config, dict) or not all(isinstance(config.get(name), form) for name, form in wanted.items()):
+        raise Unusable(f"config.yaml is not that of a run: it should say {', '.join(wanted)}, the seed a whole number")
+    options = config.setdefault("options", {})
+    if not isinstance(options, dict) or not isinstance(options.get("pool_fraction"), int | float | None):
+        raise Unusable("config.yaml is not that of a run: its options are no mapping with a number as pool_fraction")
     return config
 
 
@@ -183,7 +196,12 @@ def _log(file: Path, problems: list[tuple[str, str]]) -> list[dict[str, Any]]:
         return []
     if torn:
         problems.append((str(file.parent), f"{file.name} is torn after {len(lines)} lines; the rest was left out"))
-    return [line for line in lines if "round" in line]
+    good = [line for line in lines if "round" in line and all(v is None or _number(v) for v in line.values())]
+    if len(good) < len(lines):
+        problems.append(
+            (str(file.parent), f"{file.name} has lines that are not numbers of a round; they were left out")
+        )
+    return good
 
 
 def _without_twins(runs: list[_Run], problems: list[tuple[str, str]]) -> list[_Run]:
@@ -200,9 +218,31 @@ def _without_twins(runs: list[_Run], problems: list[tuple[str, str]]) -> list[_R
     return alone
 
 
+def _unlike(runs: list[_Run]) -> Iterator[tuple[str, str]]:
+    """Runs that differ from the first one of their setting and method in more than the seed."""
+    first: dict[tuple[str, str], _Run] = {}
+    for run in runs:
+        other = first.setdefault((run.keys["setting"], run.keys["method"]), run)
+        names = [name for name in _differing(run.config, other.config) if name not in ("seed", "tensorboard")]
+        if names:
+            yield (
+                str(run.folder),
+                f"its {', '.join(names)} is not that of {other.folder}; both are used as seeds of one",
+            )
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
+    for name in dict.fromkeys([*one, *other]):
+        ours, theirs = one.get(name), other.get(name)
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            yield from (f"{name}.{inner}" for inner in _differing(ours, theirs))
+        elif ours != theirs:
+            yield name
+
+
 def _about(run: _Run) -> dict[str, Any]:
     """What the rounds' table says of the run itself."""
-    options = run.config.get("options") or {}
+    options = run.config["options"]
     fraction = options.get("pool_fraction")
     return run.keys | {
         "task": _task(run.config["env"], options),
@@ -215,7 +255,7 @@ def _about(run: _Run) -> dict[str, Any]:
 def _task(env: str, options: Mapping[str, Any]) -> str:
     """The task's name: the options', the name of its file, or what the environment's id says."""
     if options.get("task"):
-        return Path(options["task"]).stem
+        return Path(str(options["task"])).stem
     return env.rpartition(":")[2].removeprefix("SignalEnv-").rpartition("-")[0] or env
 
 

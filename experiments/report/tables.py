@@ -50,7 +50,7 @@ def _classes(rounds: Any, runs: Runs) -> dict[str, tuple[str, ...]]:
     """The names of each task's classes, where the task can be found."""
     classes = {}
     for task, folder in rounds.drop_duplicates("task")[["task", "folder"]].to_numpy():
-        named = (runs.configs[folder].get("options") or {}).get("task") or task
+        named = runs.configs[folder]["options"].get("task") or task
         try:
             classes[task] = get_task(named).class_names
         except (TaskError, ValueError):  # a task's own file that is elsewhere now: its classes are numbered
