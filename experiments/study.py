@@ -106,7 +106,9 @@ def _run(said: Mapping[str, Any], setting: str, method: str, seed: int, out: Pat
         unknown = sorted(set(layer) - set(RUN))
         _expect(not unknown, f"a run has no {', '.join(unknown)}. What can be said of it: {', '.join(RUN)}.")
         for name, value in layer.items():
-            values[name] = values[name] | (value or {}) if name in ("options", "agent_options") else value
+            merged = name in ("options", "agent_options")
+            _expect(not merged or isinstance(value, dict), f"{name} is a mapping; got {value!r:.80}.")
+            values[name] = values[name] | value if merged else value
     _expect("env" in values, f"{setting} names no env.")
     _expect("agent" in values, f"{method} names no agent.")
     folder = out / setting / method / f"seed-{seed}"
