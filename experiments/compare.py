@@ -1,7 +1,6 @@
 """`python -m experiments compare`: several agents play the same experiments, into one table and figure."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from rich.progress import TaskID
 from experiments.config import EnvironmentOptions, RunConfig, make_config, parse_for_env
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
-from experiments.run import play
+from experiments.run import FINISHED, play
 from signal_env.extras import require
 
 __all__ = ["compare", "main", "parse"]
@@ -88,10 +87,4 @@ def begun(run: RunConfig) -> bool:
 
 def finished(run: RunConfig) -> bool:
     """Whether this very run has been played to its end."""
-    if not begun(run) or not (run.folder / "rounds.jsonl").is_file():
-        return False
-    lines = (run.folder / "rounds.jsonl").read_text(encoding="utf-8").splitlines()
-    try:
-        return bool(lines) and bool(json.loads(lines[-1])["finished"])
-    except json.JSONDecodeError:  # the last line was cut off in the middle
-        return False
+    return begun(run) and (run.folder / FINISHED).exists()

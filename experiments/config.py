@@ -58,6 +58,10 @@ class RunConfig:
     """Replace the run that is in the folder."""
     resume: Path | None = None
     """The folder of an interrupted run to go on with; it says everything else."""
+    setting: str | None = None
+    """The experiment's name in tables and reports; default: the environment's id."""
+    method: str | None = None
+    """The method's name in tables and reports; default: the agent's."""
     config: Path | None = None
     """A YAML file to take the values from; what is said on the command line goes before it."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config import RunConfig
+from experiments.cost import Meter
 from signal_env.wrappers import VectorRecord, VectorTensorBoard
 from signal_env.wrappers.recording import LineLog
 
-LOGS = ("rounds.jsonl", "offers.jsonl", "metrics.jsonl", "tensorboard")
+LOGS = ("rounds.jsonl", "offers.jsonl", "labels.jsonl", "metrics.jsonl", "cost.jsonl", "tensorboard")
 """The files and folders that `Logs` writes."""
 
 
 class Logs:
-    """`rounds.jsonl` and `offers.jsonl`, `metrics.jsonl`, and all that they say for TensorBoard, unless it is off.
+    """What the environment says (`RunLog`), `metrics.jsonl` and `cost.jsonl`, and it all for TensorBoard if that is on.
 
     Attributes:
         envs: The environment in the wrappers that write.
@@ -29,7 +30,7 @@ class Logs:
     """
 
     def __init__(self, envs: Any, config: RunConfig, state: Mapping[str, Any] | None = None) -> None:
-        state = state or {"record": None, "board": None, "metrics": None}
+        state = state or {"record": None, "board": None, "metrics": None, "cost": None}
         recorded = VectorRecord(envs, config.folder, state["record"])
         self._record, self._board = recorded.log, None
         self.envs: VectorRecord | VectorTensorBoard = recorded
@@ -39,9 +40,12 @@ class Logs:
             shown = VectorTensorBoard(recorded, config.folder / "tensorboard", state=state["board"], hparams=hparams)
             self.envs, self._board = shown, shown.board
         self._metrics = LineLog(config.folder / "metrics.jsonl", state["metrics"])
+        self._cost = LineLog(config.folder / "cost.jsonl", state["cost"])
+        self._meter = Meter()
 
-    def metrics(self, index: int, metrics: Mapping[str, float]) -> None:
-        """Writes what the agent says at the close of a round."""
+    def round(self, index: int, metrics: Mapping[str, float]) -> None:
+        """Writes what the round cost, and what the agent says at its close."""
+        self._cost.write({"round": index, **self._meter.read()})
         if metrics:
             self._metrics.write({"round": index, **metrics})
             if self._board is not None:
@@ -50,18 +54,24 @@ class Logs:
     def state_dict(self) -> dict[str, Any]:
         """The logs as they are at a round's close."""
         board = None if self._board is None else self._board.state_dict()
-        return {"record": self._record.state_dict(), "board": board, "metrics": self._metrics.size}
+        return {
+            "record": self._record.state_dict(),
+            "board": board,
+            "metrics": self._metrics.size,
+            "cost": self._cost.size,
+        }
 
     def close(self) -> None:
         """Closes the logs and the environment."""
         self._metrics.close()
+        self._cost.close()
         self.envs.close()
 
 
 def whole(folder: Path, state: Mapping[str, Any]) -> bool:
     """Whether the logs in a run's folder have all that they had when this was their state."""
-    sizes = {"metrics.jsonl": state["metrics"]}
-    sizes |= {f"{name}.jsonl": state["record"][name] for name in ("offers", "rounds")}
+    sizes = {"metrics.jsonl": state["metrics"], "cost.jsonl": state["cost"]}
+    sizes |= {f"{name}.jsonl": state["record"][name] for name in ("offers", "labels", "rounds")}
     if state["board"] is not None:
         sizes |= {f"tensorboard/{name}": size for name, size in state["board"]["files"].items()}
     return all((folder / name).is_file() and (folder / name).stat().st_size >= size for name, size in sizes.items())

@@ -8,14 +8,14 @@ if not console.is_terminal:
     console = Console(width=170)  # a file or a pipe has no width of its own
 
 
-def progress_bar() -> Progress:
-    """A rich progress display, off when the output is not a terminal."""
+def progress_bar(remaining: bool = True) -> Progress:
+    """A rich progress display, off when the output is not a terminal; with its own guess of the time left or not."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        *([TimeRemainingColumn()] if remaining else []),
         TextColumn("{task.fields[status]}"),
         console=console,
         disable=not console.is_terminal,

@@ -53,7 +53,7 @@ def read_metrics(folders: Iterable[Path]) -> Any:
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """The environment, agent and seed of a run.
+    """What is compared in a run, as `env` and `agent`, by the names it goes under, and its seed.
 
     Raises:
         ValueError: If the folder holds none.
@@ -61,7 +61,8 @@ def read_run(folder: Path) -> dict[str, Any]:
     if not (folder / "config.yaml").is_file() or not (folder / "rounds.jsonl").is_file():
         raise ValueError(f"{folder} is not the folder of a run: it has no config.yaml and rounds.jsonl.")
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    return {name: config[name] for name in ("env", "agent", "seed")}
+    named = {"env": config.get("setting"), "agent": config.get("method")}
+    return {name: named.get(name) or config[name] for name in ("env", "agent", "seed")}
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:

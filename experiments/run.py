@@ -1,11 +1,13 @@
 """`python -m experiments run`: one agent plays one episode, into a folder of its own."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+from filelock import FileLock, Timeout
 
 from agents.rollout import rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
@@ -19,8 +21,19 @@ from signal_env.storage import remove, write_text
 
 __all__ = ["main", "parse", "play"]
 
-FILES = ("config.yaml", *LOGS, "curve.png", "checkpoints", "adapter")
+FINISHED = "finished"
+"""The empty file that a run leaves when all it had to do is done."""
+
+FILES = ("config.yaml", *LOGS, "curve.png", "checkpoints", "adapter", FINISHED)
 """What a run writes to its folder."""
+
+LOCK = ".lock"
+"""Held by the process that plays the run."""
+
+
+class RunBusy(RunError):
+    """A run that another process plays at this moment."""
+
 
 RESCORED = "rescored.jsonl"
 """What `rescore` makes of it."""
@@ -66,7 +79,13 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
 
     Raises:
         RunError: If the folder holds a run already, and neither `overwrite` nor `resume` is set.
+        RunBusy: If another process plays the run at this moment.
     """
+    with locked(config.folder):
+        _play(config, on_round, resume)
+
+
+def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool) -> None:
     options = config.options.as_keywords()
     sizes = experiment_sizes(config.options)
     envs: Any = gym.make_vec(config.env, num_envs=config.num_envs or sizes.offers, **options)
@@ -84,18 +103,40 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
             if step.round is None:
                 continue
             index = int(step.round["index"])
-            logs.metrics(index, step.metrics)
+            logs.round(index, step.metrics)
             state = {"logs": logs.state_dict(), "episode": state_of(envs, agent)}
             save_checkpoint(config.folder, index, state)
             if begun:  # what this run replaces is no longer needed
                 shutil.rmtree(config.folder / ASIDE, ignore_errors=True)
             on_round(step.round["labeled"], sizes.budget, f"accuracy {step.round['accuracy']:.3f}")
         agent.save(config.folder)
+        (config.folder / FINISHED).touch()
     finally:
         logs.close()
         if not begun:  # nothing is lost, and the folder is free for another try
             remove(config.folder, FILES)
             restore(config.folder)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps a run's folder for this process; the lock goes with the process, however that ends.
+
+    Raises:
+        RunBusy: If another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunBusy(f"Another process plays the run in {folder} at this moment.") from None
+    try:
+        yield
+    finally:
+        if {place.name for place in folder.iterdir()} == {LOCK}:  # nothing was begun
+            shutil.rmtree(folder)
+        lock.release()
 
 
 def last_checkpoint(folder: Path) -> dict[str, Any] | None:
@@ -130,14 +171,11 @@ def prepare(folder: Path, overwrite: bool) -> None:
         if (folder / name).exists():
             (folder / ASIDE).mkdir(exist_ok=True)
             (folder / name).rename(folder / ASIDE / name)
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def restore(folder: Path) -> None:
-    """Brings back what was put aside, and removes the folder if nothing is in it."""
+    """Brings back what was put aside."""
     aside = folder / ASIDE
     for place in aside.iterdir() if aside.is_dir() else ():
         place.rename(folder / place.name)
-    for empty in (aside, folder):
-        if empty.is_dir() and not any(empty.iterdir()):
-            empty.rmdir()
+    shutil.rmtree(aside, ignore_errors=True)

@@ -39,6 +39,8 @@ class SignalConfig:
     """Texts offered per round; default: `round_size`, as in the paper. More let a policy practise without labels."""
     prompt_group: int = 1
     """How often in a row each prompt is shown: RLOO and GRPO compare texts of one prompt."""
+    fixed_prompt: bool = False
+    """Whether the episode's first prompt is shown all the time. Otherwise the examples are drawn anew (the paper)."""
     keep_best: int | None = None
     """At a round's close only so many of its synthetic offers stay in U, those with the best rewards (but for what
     potentials pay); default: all."""
@@ -181,7 +183,9 @@ def check(config: SignalConfig) -> None:
             config.selection == "acquisition",
             "keep_best is for selection='acquisition'; with 'submitted' the agent itself says what is labeled.",
         )
-    _expect(isinstance(config.retrain, bool), f"retrain is True or False; got {config.retrain!r}.")
+    for name in ("retrain", "fixed_prompt"):
+        value = getattr(config, name)
+        _expect(isinstance(value, bool), f"{name} is True or False; got {value!r}.")
     if config.evaluation_size is not None:
         _range("evaluation_size", config.evaluation_size, 1)
     _expect(abs(config.invalid_reward) < float("inf"), f"invalid_reward is finite; got {config.invalid_reward}.")

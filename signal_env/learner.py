@@ -129,7 +129,9 @@ class Learner:
         return [self._next_prompt() for _ in range(n)]
 
     def _next_prompt(self) -> str:
-        """A new prompt, or the last one as long as its group is not complete."""
+        """A new prompt, or the last one as long as its group is not complete, or for good if it is fixed."""
+        if self._prompt and self.config.fixed_prompt:
+            return self._prompt
         if self._prompt_uses == 0:
             p = min(self.config.n_examples, len(self.pool))
             draw = self._prompt_rng.choice(len(self.pool), size=p, replace=False)

@@ -96,6 +96,22 @@ def signal(
     )
 
 
+@acquisitions.register("informativeness")
+def informativeness(
+    probabilities: Floats, embeddings: Floats, labeled: Prediction, n_neighbors: int = 10, normalize: bool = True
+) -> Scores:
+    """One half of s_x: mean KL(p(x) || p(x_l)) over the labeled neighbours, wherever they are (SIGnAL, section 4.2)."""
+    return contrastive(
+        probabilities, embeddings, labeled, n_neighbors, normalize, direction="unlabeled", divide_by_distance=False
+    )
+
+
+@acquisitions.register("relevance")
+def relevance(embeddings: Floats, labeled: Prediction, n_neighbors: int = 10, normalize: bool = True) -> Scores:
+    """The other half of s_x: mean 1 / d(Φ(x), Φ(x_l)) over the labeled neighbours, whatever is predicted of them."""
+    return closeness(find_neighbors(embeddings, labeled.embeddings, n_neighbors, normalize))
+
+
 @acquisitions.register("cal")
 def cal(
     probabilities: Floats, embeddings: Floats, labeled: Prediction, n_neighbors: int = 10, normalize: bool = True
@@ -187,6 +203,13 @@ def contrast(
         apart = neighbors.distances > 0
         divergence = np.where(apart, divergence / np.where(apart, neighbors.distances, 1.0), 0.0)
     scores: Scores = divergence.sum(axis=1) / divergence.shape[1]
+    return scores
+
+
+def closeness(neighbors: Neighbors) -> Scores:
+    """`(n,)` mean 1 / d(Φ(x), Φ(x_l)) over each text's labeled neighbours; one at distance zero adds nothing."""
+    d = neighbors.distances
+    scores: Scores = np.divide(1.0, d, out=np.zeros_like(d), where=d > 0).mean(axis=1)
     return scores
 
 

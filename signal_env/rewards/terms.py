@@ -47,9 +47,7 @@ def relevance(candidates: Candidates) -> Values:
 
     With one neighbour s_x is the product of both halves.
     """
-    distances = candidates.neighbors.distances
-    values: Values = np.divide(1.0, distances, out=np.zeros_like(distances), where=distances > 0).mean(axis=1)
-    return values
+    return acquisition.closeness(candidates.neighbors)
 
 
 @reward_terms.register("entropy")

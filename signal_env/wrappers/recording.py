@@ -3,14 +3,15 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
+from signal_env.learner import Learner
 from signal_env.storage import cut
-from signal_env.vector_env import closed_round, terms_of
+from signal_env.vector_env import SignalVectorEnv, closed_round, terms_of
 
 
 class LineLog:
@@ -49,10 +50,11 @@ class LineLog:
 
 
 class RunLog:
-    """`offers.jsonl` and `rounds.jsonl` in a folder; each line is flushed as it is written.
+    """`offers.jsonl`, `labels.jsonl` and `rounds.jsonl` in a folder; each line is flushed as it is written.
 
     A line of `offers.jsonl` has `round`, `offer` (from 0 in each round), `text`, `reward`, `real`, `invalid` and
-    `reward_terms`; a line of `rounds.jsonl` has the fields of `signal_env.outcomes.Round`.
+    `reward_terms`; one of `labels.jsonl` has `round`, `text`, `label` (the class's name) and `real`, for each text
+    that was labeled; one of `rounds.jsonl` has the fields of `signal_env.outcomes.Round`.
 
     Args:
         folder: Where to write; it is made if it is not there.
@@ -67,12 +69,14 @@ class RunLog:
         self.folder.mkdir(parents=True, exist_ok=True)
         state = state or {}
         self._offers = LineLog(self.folder / "offers.jsonl", state.get("offers"))
+        self._labels = LineLog(self.folder / "labels.jsonl", state.get("labels"))
         self._rounds = LineLog(self.folder / "rounds.jsonl", state.get("rounds"))
-        self._round, self._offer = state.get("round", 0), 0
+        self._round, self._offer, self._labeled = state.get("round", 0), 0, state.get("labeled", 0)
 
     def state_dict(self) -> dict[str, int]:
         """The logs as they are at a round's close."""
-        return {"offers": self._offers.size, "rounds": self._rounds.size, "round": self._round}
+        sizes = {"offers": self._offers.size, "labels": self._labels.size, "rounds": self._rounds.size}
+        return sizes | {"round": self._round, "labeled": self._labeled}
 
     def offer(self, text: str, reward: float, info: dict[str, Any]) -> None:
         """Logs one offered text and its info."""
@@ -81,15 +85,20 @@ class RunLog:
         self._offers.write(line)
         self._offer += 1
 
-    def round(self, info: dict[str, Any]) -> None:
-        """Logs a closed round, or the state after a reset."""
-        self._rounds.write(info)
+    def round(self, info: dict[str, Any], learner: Learner) -> None:
+        """Logs a closed round, or the state after a reset, and the texts that were labeled in it."""
         self._round, self._offer = int(info["index"]), 0
+        real = set(learner.pool)
+        for text, label in learner.labeled[self._labeled :]:
+            name = learner.task.class_names[label]
+            self._labels.write({"round": self._round, "text": text, "label": name, "real": text in real})
+        self._labeled = len(learner.labeled)
+        self._rounds.write(info)
 
     def close(self) -> None:
-        """Closes both files."""
-        self._offers.close()
-        self._rounds.close()
+        """Closes the files."""
+        for log in (self._offers, self._labels, self._rounds):
+            log.close()
 
 
 def _plain(value: Any) -> Any:
@@ -105,11 +114,12 @@ class Record(gym.Wrapper[Any, str, Any, str]):
     def __init__(self, env: gym.Env[Any, str], folder: str | Path, state: dict[str, int] | None = None) -> None:
         super().__init__(env)
         self.log = RunLog(folder, state)
+        self._learner: Learner = env.get_wrapper_attr("learner")
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Resets the environment and logs the initial round."""
         observation, info = self.env.reset(seed=seed, options=options)
-        self.log.round(info["round"])
+        self.log.round(info["round"], self._learner)
         return observation, info
 
     def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
@@ -117,7 +127,7 @@ class Record(gym.Wrapper[Any, str, Any, str]):
         observation, reward, terminated, truncated, info = self.env.step(action)
         self.log.offer(info["text"], float(reward), info)
         if "round" in info:
-            self.log.round(info["round"])
+            self.log.round(info["round"], self._learner)
         return observation, reward, terminated, truncated, info
 
     def close(self) -> None:
@@ -132,11 +142,12 @@ class VectorRecord(VectorWrapper):
     def __init__(self, envs: VectorEnv[Any, Any, Any], folder: str | Path, state: dict[str, int] | None = None) -> None:
         super().__init__(envs)
         self.log = RunLog(folder, state)
+        self._learner: Learner = cast(SignalVectorEnv, envs.unwrapped).learner
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Resets the environment and logs the initial round."""
         observations, infos = self.env.reset(seed=seed, options=options)
-        self.log.round(closed_round(infos) or {})
+        self.log.round(closed_round(infos) or {}, self._learner)
         return observations, infos
 
     def step(self, actions: Sequence[str]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
@@ -151,7 +162,7 @@ class VectorRecord(VectorWrapper):
             self.log.offer(infos["text"][i], float(rewards[i]), info)
         closed = closed_round(infos)
         if closed is not None:
-            self.log.round(closed)
+            self.log.round(closed, self._learner)
         return observations, rewards, terminated, truncated, infos
 
     def close(self, **kwargs: Any) -> None:

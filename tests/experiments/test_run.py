@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 
 from experiments.__main__ import COMMANDS, main
 from experiments.config import RunError, make_config, parse
-from experiments.run import FILES
+from experiments.run import FILES, LOCK
 from signal_env.classifiers.pretrained import EMBEDDED
 
 SMALL = ["--pool-size", "40", "--round-size", "10", "--evaluation-size", "40"]
@@ -26,7 +26,7 @@ def run(tmp_path, *args, name="run"):
 def test_a_run_writes_its_folder(tmp_path, capsys):
     assert run(tmp_path, "--agent", "random", "--seed", "3") == 0
     folder = tmp_path / "run"
-    assert {file.name for file in folder.iterdir()} == {*FILES} - {"adapter"}
+    assert {file.name for file in folder.iterdir()} == {*FILES, LOCK} - {"adapter"}
     assert (folder / "metrics.jsonl").read_text() == ""  # this agent has nothing to say
     rounds = [json.loads(line) for line in (folder / "rounds.jsonl").read_text().splitlines()]
     assert [line["labeled"] for line in rounds] == [10, 20, 30, 40]
@@ -182,7 +182,7 @@ def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, read_e
     killed([*command, "--resume", str(folders[1])], folders[1] / "offers.jsonl", 13)  # in a later one
     assert (folders[0] / "offers.jsonl").read_bytes() != (folders[1] / "offers.jsonl").read_bytes()
     assert main(["run", "--resume", str(folders[1])]) == 0
-    for name in ("config.yaml", "rounds.jsonl", "offers.jsonl"):
+    for name in ("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jsonl", "finished"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
     ours, theirs = ([json.loads(line) for line in (f / "metrics.jsonl").read_text().splitlines()] for f in folders)
     for one, other in zip(ours, theirs, strict=True):
@@ -194,6 +194,10 @@ def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, read_e
         assert [step for step, _ in shown[tag]] == [step for step, _ in again[tag]], tag
         assert tag.startswith(("speed/", "losses/")) or shown[tag] == again[tag], tag
     assert len(again["charts/accuracy"]) == len((folders[1] / "rounds.jsonl").read_text().splitlines())
+    costs = [json.loads(line) for line in (folders[1] / "cost.jsonl").read_text().splitlines()]
+    assert [line["round"] for line in costs] == list(range(len(costs)))
+    assert len(costs) == len(again["charts/accuracy"])
+    assert all(line["seconds"] > 0 and line["memory"] > 1e8 for line in costs)
     events = {file.name: file.read_bytes() for file in (folders[1] / "tensorboard").glob("events*")}
     assert main(["run", "--resume", str(folders[1])]) == 0  # a finished run stays as it is
     assert events == {file.name: file.read_bytes() for file in (folders[1] / "tensorboard").glob("events*")}
@@ -207,6 +211,23 @@ def test_a_run_whose_logs_lost_lines_is_played_anew(tmp_path):
     (folder / "offers.jsonl").write_bytes(whole[:-100])
     assert main(["run", "--resume", str(folder)]) == 0
     assert (folder / "offers.jsonl").read_bytes() == whole
+
+
+def test_a_run_that_another_process_plays_is_left_alone(tmp_path, capsys):
+    assert run(tmp_path) == 0
+    before = {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}
+    holding = (
+        "import sys, filelock; filelock.FileLock(sys.argv[1]).acquire(); print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", holding, str(tmp_path / "run" / LOCK)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        for args in (["--resume", str(tmp_path / "run")], ["--overwrite", "--out", str(tmp_path / "run")]):
+            assert main(["run", *args]) == 1
+            assert "Another process plays the run" in capsys.readouterr().err
+        assert before == {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}
+        other.kill()
+    assert main(["run", "--resume", str(tmp_path / "run")]) == 0  # the lock went with the process
 
 
 def test_a_run_without_tensorboard_is_the_same(tmp_path):

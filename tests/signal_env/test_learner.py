@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import rel_entr
 
-from signal_env.config import SignalConfig
+from signal_env.config import ConfigError, SignalConfig
 from signal_env.learner import Learner
 from signal_env.prediction import Prediction
 from signal_env.rewards import reward_terms
@@ -317,6 +317,19 @@ def test_without_retraining_the_reward_stays_the_same():
     learner.offer([f"film number {i} is warm" for i in range(5)])
     learner.close_round()
     assert learner.score(probe).rewards.tolist() != expected.rewards.tolist()
+
+
+def test_a_fixed_prompt_is_the_first_one_for_good():
+    fixed, drawn = small(fixed_prompt=True), small()
+    fixed.reset(seed=0)
+    drawn.reset(seed=0)
+    shown = [learner.prompts(3) for learner in (fixed, drawn)]
+    assert shown[0] == [shown[1][0]] * 3
+    fixed.offer([f"a film with {i} scenes" for i in range(fixed.sizes.offers)])
+    fixed.close_round()
+    assert fixed.prompts(2) == shown[0][:2]
+    with pytest.raises(ConfigError, match="fixed_prompt is True or False; got 1"):
+        small(fixed_prompt=1)
 
 
 def test_prompts_come_in_groups_however_many_are_asked_for():

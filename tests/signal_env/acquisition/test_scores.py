@@ -240,6 +240,9 @@ def test_cal_goes_from_the_neighbour_to_the_text_and_signal_the_other_way():
     far = Prediction(text.probabilities, np.array([[4.0]]))
     assert acquisition.signal(*far, labeled, **options)[0] == pytest.approx(forth / 4, rel=1e-9)
     assert acquisition.cal(*far, labeled, **options)[0] == pytest.approx(back, rel=1e-9)
+    assert acquisition.informativeness(*far, labeled, **options)[0] == pytest.approx(forth, rel=1e-9)
+    assert acquisition.relevance(far.embeddings, labeled, **options)[0] == pytest.approx(1 / 4, rel=1e-9)
+    assert acquisition.relevance(labeled.embeddings, labeled, **options)[0] == 0.0  # the copy of a labeled text
 
 
 @given(wild_predictions())

@@ -42,7 +42,7 @@ def own_registry(monkeypatch):
 
 
 def test_the_names():
-    scores = {"bald", "cal", "entropy", "least_confidence", "margin", "signal"}
+    scores = {"bald", "cal", "entropy", "informativeness", "least_confidence", "margin", "relevance", "signal"}
     assert set(NAMES) >= scores | {"badge", "bertkm", "coreset", "ft_bertkm", "random"}
 
 
@@ -152,9 +152,11 @@ NEEDS = {
     "coreset": {"embeddings", "labeled"},
     "entropy": {"probabilities"},
     "ft_bertkm": {"embeddings"},
+    "informativeness": {"probabilities", "embeddings", "labeled"},
     "least_confidence": {"probabilities"},
     "margin": {"probabilities"},
     "random": {"probabilities"},
+    "relevance": {"embeddings", "labeled"},
     "signal": {"probabilities", "embeddings", "labeled"},
 }
 

@@ -25,7 +25,7 @@ def test_single_and_vector_logs_are_equal_line_by_line(tmp_path):
         env.step(text)
     for start in (0, 4):
         envs.step(TEXTS[start : start + 4])
-    for name in ("offers.jsonl", "rounds.jsonl"):
+    for name in ("offers.jsonl", "labels.jsonl", "rounds.jsonl"):
         assert lines(tmp_path / "single" / name) == lines(tmp_path / "vector" / name)
     env.close()
     envs.close()
@@ -53,6 +53,13 @@ def test_lines_hold_what_happened(tmp_path):
     assert [line["labeled"] for line in logged] == [4, 8, 12]
     assert [line["accuracy"] for line in logged] == [r["accuracy"] for r in rounds]
     assert logged[-1]["label_counts"] == rounds[-1]["label_counts"].tolist()
+    learner = env.unwrapped.learner
+    labels = lines(tmp_path / "labels.jsonl")
+    names = learner.task.class_names
+    assert [(line["text"], line["label"]) for line in labels] == [(text, names[y]) for text, y in learner.labeled]
+    assert [line["round"] for line in labels] == [0] * 4 + [1] * 4 + [2] * 4
+    assert [line["real"] for line in labels] == [line["text"] in learner.pool for line in labels]
+    assert sum(not line["real"] for line in labels) == sum(line["selected_synthetic"] for line in logged) > 0
     env.close()
 
 

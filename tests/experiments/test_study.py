@@ -1,0 +1,88 @@
+"""Studies: settings x methods x seeds, and what is said of each run."""
+
+import pytest
+import yaml
+
+from experiments.config import RunError
+from experiments.study import STUDIES, read_study
+
+STUDY = """
+caption: A small one.
+seeds: [3, 5]
+defaults: {options: {pool_size: 40, round_size: 10}}
+settings:
+  easy: {env: SignalEnv-reviews-v0}
+  hard: {env: SignalEnv-reviews-v0, options: {round_size: 20}}
+methods:
+  random: {agent: random}
+  writes: {agent: generator, num_envs: 10, options: {offers_per_round: 20}, agent_options: {top_p: 0.9}}
+overrides:
+  - {settings: [hard], methods: [w*], options: {offers_per_round: 40}, agent_options: {max_new_tokens: 8}}
+  - {settings: [hard], options: {n_neighbors: 3}}
+"""
+
+
+def write(tmp_path, text):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+def test_what_is_more_special_goes_before(tmp_path):
+    study = read_study(write(tmp_path, STUDY), tmp_path / "out")
+    assert study.name == "mine"
+    runs = {run.folder.relative_to(tmp_path / "out").as_posix(): run for run in study.runs}
+    assert list(runs) == [
+        f"{setting}/{method}/seed-{seed}"
+        for seed in (3, 5)
+        for setting in ("easy", "hard")
+        for method in ("random", "writes")
+    ]
+    easy, hard = runs["easy/writes/seed-5"], runs["hard/writes/seed-5"]
+    assert (easy.setting, easy.method, easy.seed, easy.num_envs) == ("easy", "writes", 5, 10)
+    assert (easy.options.round_size, easy.options.offers_per_round, easy.options.n_neighbors) == (10, 20, 10)
+    assert (hard.options.round_size, hard.options.offers_per_round, hard.options.n_neighbors) == (20, 40, 3)
+    assert (hard.agent_options.top_p, hard.agent_options.max_new_tokens) == (0.9, 8)
+    assert (easy.options.selection, runs["hard/random/seed-3"].options.selection) == ("acquisition", "submitted")
+    assert runs["hard/random/seed-3"].options.n_neighbors == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": 3}, "seeds is a list; got 3"),
+        ({"seeds": [-1]}, "seeds are whole numbers from 0"),
+        ({"seeds": []}, "it needs seeds"),
+        ({"setings": {}}, "it has no setings"),
+        ({"methods": {"a/b": {"agent": "random"}}}, "names of folders too; got 'a/b'"),
+        ({"methods": {"random": {"agnet": "random"}}}, "a run has no agnet"),
+        ({"methods": {"random": {}}}, "random names no agent"),
+        ({"methods": {"random": {"agent": "randon"}}}, "randon"),
+        ({"settings": {"easy": {}}}, "easy names no env"),
+        ({"defaults": {"options": {"pool": 3}}}, "EnvironmentOptions has no pool"),
+        ({"defaults": {"options": [3]}}, "options is a mapping"),
+    ],
+)
+def test_what_a_study_cannot_say(tmp_path, change, message):
+    with pytest.raises(RunError, match=message):
+        read_study(write(tmp_path, yaml.safe_dump(yaml.safe_load(STUDY) | change)))
+
+
+def test_what_is_no_study(tmp_path):
+    with pytest.raises(RunError, match=r"No study 'figure4': .*figure3-small"):
+        read_study("figure4")
+    with pytest.raises(RunError, match="cannot be read"):
+        read_study(write(tmp_path, "a: [b"))
+    with pytest.raises(RunError, match="it is a mapping with"):
+        read_study(write(tmp_path, "- a"))
+
+
+@pytest.mark.parametrize("file", sorted(STUDIES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_study_of_the_package_is_one(file):
+    study = read_study(file.stem)
+    assert len({run.folder for run in study.runs}) == len(study.runs) > 0
+    played = {}
+    for run in study.runs:
+        played.setdefault((run.setting, run.method), set()).add(run.seed)
+    assert len(set(map(frozenset, played.values()))) == 1  # the same seeds for all
+    assert len(next(iter(played.values()))) >= 3

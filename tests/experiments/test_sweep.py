@@ -1,0 +1,176 @@
+"""Sweeps: only what is missing is played, whatever died; nothing is lost, doubled or written over."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from experiments.__main__ import main
+
+KILLS = int(os.environ.get("SIGNAL_ENV_KILLS", "3"))
+"""How often a sweep is killed in the test of that."""
+
+STUDY = """
+seeds: [0, 1]
+defaults: {tensorboard: false, options: {pool_size: 40, round_size: 10}}
+settings:
+  few: {env: SignalEnv-reviews-v0}
+methods:
+  random: {agent: random}
+  entropy: {agent: entropy}
+  writes: {agent: generator, num_envs: 4, options: {offers_per_round: 20}, agent_options: {max_new_tokens: 8}}
+"""
+
+WRITES = """
+seeds: [0]
+defaults: {tensorboard: false, options: {pool_size: 40, round_size: 4, offers_per_round: 16}}
+settings: {few: {env: SignalEnv-reviews-v0}}
+methods:
+  SIGnAL: {agent: ppo, num_envs: 4, agent_options: {max_new_tokens: 8, lift_texts: 4}}
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    file = tmp_path / "small.yaml"
+    file.write_text(STUDY)
+    return file
+
+
+def sweep(study, out, *args):
+    return main(["sweep", str(study), "--out", str(out), *args])
+
+
+def command(study, out, *args):
+    return [sys.executable, "-m", "experiments", "sweep", str(study), "--out", str(out), *args]
+
+
+def files(out, names=("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jsonl", "finished")):
+    return {place.relative_to(out).as_posix(): place.read_bytes() for place in out.rglob("*") if place.name in names}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "small.yaml").write_text(STUDY)
+    assert sweep(folder / "small.yaml", folder / "out", "--workers", "1") == 0
+    return files(folder / "out")
+
+
+def test_it_plays_what_is_missing_and_nothing_else(study, tmp_path, undisturbed, capsys):
+    out = tmp_path / "out"
+    assert sweep(study, out, "--workers", "2", "--only", "few/random") == 0
+    assert {name.split("/")[1] for name in files(out)} == {"random"}
+    before = {file: file.stat().st_mtime_ns for file in out.rglob("rounds.jsonl")}
+    assert sweep(study, out, "--workers", "2") == 0
+    assert "6 runs, 2 of them finished" in capsys.readouterr().out
+    assert files(out) == undisturbed  # as a sweep with one worker left them
+    assert before == {file: file.stat().st_mtime_ns for file in before}
+    assert (out / "study.yaml").read_text() == STUDY
+    assert sweep(study, out) == 0
+    assert "6 runs, 6 of them finished" in capsys.readouterr().out
+
+
+def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(study, tmp_path, undisturbed):
+    out = tmp_path / "out"
+    rng = random.Random(0)
+    for _ in range(KILLS):
+        process = subprocess.Popen(command(study, out, "--workers", "2"), stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline()  # it has begun
+        time.sleep(rng.uniform(3, 12))
+        process.kill()  # the sweep alone: its workers have to see for themselves that it is gone
+        process.communicate()
+    assert sweep(study, out, "--workers", "2") == 0
+    assert files(out) == undisturbed
+
+
+def test_two_sweeps_on_one_folder_share_the_work(study, tmp_path, undisturbed):
+    out = tmp_path / "out"
+    pair = [subprocess.Popen(command(study, out, "--workers", "1"), stdout=subprocess.PIPE, text=True) for _ in "ab"]
+    said = [process.communicate()[0] for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], said
+    assert files(out) == undisturbed
+
+
+def test_a_failing_run_stops_no_other(study, tmp_path, undisturbed, capsys):
+    out = tmp_path / "out"
+    broken = STUDY + "  broken: {agent: generator, num_envs: 4, options: {offers_per_round: 20}, "
+    study.write_text(broken + "agent_options: {generator: nowhere}}\n")
+    assert sweep(study, out, "--workers", "2") == 1
+    said = capsys.readouterr()
+    assert "few/broken/seed-0" in said.out
+    assert "2 of 8 runs have failed" in said.err
+    assert "Traceback" in (out / "few" / "broken" / "seed-0" / "error.txt").read_text()
+    assert files(out) == undisturbed
+    mended = broken + "agent_options: {generator: embedded, max_new_tokens: 8}}\n"
+    study.write_text(mended)
+    assert sweep(study, out, "--workers", "2") == 0
+    assert not (out / "few" / "broken" / "seed-0" / "error.txt").exists()
+
+
+def test_runs_of_other_options_are_left_alone(study, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert sweep(study, out, "--workers", "1", "--only", "few/random/seed-0") == 0
+    before = files(out)
+    study.write_text(STUDY.replace("round_size: 10", "round_size: 20"))
+    assert sweep(study, out, "--workers", "1") == 1
+    assert "1 folders hold runs with other options than the study's" in capsys.readouterr().err
+    assert files(out) == before
+    assert sweep(study, out, "--only", "nothing") == 1
+    assert "No run of small matches nothing; one is few/random/seed-0" in capsys.readouterr().err
+    assert sweep(study, out, "--address", "auto") == 1
+    assert "--address is for --engine ray" in capsys.readouterr().err
+
+
+def test_a_worker_that_dies_costs_nothing(tmp_path, capfd):
+    psutil = pytest.importorskip("psutil")
+    study = tmp_path / "writes.yaml"
+    study.write_text(WRITES)
+    assert sweep(study, tmp_path / "whole", "--workers", "1") == 0
+    for engine in ("local", "ray"):
+        out = tmp_path / engine
+        args = ["--engine", engine, "--workers", "1"]
+        process = subprocess.Popen(command(study, out, *args), stdout=subprocess.PIPE, text=True)
+        offers = out / "few" / "SIGnAL" / "seed-0" / "offers.jsonl"
+        while not offers.exists() or offers.read_bytes().count(b"\n") < 40:  # in the third of ten rounds
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        (player,) = {found.pid for found in psutil.process_iter() if str(offers) in opened(found)}
+        os.kill(player, signal.SIGKILL)
+        said = process.communicate()[0]
+        assert process.returncode == 0, said
+        assert files(out) == files(tmp_path / "whole"), engine
+
+
+def opened(process):
+    """The files that a process has open; none if it may not be asked."""
+    import psutil
+
+    try:
+        return {file.path for file in process.open_files()}
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return set()
+
+
+def test_the_time_left(study, tmp_path):
+    from experiments.study import read_study
+    from experiments.sweep import Forecast
+
+    runs = read_study(str(study), tmp_path / "out").runs
+    forecast = Forecast(runs, slots=2)
+    assert forecast.left(()) == "time left not known yet"
+    for run, seconds in zip(runs[:2], (10.0, 30.0), strict=True):  # random and entropy of the first seed
+        run.folder.mkdir(parents=True)
+        (run.folder / "cost.jsonl").write_text(json.dumps({"round": 0, "seconds": seconds}) + "\n")
+        forecast.over(run)
+    # Left: writes (not known: the mean, 20) twice, random (10) and entropy (30) once, over two slots.
+    assert forecast.left(()) == "about 0:00:40 left"
+    half = runs[3]
+    half.folder.mkdir(parents=True)
+    (half.folder / "rounds.jsonl").write_text('{"labeled": 20, "budget": 40}\n{"labe')
+    assert forecast.left([half]) == "about 0:00:38 left"  # 5 of random's 10 seconds are done
