@@ -65,10 +65,8 @@ def judge(claim: str, effects: Sequence[Effect], lacking: str = "", also: str = 
     unpaired = "" if lacking else ", ".join(effect.name for effect in effects if not effect.n)
     parts = [
         _shown(measured),
-        also if measured else "",
-        f"refuted by: {', '.join(e.name for e in refuted_parts(effects))}"
-        if verdict == "not supported" and len(measured) > 1
-        else "",
+        also,
+        _refuted(effects) if verdict == "not supported" else "",
         f"missing: {lacking}" if lacking else "",
         f"no seeds in common: {unpaired}" if unpaired else "",
     ]
@@ -76,6 +74,17 @@ def judge(claim: str, effects: Sequence[Effect], lacking: str = "", also: str = 
     evidence = "; ".join(part for part in parts if part) or "nothing to compare"
     needed = decision.seeds_needed if verdict == "undecided" else None
     return Claim(claim, evidence, verdict, seeds, needed, origin, tuple(effects))
+
+
+def _refuted(effects: Sequence[Effect]) -> str:
+    """Which effects refute a claim, and how: they are on the other side of zero, or as good as zero."""
+    parts = refuted_parts(effects)
+    opposite = ", ".join(effect.name for effect in parts if effect.mean + effect.half < 0)
+    equal = ", ".join(effect.name for effect in parts if not effect.mean + effect.half < 0)
+    margins = sorted({f"±{100 * effect.margin:g}" for effect in parts})
+    shown = [f"the opposite holds: {opposite}" if opposite else ""]
+    shown += [f"equal within {', '.join(margins)} points: {equal}" if equal else ""]
+    return "; ".join(part for part in shown if part)
 
 
 def _shown(effects: Sequence[Effect]) -> str:

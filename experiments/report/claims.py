@@ -8,14 +8,15 @@ How a verdict comes from differences that are paired by seed says `effects`, fro
 - An *area* is the mean accuracy over a range of labels, and "early" means from the initial labels to 30 % of |R|.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from experiments.report.claim import Claim, claims_frame, claims_table, effects_frame, judge
 from experiments.report.effects import Effect
-from experiments.report.measures import Measures
+from experiments.report.measures import BySeed, Measures, common, mean, minus
 from experiments.report.questions import questions
 from experiments.report.rankings import Statement, rank_statement
 from experiments.report.runs import Runs
@@ -60,29 +61,21 @@ def claims(runs: Runs) -> list[Claim]:
 def above_pool_based(measured: Measures) -> list[Claim]:
     """SIGnAL above each pool-based method: at the end of each one's curve, at equal labels, and along the curve."""
     compared = (
-        ("at 200 % of the labels SIGnAL is above every pool-based method at 100 %", "at_200", "at_100"),
+        ("SIGnAL at 200 % is above every pool-based method at 100 %", "at_200", "at_100"),
         ("at equal labels, 100 %, SIGnAL is above every pool-based method", "at_100", "at_100"),
-        ("up to 100 % SIGnAL's mean accuracy is above that of every pool-based method", "area_100", "area_100"),
+        ("SIGnAL's mean accuracy up to 100 % is above that of every pool-based method", "area_100", "area_100"),
     )
     found = []
     for text, ours, theirs in compared:
         each = {setting: _above_each(measured, setting, ours, theirs) for setting in SETTINGS}
-        mean = [Effect.of(s, measured.over(s, SIGNAL, POOL_BASED, ours, theirs)) for s in SETTINGS]
-        over_mean = {effect.name: f"over the mean of the five: {effect}" for effect in mean if effect.n}
-        parts = [effect for effects in each.values() for effect in effects]
-        found.append(
-            judge(
-                f"Consistently, in every setting, {text}",
-                parts,
-                _lacking(measured, SETTINGS, ours, theirs),
-                "; ".join(over_mean.values()).replace("; over the mean of the five:", ","),
-            )
-        )
-        if (ours, theirs) != ("area_100", "area_100"):
-            found += [
-                judge(f"On {s} {text}", each[s], _lacking(measured, [s], ours, theirs), over_mean.get(s, ""))
-                for s in SETTINGS
-            ]
+        over_mean = {s: measured.over(s, SIGNAL, POOL_BASED, ours, theirs) for s in SETTINGS}
+        parts = [dataclasses.replace(e, name=f"{setting}: {e.name}") for setting in SETTINGS for e in each[setting]]
+        lacking = _lacking(measured, SETTINGS, ours, theirs)
+        found.append(judge(f"Consistently, in every setting, {text}", parts, lacking, _minus_mean(over_mean)))
+        if ours != "area_100":
+            for s in SETTINGS:
+                also = _minus_mean({"SIGnAL": over_mean[s]})
+                found.append(judge(f"On {s} {text}", each[s], _lacking(measured, [s], ours, theirs), also))
     return found
 
 
@@ -90,20 +83,18 @@ def where_most(measured: Measures) -> list[Claim]:
     """Where SIGnAL gains most, and that it begins below."""
     gains = {setting: _gain(measured, setting) for setting in SETTINGS}
     others = [setting for setting in SETTINGS if setting not in ESPECIALLY]
-    most = measured.mean([gains[s] for s in ESPECIALLY]) - measured.mean([gains[s] for s in others])
+    most = mean([gains[s] for s in ESPECIALLY]) - mean([gains[s] for s in others])
     early = [Effect.of(f"{s}: pool-based − SIGnAL", -measured.over(s, SIGNAL, POOL_BASED, "area_30")) for s in SETTINGS]
-    tasks = {task: measured.mean([gains[f"{task}-{fraction}"] for fraction in FRACTIONS]) for task in TASKS}
-    above_qnli = [Effect.of(f"{TASKS[t]} − QNLI", (tasks[t] - tasks["qnli"]).dropna()) for t in ("sst2", "agnews")]
+    tasks = {task: mean([gains[f"{task}-{fraction}"] for fraction in FRACTIONS]) for task in TASKS}
+    above_qnli = [Effect.of(f"{TASKS[t]} − QNLI", minus(tasks[t], tasks["qnli"])) for t in ("sst2", "agnews")]
     lacking = _lacking(measured, SETTINGS, "at_200", "at_100")
-    shown = "gains: " + ", ".join(
-        str(Effect.of(setting, gain)) if len(gain) else f"{setting} none" for setting, gain in gains.items()
-    )
+    shown = ", ".join(str(Effect.of(setting, gain)) for setting, gain in gains.items() if gain)
     return [
         judge(
             f"SIGnAL's gain is largest on {', '.join(ESPECIALLY)}: their mean is above that of the other settings",
-            [Effect.of("these − the others", most.dropna())],
+            [Effect.of("these − the others", most)],
             lacking,
-            shown,
+            f"gains: {shown}" if shown else "",
         ),
         judge(
             "SIGnAL gains more on SST-2 and on AG News than on QNLI (means over both pool sizes)", above_qnli, lacking
@@ -119,20 +110,18 @@ def where_most(measured: Measures) -> list[Claim]:
 def smaller_pools(measured: Measures) -> list[Claim]:
     """Whether SIGnAL gains more where there is less data; for QNLI the paper says the opposite."""
     small, large = FRACTIONS
-    differences = {
-        task: (_gain(measured, f"{task}-{small}") - _gain(measured, f"{task}-{large}")).dropna() for task in TASKS
-    }
-    overall = Effect.of(f"gain at {small} − gain at {large}, mean of the tasks", measured.mean([*differences.values()]))
+    gains = {setting: _gain(measured, setting) for setting in SETTINGS}
+    differences = [minus(gains[f"{task}-{small}"], gains[f"{task}-{large}"]) for task in TASKS]
     found = [
         judge(
             f"The smaller the data, the larger SIGnAL's gain: {small} above {large}, on average over the tasks",
-            [overall],
+            [Effect.of(f"gain at {small} − gain at {large}, mean of the tasks", mean(differences))],
             _lacking(measured, SETTINGS, "at_200", "at_100"),
         )
     ]
     for task, name in TASKS.items():
-        more, less, sign = (large, small, -1) if task == "qnli" else (small, large, 1)
-        effect = Effect.of(f"gain at {more} − gain at {less}", sign * differences[task])
+        more, less = (large, small) if task == "qnli" else (small, large)
+        effect = Effect.of(f"gain at {more} − gain at {less}", minus(gains[f"{task}-{more}"], gains[f"{task}-{less}"]))
         lacking = _lacking(measured, [f"{task}-{small}", f"{task}-{large}"], "at_200", "at_100")
         found.append(judge(f"On {name} SIGnAL gains more at {more} than at {less}", [effect], lacking))
     return found
@@ -149,19 +138,20 @@ def label_balance(measured: Measures, rounds: Any) -> Claim:
         of_setting = rounds[(rounds["setting"] == setting) & (rounds["method"] == SIGNAL)]
         if of_setting.empty:
             absent.append(setting)
-        shares = {seed: _first_and_last(run, entailment) for seed, run in of_setting.groupby("seed")}
-        kept = [pair for pair in shares.values() if not np.isnan(pair).any()]
-        first, last = np.array(kept).reshape(-1, 2).T
-        balanced = np.abs(first - 0.5) - np.abs(last - 0.5)
+        pairs = {seed: _first_and_last(run, entailment) for seed, run in of_setting.groupby("seed")}
+        shares = {seed: pair for seed, pair in pairs.items() if not np.isnan(pair).any()}
+        only = {seed: first - ONLY for seed, (first, _) in shares.items()}
+        nearer = {seed: abs(first - 0.5) - abs(last - 0.5) for seed, (first, last) in shares.items()}
         effects += [
-            Effect(f"{setting}: first share of entailment − {ONLY:.0%}", _plain(first - ONLY), SHARE_MARGIN),
-            Effect(f"{setting}: nearer to half at last", _plain(balanced), SHARE_MARGIN),
+            Effect.of(f"{setting}: first share of entailment − {ONLY:.0%}", only, SHARE_MARGIN),
+            Effect.of(f"{setting}: nearer to half at last", nearer, SHARE_MARGIN),
         ]
-        if kept:
-            shown.append(f"{setting}: share of entailment {first.mean():.0%} at first, {last.mean():.0%} at last")
+        if shares:
+            first, last = np.mean([*shares.values()], axis=0)
+            shown.append(f"{setting}: share of entailment {first:.0%} at first, {last:.0%} at last")
     text = (
-        "On QNLI the generator first writes entailment alone (over "
-        f"{ONLY:.0%} of its labeled texts), and the classes grow balanced"
+        f"On QNLI the generator first writes entailment alone (over {ONLY:.0%} of its labeled texts), and the classes "
+        "grow balanced"
     )
     return judge(text, effects, f"{SIGNAL} on {', '.join(absent)}" if absent else "", "; ".join(shown))
 
@@ -184,7 +174,7 @@ def pool_based(measured: Measures) -> list[Claim]:
     above = []
     for method in chosen:
         over_random = [measured.over(setting, method, ["random"], "area_100") for setting in SETTINGS]
-        above.append(Effect.of(f"{method} − random", measured.mean(over_random)))
+        above.append(Effect.of(f"{method} − random", mean(over_random)))
     lacking = measured.lacking(SETTINGS, dict.fromkeys(POOL_BASED, "area_100"))
     return [
         judge("Every pool-based method is above random (areas, on average over the settings)", above, lacking),
@@ -199,9 +189,11 @@ def pool_based(measured: Measures) -> list[Claim]:
 def _ranked(measured: Measures, text: str, statement: Statement) -> Claim:
     """The claim of a statement about the ranks of the pool-based methods' areas."""
     lacking = measured.lacking(SETTINGS, dict.fromkeys(POOL_BASED, "area_100"))
-    values = [measured.paired(setting, POOL_BASED, "area_100").to_numpy(float).T for setting in SETTINGS]
-    if lacking or not all(each.size for each in values):
+    areas = [[measured.of(setting, method, "area_100") for method in POOL_BASED] for setting in SETTINGS]
+    seeds = [common(of_setting) for of_setting in areas]
+    if lacking or not all(seeds):
         return Claim(text, f"missing: {lacking or 'seeds that all methods have'}", "not measured", 0)
+    values = [np.array([[area[i] for i in of] for area in areas_]) for areas_, of in zip(areas, seeds, strict=True)]
     ranking = rank_statement(values, statement)
     ranks = ", ".join(f"{m} {rank:.1f}" for m, rank in zip(POOL_BASED, ranking.ranks.mean(axis=0), strict=True))
     first = ", ".join(f"{m} {int(n)}" for m, n in zip(POOL_BASED, (ranking.ranks == 1).sum(axis=0), strict=True))
@@ -219,10 +211,16 @@ def _above_each(measured: Measures, setting: str, ours: str, theirs: str) -> lis
         effect = Effect.of(method, measured.over(setting, SIGNAL, [method], ours, theirs))
         found.setdefault(effect.differences, []).append(method)
     named = {d: "all pool-based" if len(m) == len(POOL_BASED) else ", ".join(m) for d, m in found.items()}
-    return [Effect(f"{setting}: − {name}", differences) for differences, name in named.items()]
+    return [Effect(f"SIGnAL − {name}", differences) for differences, name in named.items()]
 
 
-def _gain(measured: Measures, setting: str) -> Any:
+def _minus_mean(over_mean: Mapping[str, BySeed]) -> str:
+    """SIGnAL minus the mean of the pool-based methods, where there is such a number."""
+    effects = [Effect.of(name, values) for name, values in over_mean.items() if values]
+    return f"minus the mean of the five: {', '.join(map(str, effects))}" if effects else ""
+
+
+def _gain(measured: Measures, setting: str) -> BySeed:
     """SIGnAL's gain by seed: at 200 % over the mean of the pool-based methods at 100 %."""
     return measured.over(setting, SIGNAL, POOL_BASED, "at_200", "at_100")
 
@@ -242,6 +240,3 @@ def _first_and_last(run: Any, label: int) -> tuple[float, float]:
         return np.nan, np.nan
     return float(first[label] / first.sum()), float(last[label] / last.sum())
 
-
-def _plain(values: Any) -> tuple[float, ...]:
-    return tuple(float(round(value, 12)) for value in values)

@@ -13,7 +13,7 @@ correction (Holm 1979) over the parts.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -63,10 +63,9 @@ class Effect:
     in_points: bool = True
 
     @classmethod
-    def of(cls, name: str, by_seed: Any, margin: float = MARGIN, in_points: bool = True) -> "Effect":
-        """The effect of a pandas series of differences by seed."""
-        rounded = np.round(by_seed.to_numpy(float), DIGITS)
-        return cls(name, tuple(rounded.tolist()), margin, in_points)
+    def of(cls, name: str, by_seed: Mapping[int, float], margin: float = MARGIN, in_points: bool = True) -> "Effect":
+        """The effect of differences by seed."""
+        return cls(name, tuple(round(value, DIGITS) for value in by_seed.values()), margin, in_points)
 
     @property
     def n(self) -> int:
@@ -97,7 +96,7 @@ class Effect:
     def __str__(self) -> str:
         scale, digits = (100, 1) if self.in_points else (1, 3)
         half = "" if self.n < 2 else f" ± {scale * self.half:.{digits}f}"
-        return f"{self.name} {scale * self.mean:+.{digits}f}{half}"
+        return f"{self.name} " + f"{scale * self.mean:+.{digits}f}{half}".replace("-", "−")
 
 
 def student() -> Any:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from experiments.report.runs import KEYS
 from experiments.report.statistics import run_scores
-from signal_env.extras import require
 
 MEASURES = {
     "at_100": "at 100 %",
@@ -20,50 +19,39 @@ MEASURES = {
 }
 """Accuracy at a number of labels, or its mean over a range of them (normalised area); in per cent of the real pool."""
 
+BySeed = dict[int, float]
+"""A number for each seed that has one."""
+
+
 class Measures:
     """The measures of all runs.
 
     Args:
         rounds: `Runs.rounds`.
-
-    Attributes:
-        table: A pandas table indexed by setting, method and seed, with a column for each of `MEASURES`. What a run has
-            not reached is not a number.
     """
 
     def __init__(self, rounds: Any) -> None:
-        pandas = require("pandas", "plots")
-        self._pandas = pandas
-        rows = [
-            dict(zip(KEYS, keys, strict=True)) | measures(run["share"].to_numpy(float), run["accuracy"].to_numpy(float))
-            for keys, run in rounds.groupby(list(KEYS))
-        ]
-        self.table = pandas.DataFrame(rows, columns=[*KEYS, *MEASURES]).set_index(list(KEYS))
-        self._of = {
-            keys: of_seeds.droplevel(["setting", "method"])
-            for keys, of_seeds in self.table.groupby(level=["setting", "method"])
-        }
+        self._of: dict[tuple[str, str], dict[str, BySeed]] = {}
+        for (setting, method, seed), run in rounds.groupby(list(KEYS)):
+            found = measures(run["share"].to_numpy(float), run["accuracy"].to_numpy(float))
+            of_seeds = self._of.setdefault((setting, method), {name: {} for name in MEASURES})
+            for name, value in found.items():
+                if not np.isnan(value):
+                    of_seeds[name][seed] = value
 
     def settings(self, methods: Sequence[str]) -> list[str]:
         """The settings in which all of these methods have played."""
-        return [
-            setting
-            for setting in self.table.index.unique("setting")
-            if all((setting, method) in self._of for method in methods)
-        ]
+        names = dict.fromkeys(setting for setting, _ in self._of)
+        return [setting for setting in names if all((setting, method) in self._of for method in methods)]
 
-    def of(self, setting: str, method: str, measure: str) -> Any:
-        """A measure by seed, as a pandas series of the seeds that reached it."""
-        if (setting, method) not in self._of:
-            return self._pandas.Series(dtype=float)
-        return self._of[setting, method][measure].dropna()
+    def of(self, setting: str, method: str, measure: str) -> BySeed:
+        """A measure of the seeds that reached it."""
+        return self._of[setting, method][measure] if (setting, method) in self._of else {}
 
-    def paired(self, setting: str, methods: Sequence[str], measure: str) -> Any:
-        """A measure as a pandas table with a row for each seed that all of these methods have, and their columns."""
-        return self._pandas.concat({m: self.of(setting, m, measure) for m in methods}, axis=1).dropna()
-
-    def over(self, setting: str, method: str, others: Sequence[str], measure: str, of_others: str | None = None) -> Any:
-        """A method's measure minus the mean of that of others, by seed, over the seeds that all of them have.
+    def over(
+        self, setting: str, method: str, others: Sequence[str], measure: str, of_others: str | None = None
+    ) -> BySeed:
+        """A method's measure minus the mean of that of others, over the seeds that all of them have.
 
         Args:
             setting: The setting.
@@ -72,12 +60,8 @@ class Measures:
             measure: One of `MEASURES`.
             of_others: The measure of the others; default: the same.
         """
-        theirs = self.mean([self.of(setting, other, of_others or measure) for other in others])
-        return (self.of(setting, method, measure) - theirs).dropna()
-
-    def mean(self, series: Sequence[Any]) -> Any:
-        """The mean of several series by seed, over the seeds that all of them have."""
-        return self._pandas.concat(series, axis=1).mean(axis=1, skipna=False).dropna()
+        theirs = mean([self.of(setting, other, of_others or measure) for other in others])
+        return minus(self.of(setting, method, measure), theirs)
 
     def lacking(self, settings: Sequence[str], needed: Mapping[str, str]) -> str:
         """Says which methods have reached a measure in which settings for no seed; empty if there are none.
@@ -88,7 +72,7 @@ class Measures:
         """
         lacks: dict[tuple[str, ...], list[str]] = {}
         for method, measure in needed.items():
-            where = tuple(setting for setting in settings if self.of(setting, method, measure).empty)
+            where = tuple(setting for setting in settings if not self.of(setting, method, measure))
             if where:
                 lacks.setdefault(where, []).append(f"{method} {MEASURES[measure]}")
         return "; ".join(f"{', '.join(methods)} on {', '.join(where)}" for where, methods in lacks.items())
@@ -115,3 +99,23 @@ def measures(share: NDArray[np.float64], accuracy: NDArray[np.float64]) -> dict[
 
     found = run_scores(share, accuracy) | {"area_30": area(0.3), "area_200": area(2.0)}
     return {name: found[name] for name in MEASURES}
+
+
+def common(numbers: Sequence[BySeed]) -> list[int]:
+    """The seeds that all of them have, in order."""
+    return sorted(set.intersection(*map(set, numbers))) if numbers else []
+
+
+def mean(numbers: Sequence[BySeed]) -> BySeed:
+    """The mean of several numbers, over the seeds that all of them have.
+
+    Example:
+        >>> mean([{0: 0.5, 1: 0.5}, {1: 1.0, 2: 1.0}])
+        {1: 0.75}
+    """
+    return {seed: float(np.mean([each[seed] for each in numbers])) for seed in common(numbers)}
+
+
+def minus(ours: BySeed, theirs: BySeed) -> BySeed:
+    """The difference of two numbers, over the seeds that both have."""
+    return {seed: ours[seed] - theirs[seed] for seed in common([ours, theirs])}

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
-from experiments.report.measures import Measures
+from experiments.report.measures import BySeed, Measures, mean, minus
 from experiments.report.runs import Runs
 
 SIGNAL, FROZEN, WITHOUT_AL = "SIGnAL", "frozen", "no-AL"
@@ -49,8 +49,8 @@ def on_average(measured: Measures, claim: str, method: str, other: str, measure:
     each = {setting: measured.over(setting, method, [other], measure) for setting in settings}
     if not each:
         return judge(claim, [], f"a setting with both {method} and {other}", origin="project")
-    effect = Effect.of(f"{method} − {other}, mean of {len(each)} settings", measured.mean([*each.values()]))
-    shown = ", ".join(str(Effect.of(setting, values)) for setting, values in each.items() if len(values))
+    effect = Effect.of(f"{method} − {other}, mean of {len(each)} settings", mean([*each.values()]))
+    shown = ", ".join(str(Effect.of(setting, values)) for setting, values in each.items() if values)
     lacking = measured.lacking(settings, {method: measure, other: measure})
     return judge(claim, [effect], lacking, shown if len(each) > 1 else "", origin="project")
 
@@ -63,7 +63,7 @@ def lift(metrics: Any) -> Claim:
         said = metrics[metrics["method"] == SIGNAL].dropna(subset="lift/mean")
         for setting, of_setting in said.groupby("setting"):
             late = of_setting[of_setting["round"] > of_setting.groupby("seed")["round"].transform("max") / 2]
-            by_seed = late.groupby("seed")["lift/mean"].mean()
+            by_seed = late.groupby("seed")["lift/mean"].mean().to_dict()
             effects.append(Effect.of(f"{setting}: reward, rounds of the second half", by_seed, 0.0, in_points=False))
     return judge(claim, effects, "" if effects else f"{SIGNAL}'s lift", origin="project")
 
@@ -74,7 +74,7 @@ def annotator_noise(runs: Runs, measured: Measures) -> list[Claim]:
     for name, by_noise in _alike(runs, measured):
         clean = by_noise.pop(0.0)
         for noise, noisy in by_noise.items():
-            levels.setdefault(noise, []).append(Effect.of(f"{name}: without − with", (clean - noisy).dropna()))
+            levels.setdefault(noise, []).append(Effect.of(f"{name}: without − with", minus(clean, noisy)))
     if not levels:
         claim = "Noise of the annotator lowers the accuracy"
         return [judge(claim, [], "runs that differ in annotator_noise alone", origin="project")]
@@ -84,7 +84,7 @@ def annotator_noise(runs: Runs, measured: Measures) -> list[Claim]:
     ]
 
 
-def _alike(runs: Runs, measured: Measures) -> Iterator[tuple[str, dict[float, Any]]]:
+def _alike(runs: Runs, measured: Measures) -> Iterator[tuple[str, dict[float, BySeed]]]:
     """Runs that differ in their seed and their annotator's noise alone: accuracies at the end by noise and seed.
 
     Each has runs without noise, by whose setting and method it is named, and with it.
