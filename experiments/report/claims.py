@@ -52,7 +52,7 @@ def claims(runs: Runs) -> list[Claim]:
         *above_pool_based(measured),
         *where_most(measured),
         *smaller_pools(measured),
-        label_balance(measured, runs.rounds),
+        label_balance(runs.rounds),
         *pool_based(measured),
         *questions(runs, measured),
     ]
@@ -83,8 +83,9 @@ def where_most(measured: Measures) -> list[Claim]:
     """Where SIGnAL gains most, and that it begins below."""
     gains = {setting: _gain(measured, setting) for setting in SETTINGS}
     others = [setting for setting in SETTINGS if setting not in ESPECIALLY]
-    most = mean([gains[s] for s in ESPECIALLY]) - mean([gains[s] for s in others])
-    early = [Effect.of(f"{s}: pool-based − SIGnAL", -measured.over(s, SIGNAL, POOL_BASED, "area_30")) for s in SETTINGS]
+    most = minus(mean([gains[s] for s in ESPECIALLY]), mean([gains[s] for s in others]))
+    above = {s: measured.over(s, SIGNAL, POOL_BASED, "area_30") for s in SETTINGS}
+    early = [Effect.of(f"{s}: pool-based − SIGnAL", {i: -d for i, d in over.items()}) for s, over in above.items()]
     tasks = {task: mean([gains[f"{task}-{fraction}"] for fraction in FRACTIONS]) for task in TASKS}
     above_qnli = [Effect.of(f"{TASKS[t]} − QNLI", minus(tasks[t], tasks["qnli"])) for t in ("sst2", "agnews")]
     lacking = _lacking(measured, SETTINGS, "at_200", "at_100")
@@ -127,7 +128,7 @@ def smaller_pools(measured: Measures) -> list[Claim]:
     return found
 
 
-def label_balance(measured: Measures, rounds: Any) -> Claim:
+def label_balance(rounds: Any) -> Claim:
     """Whether QNLI's synthetic texts turn from entailment alone to both classes.
 
     Of the texts that are labeled in the first and in the last third of the rounds.
@@ -239,4 +240,3 @@ def _first_and_last(run: Any, label: int) -> tuple[float, float]:
     if not (first.any() and last.any()):
         return np.nan, np.nan
     return float(first[label] / first.sum()), float(last[label] / last.sum())
-
