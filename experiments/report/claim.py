@@ -62,7 +62,7 @@ def judge(claim: str, effects: Sequence[Effect], lacking: str = "", also: str = 
     if lacking and verdict != "not supported":
         verdict = "not measured"
     measured = [effect for effect in effects if effect.n]
-    unpaired = "" if lacking else ", ".join(effect.name for effect in effects if not effect.n)
+    unpaired = "" if lacking else _names([effect for effect in effects if not effect.n])
     parts = [
         _shown(measured),
         also,
@@ -77,14 +77,18 @@ def judge(claim: str, effects: Sequence[Effect], lacking: str = "", also: str = 
 
 
 def _refuted(effects: Sequence[Effect]) -> str:
-    """Which effects refute a claim, and how: they are on the other side of zero, or as good as zero."""
+    """Which effects refute a claim, and how: they are as good as zero, or on its other side."""
     parts = refuted_parts(effects)
-    opposite = ", ".join(effect.name for effect in parts if effect.mean + effect.half < 0)
-    equal = ", ".join(effect.name for effect in parts if not effect.mean + effect.half < 0)
-    margins = sorted({f"±{100 * effect.margin:g}" for effect in parts})
-    shown = [f"the opposite holds: {opposite}" if opposite else ""]
-    shown += [f"equal within {', '.join(margins)} points: {equal}" if equal else ""]
-    return "; ".join(part for part in shown if part)
+    equal = [effect for effect in parts if abs(effect.mean) + effect.half < effect.margin]
+    opposite = [effect for effect in parts if effect not in equal]
+    margins = ", ".join(f"±{margin:g}" for margin in sorted({100 * effect.margin for effect in equal}))
+    shown = {f"equal within {margins} points": equal, "the opposite holds": opposite}
+    return "; ".join(f"{what}: {_names(refuting)}" for what, refuting in shown.items() if refuting)
+
+
+def _names(effects: Sequence[Effect]) -> str:
+    more = len(effects) - SHOWN
+    return ", ".join(effect.name for effect in effects[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _shown(effects: Sequence[Effect]) -> str:
