@@ -8,8 +8,10 @@ import tyro
 import yaml
 
 from experiments.progress import console
-from experiments.report.contents import figure_parts, notes, rich_table, shown
+from experiments.report.claims import claims, claims_frame, claims_table, effects_frame
+from experiments.report.contents import claim_part, figure_parts, hyperparameter_part, notes, rich_table, table_parts
 from experiments.report.figures import draw_figures
+from experiments.report.hyperparameters import hyperparameters
 from experiments.report.page import write_page
 from experiments.report.runs import read_runs
 from experiments.report.tables import build, write_csv
@@ -47,20 +49,24 @@ def main(config: ReportConfig) -> Path:
     runs = read_runs(config.runs)
     title, caption = _study(config.runs, runs.problems)
     out = config.out or config.runs[0] / "report"
-    tables = build(runs)
-    write_csv(tables, out / "tables")
-    figures = draw_figures(runs.rounds, tables, out / "figures")
-    parts = shown(tables)
-    sample = sample_texts(runs, config.texts, config.real_texts)
+    tables, judged = build(runs), claims(runs)
     said = [config.caption or caption, *notes(tables["runs"])]
+    tables |= {"claims": claims_frame(judged).reset_index(), "claims_evidence": effects_frame(judged)}
+    tables["hyperparameters"] = hyperparameters(runs)
+    figures = draw_figures(runs.rounds, tables, out / "figures")
+    write_csv(tables, out / "tables")
+    numbers = table_parts(tables)
+    curves, *others = figure_parts(figures)
+    parts = [curves, claim_part(tables["claims"]), *others, *numbers, hyperparameter_part(tables["hyperparameters"])]
+    sample = sample_texts(runs, config.texts, config.real_texts)
     page = out / "index.html"
-    write_page(page, title, "\n\n".join(filter(None, said)), [*figure_parts(figures), *parts], sample, runs.problems)
-    for part in parts:
-        console.print(rich_table(part))
-    for line in said:
-        console.print(line, markup=False)
+    write_page(page, title, "\n\n".join(filter(None, said)), parts, sample, runs.problems)
+    measured = [claim for claim in judged if claim.verdict != "not measured"]
+    console.print(*map(rich_table, numbers), *([claims_table(measured)] if measured else []), sep="\n")
+    console.print(f"{len(measured)} of {len(judged)} claims are measured by these runs; the others are on the page.")
+    console.print(*filter(None, said), sep="\n", markup=False, highlight=False)
     for folder, what in [*runs.problems, *sample.problems]:
-        console.print(f"{folder}: {what}", style="yellow", markup=False)
+        console.print(f"{folder}: {what}", style="yellow", markup=False, highlight=False)
     console.print(f"Written to {page}, with figures and tables beside it")
     return out
 
@@ -72,7 +78,7 @@ def _study(places: Sequence[Path], problems: list[tuple[str, str]]) -> tuple[str
             continue
         try:
             study = yaml.safe_load(file.read_text(encoding="utf-8"))
-            return str(study["name"]), str(study.get("caption") or "")
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-            problems.append((str(file), f"cannot be read as a study with a name: {error}"))
+            return str(study.get("name") or file.resolve().parent.name), str(study.get("caption") or "")
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
+            problems.append((str(file), f"cannot be read as a study: {error}"))
     return "Report", ""

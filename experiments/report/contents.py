@@ -45,6 +45,8 @@ FIGURES = {
 }
 """Each figure's title and caption, in the order of the page."""
 
+SCORES = "Areas are mean accuracies from the first round on; between rounds accuracy is taken to be linear."
+
 
 def notes(table: Any) -> list[str]:
     """What a reader should know of these runs before reading on.
@@ -66,40 +68,43 @@ def notes(table: Any) -> list[str]:
     return found
 
 
-def shown(tables: dict[str, Any]) -> list[Part]:
+def table_parts(tables: dict[str, Any]) -> list[Part]:
     """The tables as they are read: each number with its interval, in one cell."""
-    accuracy, aggregate = tables["accuracy"], tables["aggregate"]
-    summed = f"Means over seeds with 95 % intervals (Student's t). {_SCORES}"
-    over = f"Interquartile means, and the probability that a run is better than one of random or of the {POOL_BASED}"
+    summed = f"Means over seeds with 95 % intervals (Student's t). {SCORES}"
     paired = (
         "Percentage points on equal seeds, with 95 % intervals (Student's t), not corrected for their number; * where "
         f"the interval leaves out zero. The {POOL_BASED} method is chosen in each setting by these same runs."
     )
+    over = (
+        "Interquartile means, and the probability that a run is better than one of random, or of the "
+        f"{POOL_BASED} method; 95 % stratified bootstrap intervals."
+    )
     spent = "Means a run; memory is the most that any run took, tokens are those of the texts offered."
     return [
-        Part("accuracy", "Accuracy", _accuracy(accuracy), summed),
+        Part("accuracy", "Accuracy", _accuracy(tables["accuracy"]), summed),
         Part("differences", "Paired differences, in numbers", _differences(tables["differences"]), paired),
-        Part(
-            "aggregate",
-            "Over all settings, in numbers",
-            _aggregate(aggregate),
-            f"{over}; 95 % stratified bootstrap intervals.",
-        ),
+        Part("aggregate", "Over all settings, in numbers", _aggregate(tables["aggregate"]), over),
         Part("cost", "Cost", _cost(tables["cost"]), spent),
     ]
 
 
-_SCORES = "Areas are mean accuracies from the first round on; between rounds accuracy is taken to be linear."
+def claim_part(claims: Any) -> Part:
+    """The claims with their verdicts."""
+    caption = (
+        "The paper's claims and this project's questions, with what these runs say of them. Differences are in points "
+        "of accuracy, paired by seed, with 95 % intervals; an undecided one says how many seeds would decide it."
+    )
+    return Part("claims", "Claims", claims, caption)
+
+
+def hyperparameter_part(values: Any) -> Part:
+    """What the paper leaves open."""
+    return Part("hyperparameters", "Hyperparameters", values, "What the paper leaves open, and what these runs used.")
 
 
 def figure_parts(figures: dict[str, Path]) -> list[Part]:
     """The figures that were drawn, in the order of `FIGURES`."""
-    return [Part(name, *_titled(name, figures[name])) for name in FIGURES if name in figures]
-
-
-def _titled(name: str, file: Path) -> tuple[str, Path, str]:
-    title, caption = FIGURES[name]
-    return title, file, caption
+    return [Part(name, title, figures[name], caption) for name, (title, caption) in FIGURES.items() if name in figures]
 
 
 def _accuracy(table: Any) -> Any:

@@ -147,7 +147,8 @@ def _read_run(folder: Path) -> _Run:
         raise Unusable(f"rounds.jsonl is torn after {len(rounds)} rounds; resume the run")
     if not rounds or not rounds[-1]["finished"]:
         last = f"{rounds[-1]['labeled']} of {rounds[-1]['budget']} labels" if rounds else "no round yet"
-        raise Unusable(f"not finished ({last}); resume the run, or wait for it")
+        failed = (folder / "error.txt").is_file()
+        raise Unusable(f"not finished ({last}); {'its error.txt says why' if failed else 'resume it, or wait for it'}")
     setting, method = config.get("setting") or config["env"], config.get("method") or config["agent"]
     keys = {"setting": str(setting), "method": str(method), "seed": config["seed"]}
     return _Run(folder, config, rounds, keys)
