@@ -6,7 +6,14 @@ from pathlib import Path
 
 from rich.progress import TaskID
 
-from experiments.config import EnvironmentOptions, RunConfig, make_config, parse_for_env
+from experiments.config import (
+    EnvironmentOptions,
+    RunConfig,
+    RunError,
+    configuration_of,
+    make_config,
+    parse_for_env,
+)
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
 from experiments.run import FINISHED, play
@@ -80,9 +87,11 @@ def compare(runs: Sequence[RunConfig], out: Path, again: bool = False) -> None:
 
 
 def begun(run: RunConfig) -> bool:
-    """Whether the folder holds this very run, with all its options."""
-    file = run.folder / "config.yaml"
-    return file.is_file() and file.read_text(encoding="utf-8") == run.as_yaml()
+    """Whether the folder holds this very run, with all its options; those that it does not name have their defaults."""
+    try:
+        return configuration_of(run.folder).as_yaml() == run.as_yaml()
+    except (RunError, TypeError):  # there is none, or it says what this version does not know
+        return False
 
 
 def finished(run: RunConfig) -> bool:

@@ -17,6 +17,9 @@ from signal_env.config import SignalConfig
 
 Form = TypeVar("Form")
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Reads plain data alone; the one in C is ten times as fast."""
+
 
 class RunError(ValueError):
     """A run that cannot be made as described; the message says why and what to do."""
@@ -199,7 +202,7 @@ def configuration_of(folder: Path) -> RunConfig:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = yaml.load(file.read_text(encoding="utf-8"), LOADER)
     except (OSError, yaml.YAMLError) as error:
         raise RunError(f"The configuration file {file} cannot be read: {error}") from error
     if not isinstance(values, dict):
