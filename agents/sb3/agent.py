@@ -33,7 +33,7 @@ class SB3Agent(Agent):
     """Texts to choose from; default: as many as in the policy's training."""
     generator: str | None = None
     """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none does."""
-    synthetic_share: float = 0.5
+    synthetic_candidates: float = 0.5
     """The share of the candidates that it writes."""
     greedy: bool = True
     """Whether it takes the likeliest candidate, or draws from the policy's probabilities (never with DQN)."""
@@ -62,7 +62,7 @@ class SB3Agent(Agent):
             saved.n_candidates if self.n_candidates is None else self.n_candidates,
             saved.embedding_size,
             None if self.generator is None else FrozenWriter(self.generator),
-            self.synthetic_share,
+            self.synthetic_candidates,
         )
         check_features(saved, learner.feature_names, self.policy)
         self._rng = np.random.default_rng(seed)
