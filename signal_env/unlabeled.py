@@ -1,6 +1,7 @@
 """What an agent may know of the unlabeled set: everything but its labels."""
 
 from collections.abc import Callable
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -56,6 +57,12 @@ class Unlabeled:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def for_batch(self, size: int) -> "Unlabeled":
+        """The same set for the choice of another number of texts, at most n."""
+        other = copy(self)
+        other.batch_size = min(size, len(self.texts))
+        return other
 
     @cached_property
     def pretrained(self) -> Floats:
