@@ -82,7 +82,7 @@ class Learner:
         self._trained: dict[str, int] = {}  # what M was trained on: L, or the initial part of it if M is not retrained
         self._offered: tuple[str, ...] = ()  # the valid texts offered in the episode's earlier rounds
         self._n_synthetic = 0
-        self._wrote = False  # whether the last round labeled a synthetic text
+        self._idle = False  # whether the last round labeled nothing
         self._round = -1
         self._prompt, self._prompt_uses = "", 0
         self._judge.reward.reset()
@@ -112,13 +112,13 @@ class Learner:
     def finished(self) -> bool:
         """Whether the budget is spent, or nobody has anything left to submit.
 
-        An agent that submits what it wrote needs no real texts: without any left, the episode ends with a round in
-        which it labeled nothing of its own.
+        An agent that submits has nothing left when all real texts are labeled, unless it writes: it then goes on until
+        a round labels nothing.
         """
         if len(self._labeled) >= self.sizes.budget:
             return True
         played = self.config.selection == "submitted" and self._round > 0
-        return played and not self._wrote and not any(self._unlabeled.values())
+        return played and not any(self._unlabeled.values()) and (self._n_synthetic == 0 or self._idle)
 
     def state(self, offers_made: int) -> NDArray[np.float32]:
         """The classifier vector as it stands after so many offers of this round; see `feature_names`."""
@@ -220,7 +220,7 @@ class Learner:
             "trained": list(self._trained.items()),
             "unlabeled": list(self._unlabeled.items()),
             "synthetic": self._n_synthetic,
-            "wrote": self._wrote,
+            "idle": self._idle,
             "offered": list(self._offered),
             "reward": self._judge.reward.state_dict(),
             "prompt": [self._prompt, self._prompt_uses],
@@ -240,7 +240,7 @@ class Learner:
         self._labeled, self._trained, self._unlabeled = (
             dict(state[name]) for name in ("labeled", "trained", "unlabeled")
         )
-        self._offered, self._wrote = tuple(state["offered"]), state["wrote"]
+        self._offered, self._idle = tuple(state["offered"]), state["idle"]
         self._judge.reward.load_state_dict(state["reward"])
         self._prompt, self._prompt_uses = state["prompt"]
         self._training_seed, self._dropout_seed = state["seeds"]
@@ -266,7 +266,7 @@ class Learner:
         at_close = self._judge.at_close(labels, self._labeled, seed) if offers else {}
         before = self._named_state(self.offers_made - 1) if offers else {}
         self._n_synthetic += len(synthetic)
-        self._wrote = bool(synthetic)
+        self._idle = not batch
         self._labeled |= labels
         for text in batch:
             del self._unlabeled[text]

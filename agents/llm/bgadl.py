@@ -30,7 +30,7 @@ class BGADLAgent(GeneratorAgent):
     half by default (`real_share`); it offers the real ones first. BGADL acquires by BALD under dropout; the default
     here is entropy, which every classifier has.
 
-    When the real texts run out, below 200 % of the pool, rounds are written as a whole, after the last informative
+    When the real texts run out, before 200 % of the pool, rounds are written as a whole, after the last informative
     ones. The metrics are those of `RoundReport`, over what it writes.
 
     The environment's options, unless given: selection="submitted", budget_fraction=2.0.

@@ -35,6 +35,6 @@ class Patience:
         self.rounds = 0 if labeled or closed["finished"] else self.rounds + 1
         if self.rounds == PATIENCE:
             raise CollapseError(
-                f"Nothing could be labeled in {PATIENCE} rounds: the generator repeats itself, or what it writes is not "
-                "valid. Give it a higher temperature, more max_new_tokens, or another generator."
+                f"Nothing could be labeled in {PATIENCE} rounds: the generator repeats itself, or writes what is not "
+                "valid. Give it a higher temperature, more max_new_tokens, or take another generator."
             )
