@@ -117,8 +117,8 @@ class Learner:
         """
         if len(self._labeled) >= self.sizes.budget:
             return True
-        played = self.config.selection == "submitted" and self._round > 0
-        return played and not any(self._unlabeled.values()) and (self._n_synthetic == 0 or self._idle)
+        no_real = self.config.selection == "submitted" and not any(self._unlabeled.values())
+        return no_real and (self._n_synthetic == 0 or self._idle)
 
     def state(self, offers_made: int) -> NDArray[np.float32]:
         """The classifier vector as it stands after so many offers of this round; see `feature_names`."""

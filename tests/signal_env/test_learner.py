@@ -177,16 +177,6 @@ def test_without_real_texts_an_agent_that_does_not_write_is_at_its_end():
     assert (closed.labeled, closed.finished) == (10, True)
 
 
-def test_an_agent_that_writes_can_begin_with_all_real_texts_labeled():
-    learner = small(selection="submitted", pool_size=10, initial_labeled=10, budget=30)
-    assert not learner.reset(seed=0).finished
-    learner.offer(["film 0"] + [""] * 4)
-    assert not learner.close_round().finished
-    learner.reset(seed=0)
-    learner.offer([""] * 5)
-    assert learner.close_round().finished
-
-
 def test_evaluation_size_is_recorded_and_the_same_for_every_seed():
     learner = small(evaluation_size=7)
     assert learner.reset(seed=0).evaluation_size == 7
