@@ -37,7 +37,8 @@ class CompareConfig:
     out: Path | None = None
     """The folder of the results; default: runs/ENV."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
-    """The environment's options; `selection` and `prompt_group` are each agent's own."""
+    """The environment's options, the same for all agents. Those that are not given are each agent's own
+    (`selection`, ...), or the environment's."""
 
 
 def parse(args: Sequence[str]) -> CompareConfig:
@@ -48,11 +49,10 @@ def parse(args: Sequence[str]) -> CompareConfig:
 def main(config: CompareConfig) -> Path:
     """Plays what is missing, and prints the table; returns the folder."""
     out = config.out or Path("runs") / config.env
-    options = dataclasses.asdict(config.options)
-    for name in ("selection", "prompt_group"):  # each agent's own
-        del options[name]
+    defaults = dataclasses.asdict(make_config(config.env, "random").options)
+    given = {name: value for name, value in dataclasses.asdict(config.options).items() if value != defaults[name]}
     runs = [
-        make_config(config.env, agent, seed=seed, out=out / f"{agent}-seed{seed}", overwrite=True, options=options)
+        make_config(config.env, agent, seed=seed, out=out / f"{agent}-seed{seed}", overwrite=True, options=given)
         for agent in config.agents
         for seed in range(config.seeds)
     ]

@@ -113,12 +113,8 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
         known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
         raise RunError(f"No environment {env!r} is registered. Known: {', '.join(known)}.")
     agent_class = get_agent(agent)
-    spec_options = {
-        **gym.spec(env).kwargs,
-        "selection": agent_class.selection,
-        "prompt_group": agent_class.prompt_group,
-    }
-    options = _fill(EnvironmentOptions, {**spec_options, **values.pop("options", {})})
+    brought = {**gym.spec(env).kwargs, **agent_class.env_options}
+    options = _fill(EnvironmentOptions, {**brought, **values.pop("options", {})})
     agent_options = _fill(agent_class, values.pop("agent_options", {}))
     run: RunConfig = _fill(
         RunConfig, {**values, "env": env, "agent": agent, "options": options, "agent_options": agent_options}

@@ -49,7 +49,8 @@ class SignalConfig:
     budget_fraction: float | None = None
     """The budget as a share of R; default: the paper's 2.0 with selection="acquisition" and 1.0 with "submitted"."""
     selection: Literal["acquisition", "submitted"] = "acquisition"
-    """Who chooses what is labeled: the acquisition function among all of U, or the agent, by the texts it submits."""
+    """Who chooses what is labeled: the acquisition function among all of U, or the agent, by the texts it submits. The
+    first valid ones are labeled, as many as the round may."""
     acquisition: str | AcquisitionFunction = "signal"
     """The acquisition function: a registered name or a callable."""
     synthetic_share: float | Literal["linear", "adaptive"] | None = None

@@ -88,6 +88,7 @@ class Learner:
         self._trained: dict[str, int] = {}  # what M was trained on: L, or the initial part of it if M is not retrained
         self._offered: tuple[str, ...] = ()  # the valid texts offered in the episode's earlier rounds
         self._n_synthetic = 0
+        self._idle = False  # whether the last round labeled nothing
         self._round = -1
         self._prompt, self._prompt_uses = "", 0
         self._judge.reward.reset()
@@ -115,9 +116,15 @@ class Learner:
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent, or the agent has submitted all the real texts there were."""
-        nothing_left = self.config.selection == "submitted" and not any(self._unlabeled.values())
-        return len(self._labeled) >= self.sizes.budget or nothing_left
+        """Whether the budget is spent, or nobody has anything left to submit.
+
+        An agent that submits has nothing left when all real texts are labeled, unless it writes: it then goes on until
+        a round labels nothing.
+        """
+        if len(self._labeled) >= self.sizes.budget:
+            return True
+        no_real = self.config.selection == "submitted" and not any(self._unlabeled.values())
+        return no_real and (self._n_synthetic == 0 or self._idle)
 
     def state(self, offers_made: int) -> NDArray[np.float32]:
         """The classifier vector as it stands after so many offers of this round; see `feature_names`."""
@@ -221,6 +228,7 @@ class Learner:
             "synthetic": self._n_synthetic,
             "left_over": self._allocation.left_over,
             "labeling": self._labeling.state_dict(),
+            "idle": self._idle,
             "offered": list(self._offered),
             "reward": self._judge.reward.state_dict(),
             "prompt": [self._prompt, self._prompt_uses],
@@ -242,7 +250,7 @@ class Learner:
         )
         self._allocation.left_over = state["left_over"]
         self._labeling.load_state_dict(state["labeling"])
-        self._offered = tuple(state["offered"])
+        self._offered, self._idle = tuple(state["offered"]), state["idle"]
         self._judge.reward.load_state_dict(state["reward"])
         self._prompt, self._prompt_uses = state["prompt"]
         self._training_seed, self._dropout_seed = state["seeds"]
@@ -266,6 +274,7 @@ class Learner:
         at_close = self._judge.at_close(labels, self._labeled, seed) if offers else {}
         before = self._named_state(self.offers_made - 1) if offers else {}
         self._n_synthetic += len(synthetic)
+        self._idle = not batch
         self._labeled |= labels
         for text in batch:
             del self._unlabeled[text]

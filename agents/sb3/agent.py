@@ -1,8 +1,8 @@
 """An agent that plays what Stable-Baselines3 has learned on `CandidateSelection`."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ class SB3Agent(Agent):
     It passes (offers the empty text) once the round's labels are spoken for, or when no text is left.
     """
 
-    selection: ClassVar[Literal["acquisition", "submitted"]] = "submitted"
+    env_options: ClassVar[Mapping[str, Any]] = {"selection": "submitted"}
 
     policy: str | None = None
     """The folder of the policy, made by `python -m experiments train` or by `agents.sb3.saved.save_policy`."""

@@ -151,6 +151,32 @@ def test_a_round_of_invalid_texts_changes_no_label():
     assert len(classifier.fits) == 1
 
 
+def test_without_real_texts_an_agent_that_writes_goes_on_until_a_round_labels_nothing():
+    learner = small(selection="submitted", pool_size=10, budget=30)
+    learner.reset(seed=0)
+    learner.offer([*learner.unlabeled.texts[:4], "film 0"])
+    assert not learner.close_round().finished
+    learner.offer([*learner.unlabeled.texts, "", "", "", ""])  # the last real one, and nothing else
+    assert not learner.close_round().finished
+    learner.offer(["film 1", "", "", "", ""])
+    closed = learner.close_round()
+    assert (closed.unlabeled, closed.labeled, closed.finished) == (0, 12, False)
+    learner.offer(["film 1"] * 5)
+    assert learner.close_round().finished
+    again = small(selection="submitted", pool_size=10, budget=30)
+    again.reset(seed=0)
+    again.load_state_dict(json.loads(json.dumps(learner.state_dict())))
+    assert again.finished
+
+
+def test_without_real_texts_an_agent_that_does_not_write_is_at_its_end():
+    learner = small(selection="submitted", pool_size=10, budget=30)
+    learner.reset(seed=0)
+    learner.offer(learner.unlabeled.texts)
+    closed = learner.close_round()
+    assert (closed.labeled, closed.finished) == (10, True)
+
+
 def test_evaluation_size_is_recorded_and_the_same_for_every_seed():
     learner = small(evaluation_size=7)
     assert learner.reset(seed=0).evaluation_size == 7

@@ -93,7 +93,7 @@ def test_drawing_from_the_probabilities_repeats_with_the_seed(folder):
 
 def test_it_is_registered_and_says_what_is_missing(folder, tmp_path):
     assert get_agent("sb3") is SB3Agent
-    assert SB3Agent.selection == "submitted"
+    assert SB3Agent.env_options == {"selection": "submitted"}
 
     def plays(agent, **options):
         return next(rollout(gym.make_vec(REVIEWS, num_envs=6, **(SMALL | options)), agent, 0))
