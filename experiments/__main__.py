@@ -13,6 +13,7 @@ COMMANDS = {
     "compare": "Several agents play the same experiments, into one table and figure.",
     "train": "Stable-Baselines3 learns to choose texts; `run --agent sb3` plays what it learned.",
     "sweep": "Plays what is missing of a study, on this machine or on a Ray cluster.",
+    "report": "Figures, tables and one page over finished runs: curves, comparisons, costs, texts.",
     "summary": "One table over finished runs.",
     "rescore": "Pays the texts of a run by another reward, and says where their ranking changes.",
     "demo": "The agents play the embedded corpus, and a table and a figure compare them.",

@@ -1,6 +1,7 @@
 """Shared fixtures: where the real texts and models are, and small experiments on each registered environment."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,25 @@ def read_events():
         return read
 
     return read
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Headless Chromium, which can reach this machine and nothing else."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install 'signal-env[dev]'")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("needs Chromium and its driver: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        *("headless", "no-sandbox", "disable-gpu", "enable-unsafe-swiftshader", "disable-quic", "no-first-run"),
+        *("disable-background-networking", "disable-component-update", "disable-sync", "window-size=1400,1000"),
+        "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()

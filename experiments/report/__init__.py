@@ -1,0 +1,84 @@
+"""`python -m experiments report DIR...`: tables, figures and one page over finished runs, from their folders alone."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import tyro
+import yaml
+
+from experiments.progress import console
+from experiments.report.claims import claims, claims_frame, claims_table, effects_frame
+from experiments.report.contents import claim_part, figure_parts, hyperparameter_part, notes, rich_table, table_parts
+from experiments.report.figures import draw_figures
+from experiments.report.hyperparameters import hyperparameters
+from experiments.report.page import write_page
+from experiments.report.runs import read_runs
+from experiments.report.tables import build, write_csv
+from experiments.report.texts import LIMIT, sample_texts
+from signal_env.extras import require
+
+__all__ = ["ReportConfig", "main"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportConfig:
+    """Sums up finished runs: learning curves, comparisons with their intervals, costs, claims, and the texts."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs, or folders that have such folders anywhere below them, as a study's."""
+    out: Path | None = None
+    """The folder of the report; default: the folder `report` in the first of the runs' folders."""
+    caption: str = ""
+    """What to say first on the page; default: the caption in the folder's `study.yaml`, if there is one."""
+    texts: int = LIMIT
+    """At most so many generated texts can be browsed on the page."""
+    real_texts: bool = True
+    """Whether texts of the data sets may be among them."""
+
+
+def main(config: ReportConfig) -> Path:
+    """Writes `index.html`, `figures` and `tables`, and prints the main tables; returns the report's folder.
+
+    Raises:
+        ValueError: If no finished run is found.
+    """
+    if not config.runs:
+        raise ValueError("Report on which runs? Give their folders, or a folder above them.")
+    require("matplotlib", "plots")  # before the reading, not after it
+    runs = read_runs(config.runs)
+    title, caption = _study(config.runs, runs.problems)
+    out = config.out or config.runs[0] / "report"
+    tables, judged = build(runs), claims(runs)
+    said = [config.caption or caption, *notes(tables["runs"])]
+    tables |= {"claims": claims_frame(judged).reset_index(), "claims_evidence": effects_frame(judged)}
+    tables["hyperparameters"] = hyperparameters(runs)
+    figures = draw_figures(runs.rounds, tables, out / "figures")
+    write_csv(tables, out / "tables")
+    numbers = table_parts(tables)
+    curves, *others = figure_parts(figures)
+    parts = [curves, claim_part(tables["claims"]), *others, *numbers, hyperparameter_part(tables["hyperparameters"])]
+    sample = sample_texts(runs, config.texts, config.real_texts)
+    page = out / "index.html"
+    write_page(page, title, "\n\n".join(filter(None, said)), parts, sample, runs.problems)
+    measured = [claim for claim in judged if claim.verdict != "not measured"]
+    console.print(*map(rich_table, numbers), *([claims_table(measured)] if measured else []), sep="\n")
+    console.print(f"{len(measured)} of {len(judged)} claims are measured by these runs; the others are on the page.")
+    console.print(*filter(None, said), sep="\n", markup=False, highlight=False)
+    for folder, what in [*runs.problems, *sample.problems]:
+        console.print(f"{folder}: {what}", style="yellow", markup=False, highlight=False)
+    console.print(f"Written to {page}, with figures and tables beside it")
+    return out
+
+
+def _study(places: Sequence[Path], problems: list[tuple[str, str]]) -> tuple[str, str]:
+    """The name and the caption of the study that the first place with a `study.yaml` holds."""
+    for file in (place / "study.yaml" for place in places):
+        if not file.is_file():
+            continue
+        try:
+            study = yaml.safe_load(file.read_text(encoding="utf-8"))
+            return str(study.get("name") or file.resolve().parent.name), str(study.get("caption") or "")
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
+            problems.append((str(file), f"cannot be read as a study: {error}"))
+    return "Report", ""

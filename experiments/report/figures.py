@@ -1,0 +1,223 @@
+"""The report's figures: curves by setting, label balance, and comparisons with their intervals."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.report.drawing import (
+    EMPHASISED,
+    Layout,
+    Style,
+    finish,
+    keys_of,
+    layout_of,
+    look,
+    name_axes,
+    new_figure,
+    panels,
+    save,
+    styles_of,
+)
+from experiments.report.statistics import MEASURES, PAPER, POOL_BASED, methods_of, settings_of
+from signal_env.extras import require
+
+SHADES = ("#4477aa", "#ddaa33", "#66a182", "#bb5566", "#997700", "#88ccee", "#777777", "#aa4499")
+"""The colours of classes."""
+
+SHARE = "labeled instances (% of the real pool)"
+
+
+def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str, Path]:
+    """Draws all figures for which there is something to draw, as PNG and SVG.
+
+    Args:
+        rounds: The rounds of all runs.
+        tables: What `experiments.report.tables.build` returned.
+        folder: Where the files go.
+
+    Returns:
+        The SVG files by the figures' names, in the order of the page.
+    """
+    methods, settings = methods_of(rounds), settings_of(rounds)
+    styles, layout = styles_of(methods), layout_of(rounds, settings)
+    pools = rounds.groupby("setting")["pool"].max().to_dict()
+    titles = {setting: f"{setting}  (|R| = {pools[setting]:,})".replace(",", " ") for setting in settings}
+    drawn: dict[str, Any] = {}
+    with look():
+        for name, of_figure in _by_figure(methods).items():
+            shown = {method: styles[method] for method in of_figure}
+            drawn[name] = _curves(tables["curves"], shown, layout, titles, "accuracy")
+        learning = tables["learning"]
+        for name, metric, label in (("reward", "reward/mean", "mean reward"), ("lift", "lift/mean", "lift")):
+            of_metric = learning[learning["metric"] == metric]
+            if len(of_metric):
+                shown = {method: style for method, style in styles.items() if method in set(of_metric["method"])}
+                drawn[name] = _curves(of_metric, shown, layout, titles, label, zero=name == "lift")
+        if len(tables["balance"]):
+            drawn["balance"] = _balance(tables["balance"], methods, settings)
+        drawn["interquartile_means"] = _aggregate(tables["aggregate"], styles)
+        for measure in ("area_100", "end"):
+            of_measure = tables["differences"][tables["differences"]["measure"] == measure]
+            if len(of_measure):
+                drawn[f"differences_{measure}"] = _differences(of_measure, styles, layout)
+        folder.mkdir(parents=True, exist_ok=True)
+        return {name: save(figure, folder / name) for name, figure in drawn.items()}
+
+
+def _by_figure(methods: Sequence[str], most: int = 8) -> dict[str, list[str]]:
+    """Which methods a figure of learning curves shows: the paper's, and in a second one the others.
+
+    The second one has the paper's first and last method too, to compare with.
+    """
+    if len(methods) <= most:
+        return {"curves": list(methods)}
+    paper = [name for name in methods if name in PAPER] or list(methods[:6])
+    ends = [name for name in ("random", EMPHASISED) if name in methods]
+    return {"curves": paper, "curves_others": [*ends, *(name for name in methods if name not in paper)]}
+
+
+def _curves(
+    table: Any, styles: dict[str, Style], layout: Layout, titles: dict[str, str], label: str, zero: bool = False
+) -> Any:
+    """Means with their bands against labeled instances; a dotted line marks the size of the pool."""
+    groups = {keys: group for keys, group in table.groupby(["setting", "method"])}
+    most = table["share"].max()
+    ticks = range(0, int(100 * most) + 1, 25 if most < 1.1 else 50)
+    bold = 0.17 if len(styles) <= 6 else 0.09
+
+    def draw(axis: Any, setting: str) -> None:
+        axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
+        if zero:
+            axis.axhline(0, color="#555555", linewidth=0.9)
+        for method, style in styles.items():
+            group = groups.get((setting, method))
+            if group is None:
+                continue
+            share = 100 * group["share"].to_numpy()
+            line = {"color": style.color, "linestyle": style.line, "linewidth": style.width, "zorder": style.order}
+            axis.plot(share, group["mean"], marker=style.marker, markersize=2.5, **line)
+            if group["low"].notna().any():
+                axis.fill_between(share, group["low"], group["high"], color=style.color, alpha=bold, linewidth=0)
+        axis.set_title(titles[setting], loc="left")
+
+        axis.set_xlim(0, 104 * most)
+        axis.set_xticks(ticks)
+        axis.locator_params(axis="y", nbins=5)
+
+    figure = panels(layout, draw, SHARE, label, (4.6, 2.6))
+    return finish(figure, keys_of(styles))
+
+
+def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: int = 2) -> Any:
+    """The classes of each round's synthetic texts, stacked: a row for each setting, a column for a method that writes.
+
+    The columns are SIGnAL and the generator that does not learn, or the first methods that write.
+    """
+    writers = [name for name in methods if name in set(table["method"])]
+    writers = sorted(writers, key=lambda name: name not in (EMPHASISED, "frozen"))[:most]
+    settings = [name for name in settings if name in set(table.loc[table["method"].isin(writers), "setting"])]
+    size = (4.4, 1.65)
+    figure = new_figure(size[0] * len(writers) + 1.6, size[1] * len(settings))
+    axes = figure.subplots(len(settings), len(writers), squeeze=False, sharey=True, sharex=True)
+    groups = {keys: group for keys, group in table.groupby(["setting", "method"])}
+    for i, setting in enumerate(settings):
+        for j, method in enumerate(writers):
+            axis, group = axes[i][j], groups.get((setting, method))
+            name_axes(axis, SHARE if i == len(settings) - 1 else "", "share" if j == 0 else "", size)
+            axis.set_title(f"{setting}: {method}", loc="left")
+            if group is not None:
+                _stack(axis, group, named=j == len(writers) - 1)
+    most = 100 * table["share"].max()
+    axes[0][0].set(xlim=(0, most), ylim=(0, 1), xticks=range(0, int(most) + 1, 50), yticks=(0, 0.5, 1))
+    return finish(figure, title="labels of each round's synthetic texts", sides=(0.75, 1.5))
+
+
+def _stack(axis: Any, group: Any, named: bool) -> None:
+    """The shares of the classes on top of each other, with white lines where they would all be equal."""
+    wide = group.pivot(index="share", columns="class", values="mean")[list(dict.fromkeys(group["class"]))]
+    count = wide.shape[1]
+    colors = [SHADES[k % len(SHADES)] for k in range(count)]
+    axis.stackplot(100 * wide.index.to_numpy(), wide.to_numpy().T, colors=colors, alpha=0.75, linewidth=0)
+    axis.axvline(100, color="#333333", linewidth=0.9, linestyle=":")
+    for k in range(1, count):
+        axis.axhline(k / count, color="white", linewidth=0.9, linestyle="--")
+    for k in range(count if named else 0):
+        place = (1.03, (k + 0.5) / count)
+        axis.text(*place, wide.columns[k], color=colors[k], va="center", weight="bold", transform=axis.transAxes)
+
+
+def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
+    """The interquartile means, and the probabilities of improvement at equal budgets, of all methods.
+
+    Only methods that have been run in all settings are comparable, so only those are shown.
+    """
+    table = table[table["settings"] == table["settings"].max()]
+    area = table[table["measure"] == "area_100"]
+    columns: list[tuple[str, Any, str]] = [
+        (f"accuracy, {MEASURES[measure]}\n(IQM)", group, "iqm")
+        for measure, group in table.groupby("measure", sort=False)
+    ]
+    columns += [("P(better than random)\narea to 100 %", area, "random")]
+    columns += [("P(better than best pool)\narea to 100 %", area, "pool")]
+    shown = [method for method in styles if method in set(table["method"])]
+    figure = new_figure(2.15 * len(columns) + 1.5, 0.25 * len(shown) + 0.8)
+    axes = figure.subplots(1, len(columns), squeeze=False, sharey=True)[0]
+    for axis, (title, group, name) in zip(axes, columns, strict=True):
+        y = len(shown) - group["method"].map(shown.index)
+        colors = [styles[method].color for method in group["method"]]
+        axis.hlines(y, group[f"{name}_low"], group[f"{name}_high"], color=colors, linewidth=5, alpha=0.35)
+        axis.scatter(group[name], y, marker="|", s=110, linewidth=2.2, color=colors, zorder=4)
+        if name != "iqm":
+            axis.axvline(0.5, color="#555555", linewidth=0.9, linestyle=":")
+            axis.set_xlim(-0.03, 1.03)
+        axis.set_title(title, fontsize=8.5, weight="normal")
+        axis.locator_params(axis="x", nbins=3)
+    _name_rows(axes[0], shown)
+    runs = f"{table['runs'].min()} to {table['runs'].max()}" if table["runs"].nunique() > 1 else table["runs"].max()
+    title = f"over {table['settings'].max()} settings, {runs} runs a method"
+    return finish(figure, title=title, sides=(1.4, 0.15), over=0.2)
+
+
+def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
+    """Paired differences with their intervals: filled against random, hollow against the best pool-based method."""
+    shown = [method for method in styles if method in set(table["method"])]
+    groups = {setting: group for setting, group in table.groupby("setting")}
+
+    def draw(axis: Any, setting: str) -> None:
+        axis.axvline(0, color="#555555", linewidth=0.9)
+        group = groups.get(setting, table[:0])
+        for baseline, shift, marker in (("random", 0.16, "o"), (POOL_BASED, -0.18, "s")):
+            part = group[group["baseline"] == baseline]
+            y = len(shown) - part["method"].map(shown.index) + shift
+            colors = [styles[method].color for method in part["method"]]
+            axis.hlines(y, 100 * part["low"], 100 * part["high"], color=colors, linewidth=1.4)
+            faces = colors if marker == "o" else "white"
+            axis.scatter(100 * part["mean"], y, marker=marker, s=18, c=faces, edgecolors=colors, zorder=4)
+        axis.set_title(_of_pairs(setting, group), loc="left", fontsize=9)
+        _name_rows(axis, shown)
+        if setting not in (row[0] for row in layout):
+            axis.tick_params(labelleft=False)
+
+    label = f"difference of accuracy, {MEASURES[table['measure'].iloc[0]]} (percentage points)"
+    figure = panels(layout, draw, label, "", (4.8, 0.22 * len(shown) + 0.75), share_x=False)
+    line = require("matplotlib.lines", "plots").Line2D
+    legend = [
+        line([], [], color="#333333", marker="o", ls="", ms=4, label="over random"),
+        line([], [], color="#333333", marker="s", ls="", ms=4, mfc="white", label=f"over the {POOL_BASED}"),
+    ]
+    return finish(figure, legend, sides=(1.4, 0.15))
+
+
+def _of_pairs(setting: str, group: Any) -> str:
+    """The setting with its number of pairs, and which pool-based method is the best."""
+    best = group.loc[group["baseline"] == POOL_BASED, "against"].unique()
+    low, high = (group["pairs"].min(), group["pairs"].max()) if len(group) else (0, 0)
+    pairs = f"{low} to {high} pairs" if low < high else f"{high} pairs"
+    return f"{setting}  ({pairs}{''.join(f', {POOL_BASED}: {name}' for name in best)})"
+
+
+def _name_rows(axis: Any, names: Sequence[str]) -> None:
+    """Names the rows of a chart from the top down."""
+    axis.set_yticks(range(len(names), 0, -1), names)
+    axis.set_ylim(0.4, len(names) + 0.6)
+    axis.grid(axis="y", visible=False)

@@ -1,0 +1,73 @@
+"""The report's tables: what is written as CSV, and what is shown."""
+
+from pathlib import Path
+from typing import Any
+
+from experiments.report.runs import Runs
+from experiments.report.statistics import (
+    COMPARED,
+    LEARNING,
+    aggregate,
+    balance,
+    cost,
+    curves,
+    differences,
+    learning,
+    methods_of,
+    scores,
+    settings_of,
+    summary,
+)
+from signal_env.extras import require
+from signal_env.storage import write_text
+from signal_env.tasks import TaskError, get_task
+
+
+def build(runs: Runs) -> dict[str, Any]:
+    """All tables of the runs by name, sorted by setting and method.
+
+    All but `cost` depend on nothing but what the runs' seeds decide, so equal runs have equal tables.
+    """
+    rounds = runs.rounds
+    table = scores(rounds)
+    share = (
+        rounds.rename(columns={"index": "round"}).groupby(["setting", "method", "round"])["share"].mean().reset_index()
+    )
+    tables = {
+        "runs": table,
+        "accuracy": summary(table),
+        "differences": differences(table),
+        "aggregate": aggregate(table),
+        "curves": curves(rounds, ["accuracy"], "index").drop(columns="metric").merge(share),
+        "learning": learning(runs).merge(share),
+        "balance": balance(rounds, _classes(rounds, runs)).merge(share),
+        "cost": cost(runs),
+    }
+    return {name: _sorted(table, settings_of(rounds), methods_of(rounds)) for name, table in tables.items()}
+
+
+def _classes(rounds: Any, runs: Runs) -> dict[str, tuple[str, ...]]:
+    """The names of each task's classes, where the task can be found."""
+    classes = {}
+    for task, folder in rounds.drop_duplicates("task")[["task", "folder"]].to_numpy():
+        named = runs.configs[folder]["options"].get("task") or task
+        try:
+            classes[task] = get_task(named).class_names
+        except (TaskError, ValueError):  # a task's own file that is elsewhere now: its classes are numbered
+            continue
+    return classes
+
+
+def _sorted(table: Any, settings: list[str], methods: list[str]) -> Any:
+    """The table with its rows in the order of measures, settings and methods."""
+    pandas = require("pandas", "plots")
+    orders = {"measure": list(COMPARED), "metric": list(LEARNING), "setting": settings, "method": methods}
+    by = [name for name in table if name in orders]
+    ranks = pandas.DataFrame({name: table[name].map(orders[name].index) for name in by})
+    return table.loc[ranks.sort_values(by, kind="stable").index].reset_index(drop=True)
+
+
+def write_csv(tables: dict[str, Any], folder: Path) -> None:
+    """Writes each table as a file of its name."""
+    for name, table in tables.items():
+        write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))

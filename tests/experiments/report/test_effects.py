@@ -1,0 +1,128 @@
+"""Verdicts on paired differences: by hand, and by SciPy's own t test."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import t, ttest_1samp
+
+from experiments.report.effects import MARGIN, MOST_SEEDS, Decision, Effect, decide, holm, refuted_parts
+
+SEVERAL = st.lists(st.integers(-60, 60).map(lambda i: i / 1000), min_size=2, max_size=6)
+
+
+def effect(*differences, margin=MARGIN):
+    return Effect("ours − theirs", differences, margin)
+
+
+def needed(mean, deviation, n, margin):
+    """The seeds at which an interval excludes zero or lies within the margin, one number after the other."""
+    for more in range(n + 1, MOST_SEEDS + 1):
+        half = t.ppf(0.975, more - 1) * deviation / more**0.5
+        if abs(mean) > half or abs(mean) + half < margin:
+            return more
+    return MOST_SEEDS + 1
+
+
+def of_p(p, side=1):
+    """Four differences whose two-sided t test has this p value."""
+    pattern = np.array([-1.0, -1.0, 1.0, 1.0])  # standard deviation sqrt(4 / 3), so the error of the mean is sqrt(1/3)
+    return effect(*(0.01 * (pattern + side * t.isf(p / 2, 3) * (1 / 3) ** 0.5)).tolist())
+
+
+def test_verdicts_by_hand():
+    # mean 0.03, deviation 0.01, t(0.975, 2) = 4.303: ± 0.025
+    assert decide([effect(0.02, 0.03, 0.04)]) == Decision("supported", None)
+    assert decide([effect(-0.02, -0.03, -0.04)]) == Decision("not supported", None)
+    # mean 0, deviation 0.0013, t(0.975, 3) = 3.182: ± 0.0021, within ± 0.005
+    assert decide([effect(0.0015, -0.0015, 0.0005, -0.0005)]) == Decision("not supported", None)
+    # mean 0.01, deviation 0.046: ± 0.114
+    assert decide([effect(0.05, -0.04, 0.02)]).verdict == "undecided"
+
+
+def test_equal_differences_have_an_interval_without_width():
+    assert decide([effect(0.1, 0.1, 0.1)]).verdict == "supported"
+    assert decide([effect(0.0, 0.0)]).verdict == "not supported"
+    assert decide([effect(0.0, 0.0, margin=0.0)]) == Decision("undecided", None)
+
+
+@given(SEVERAL, st.sampled_from([0.0, 0.005, 0.05]))
+def test_a_verdict_is_what_the_interval_says(differences, margin):
+    if len(set(differences)) == 1:
+        return
+    low, high = ttest_1samp(differences, 0).confidence_interval(0.95)
+    decision = decide([effect(*differences, margin=margin)])
+    if low > 0:
+        assert decision == Decision("supported", None)
+    elif high < 0 or (-margin < low and high < margin):
+        assert decision == Decision("not supported", None)
+    else:
+        assert decision.verdict == "undecided"
+        if np.mean(differences) != 0 or margin:
+            expected = needed(np.mean(differences), np.std(differences, ddof=1), len(differences), margin)
+            assert decision.seeds_needed == expected
+
+
+def test_the_interval_shown_is_scipy_s():
+    shown = effect(0.012, 0.031, -0.004)
+    low, high = ttest_1samp(shown.differences, 0).confidence_interval(0.95)
+    assert shown.mean == pytest.approx((low + high) / 2)
+    assert shown.half == pytest.approx((high - low) / 2)
+    assert str(shown) == f"ours − theirs +1.3 ± {100 * (high - low) / 2:.1f}"
+
+
+def test_seeds_needed_are_none_where_no_number_is_known():
+    assert decide([effect(0.01, -0.01, margin=0.0)]) == Decision("undecided", None)
+    assert decide([effect(0.01, -0.01)]).seeds_needed == needed(0, 2**0.5 / 100, 2, MARGIN)
+    assert decide([effect(0.3)]) == Decision("undecided", None)
+    assert decide([effect(1.0, -0.99, margin=0.0)]).seeds_needed == MOST_SEEDS + 1
+
+
+@given(SEVERAL, st.sampled_from([0.0, 0.005]))
+def test_the_opposite_claim_has_the_opposite_verdict(differences, margin):
+    ours = decide([effect(*differences, margin=margin)])
+    theirs = decide([effect(*(-d for d in differences), margin=margin)])
+    if ours.verdict == "supported":
+        assert theirs.verdict == "not supported"
+    if ours.verdict == "not supported" and np.mean(differences) < -margin:
+        assert theirs.verdict == "supported"
+    assert (ours.verdict == "undecided") == (theirs.verdict == "undecided")
+    assert ours.seeds_needed == theirs.seeds_needed
+
+
+def test_a_claim_of_several_parts_needs_all_of_them():
+    good, open_, bad = effect(0.02, 0.03, 0.04), effect(0.05, -0.04, 0.02), effect(-0.02, -0.021, -0.022)
+    assert decide([good, good]).verdict == "supported"
+    assert decide([good, open_]) == decide([open_])
+    assert decide([good, open_, bad]).verdict == "not supported"
+    assert [part is bad for part in refuted_parts([good, open_, bad])] == [True]
+
+
+def test_several_undecided_parts_need_as_many_seeds_as_the_one_that_needs_most():
+    one, other = effect(0.05, -0.02, 0.02), effect(0.03, 0.01, 0.0)
+    alone = [decide([each]).seeds_needed for each in (one, other)]
+    assert decide([one, other]).seeds_needed == max(alone) > min(alone)
+
+
+def test_parts_refute_together_only_by_holm_s_correction():
+    open_ = effect(0.05, -0.04, 0.02)
+    assert decide([of_p(0.03, side=-1)]).verdict == "not supported"
+    assert decide([of_p(0.03, side=-1), open_]).verdict == "undecided"
+    assert decide([of_p(0.02, side=-1), open_]).verdict == "not supported"
+    assert decide([of_p(0.02, side=-1), of_p(0.04, side=-1)]).verdict == "not supported"
+    assert len(refuted_parts([of_p(0.02, side=-1), of_p(0.04, side=-1)])) == 2
+    assert decide([of_p(0.04), of_p(0.04)]).verdict == "supported"  # all parts at once need no correction
+
+
+def test_holm_s_p_values():
+    # 0.005 · 4, 0.01 · 3, 0.03 · 2, 0.04 · 1 but no less than the one before
+    assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([[0.9, 0.8], [0.01, 0.02]])) == pytest.approx(np.array([[1.0, 1.0], [0.02, 0.02]]))
+
+
+def test_what_has_no_seeds_is_not_measured_unless_refuted_by_the_rest():
+    good, bad, nothing = effect(0.02, 0.03, 0.04), effect(-0.02, -0.021, -0.022), effect()
+    assert decide([]).verdict == "not measured"
+    assert decide([nothing]).verdict == "not measured"
+    assert decide([good, nothing]).verdict == "not measured"
+    assert decide([bad, nothing]).verdict == "not supported"

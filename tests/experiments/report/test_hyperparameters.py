@@ -1,0 +1,126 @@
+"""The table of hyperparameters: what it says is what the runs' configurations say."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+import yaml
+
+from experiments.__main__ import main
+from experiments.config import make_config
+from experiments.report.claims import claims
+from experiments.report.hyperparameters import hyperparameters
+from experiments.report.runs import Runs, read_runs
+
+SMALL = ["--pool-size", "40", "--round-size", "10", "--evaluation-size", "50", "--no-tensorboard"]
+
+
+def runs_of(*named):
+    """Runs of a setting, a method, a seed and a configuration, with two rounds each."""
+    rows, configs = [], {}
+    for setting, method, seed, config in named:
+        folder = f"{setting}/{method}/{seed}"
+        configs[folder] = yaml.safe_load(config.as_yaml())
+        for index, labeled in enumerate((67, 134)):
+            rows.append(
+                {
+                    **{"setting": setting, "method": method, "seed": seed, "folder": folder, "index": index},
+                    **{"pool": 673, "labeled": labeled, "evaluation_size": 872, "selected_real": 10 * index},
+                    "annotator_agreement": 0.9 if index and seed else 0.8 if index else None,
+                }
+            )
+    return Runs(pd.DataFrame(rows), pd.DataFrame(), pd.DataFrame(), configs, [])
+
+
+def shown(runs):
+    return hyperparameters(runs).set_index("hyperparameter")["these runs"].to_dict()
+
+
+def config(agent, seed=0, agent_options=None, **options):
+    return make_config("SignalEnv-sst2-v0", agent, seed=seed, agent_options=agent_options or {}, options=options)
+
+
+def test_equal_values_are_said_once_and_others_with_those_that_have_them():
+    linear = {"classifier": "linear", "encoder": "minilm"}
+    runs = runs_of(
+        ("sst2-1%", "random", 0, config("random", **linear)),
+        ("sst2-1%", "SIGnAL", 0, config("ppo", agent_options={"kl_coef": 0.02}, **linear)),
+        ("sst2-1%", "frozen", 0, config("generator", agent_options={"temperature": 0.7}, **linear, n_neighbors=5)),
+        ("sst2-0.1%", "SIGnAL", 0, config("ppo", agent_options={"kl_coef": 0.02}, **linear, n_examples=1)),
+    )
+    found = shown(runs)
+    assert found["β"] == "0.02"
+    assert found["k"] == "10 (random, SIGnAL); 5 (frozen)"
+    assert found["p"] == "3 (sst2-1%); 1 (sst2-0.1%)"
+    assert found["decoding: temperature"] == "1 (SIGnAL); 0.7 (frozen)"
+    assert found["M"] == "linear head on frozen minilm"
+    assert found["training of M: epochs, learning rate, ..."] == "to convergence, with C = 1"
+    assert found["b, labels a round"] == "67"
+    assert found["evaluation"] == "872 texts of the validation split"
+    assert found["G"] == "the default: embedded for reviews, else Qwen/Qwen2.5-7B-Instruct"
+    assert found["d"] == "Euclidean, between l2-normalised encodings"
+
+
+def test_values_that_differ_by_method_and_setting_come_with_both():
+    runs = runs_of(
+        ("a", "SIGnAL", 0, config("ppo", n_examples=1)),
+        ("a", "frozen", 0, config("generator")),
+        ("b", "SIGnAL", 0, config("ppo")),
+        ("b", "frozen", 0, config("generator", n_examples=1)),
+    )
+    assert shown(runs)["p"] == "1 (SIGnAL on a, frozen on b); 3 (frozen on a, SIGnAL on b)"
+
+
+def test_seeds_are_counted_and_what_the_annotator_agrees_with_is_weighed():
+    seeds = [("sst2-1%", "SIGnAL", seed, config("ppo", seed)) for seed in (0, 1)]
+    found = shown(runs_of(*seeds, ("sst2-1%", "random", 0, config("random"))))
+    assert found["trials"] == "2 (SIGnAL); 1 (random)"
+    assert found["annotator"] == "model, which agrees with the gold labels of 85.0% of 20 real texts"
+
+
+def test_fine_tuning_says_its_defaults_and_what_differs():
+    runs = runs_of(("sst2-1%", "random", 0, config("random", classifier_options={"epochs": 5})))
+    said = shown(runs)["training of M: epochs, learning rate, ..."]
+    assert said.startswith("epochs 5, batch_size 16, learning_rate 5e-05")
+
+
+def test_runs_without_a_generator_have_no_rows_of_one():
+    found = shown(runs_of(("sst2-1%", "random", 0, config("random"))))
+    assert not {"G", "β", "p", "annotator", "reward", "value model"} & set(found)
+    assert {"k", "d", "Φ", "|R|", "trials"} <= set(found)
+
+
+def test_every_row_is_complete():
+    table = hyperparameters(runs_of(("sst2-1%", "SIGnAL", 0, config("ppo"))))
+    assert (table.drop(columns="option") != "").all(axis=None)
+    options = {
+        field.name
+        for part in (config("ppo").options, config("ppo").agent_options, config("ppo"))
+        for field in dataclasses.fields(part)
+    }
+    named = {name for each in table["option"] for name in each.split(", ") if name}
+    assert named <= options
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("played")
+    main(["run", *SMALL, "--agent", "random", "--out", str(folder / "random")])
+    writing = ["--agent", "generator", "--max-new-tokens", "6", "--budget", "50"]
+    main(["run", *SMALL, *writing, "--out", str(folder / "generator")])
+    return read_runs([folder])
+
+
+def test_real_runs_have_a_table(played):
+    found = shown(played)
+    assert found["|R|"] == "40"
+    assert found["end of a run"] == "125% of R (generator); 100% of R (random)"
+    assert found["decoding: tokens a text, at most"] == "6"
+    assert found["evaluation"] == "50 texts of the test split"
+    assert "rule, which agrees with the gold labels of 100.0%" in found["annotator"]
+
+
+def test_real_runs_of_another_study_measure_none_of_the_claims(played):
+    found = claims(played)
+    assert {claim.verdict for claim in found} == {"not measured"}
+    assert all("missing" in claim.evidence for claim in found)

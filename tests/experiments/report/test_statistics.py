@@ -1,0 +1,221 @@
+"""The statistics, each beside another way to the same number."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from experiments.report.statistics import (
+    aggregate,
+    balance,
+    band,
+    best_pool_based,
+    cost,
+    curves,
+    differences,
+    iqm,
+    learning,
+    methods_of,
+    probability_of_improvement,
+    run_scores,
+    scores,
+    settings_of,
+    stratified,
+    summary,
+)
+
+
+def test_areas_are_means_over_a_fine_grid():
+    share, accuracy = np.array([0.1, 0.25, 0.7, 0.95, 1.05, 1.6]), np.array([0.5, 0.62, 0.7, 0.68, 0.75, 0.8])
+    found = run_scores(share, accuracy)
+    for name, until in (("area_100", 1.0), ("area_end", 1.6)):
+        middles = 0.1 + (np.arange(200_000) + 0.5) / 200_000 * (until - 0.1)
+        assert found[name] == pytest.approx(np.interp(middles, share, accuracy).mean(), abs=1e-8)
+    assert found["at_100"] == pytest.approx(0.715)  # half way between 0.68 and 0.75
+    assert found["at_50"] == pytest.approx(0.62 + 0.08 * 25 / 45)
+    assert np.isnan(found["at_200"])
+    assert (found["first"], found["end"]) == (0.5, 0.8)
+
+
+def test_what_a_run_has_not_reached_is_no_number():
+    short = run_scores(np.array([0.6, 0.9]), np.array([0.5, 0.7]))
+    assert np.isnan([short[name] for name in ("at_50", "at_100", "at_200", "area_100")]).all()
+    assert short["area_end"] == pytest.approx(0.6)
+    only = run_scores(np.array([1.0]), np.array([0.5]))
+    assert only["at_100"] == 0.5
+    assert np.isnan([only["area_100"], only["area_end"]]).all()
+
+
+def test_a_summary_has_students_intervals(study):
+    table = scores(study)
+    rows = summary(table).set_index(["setting", "method"])
+    ours = table[(table["setting"] == "b") & (table["method"] == "ours")]
+    test = stats.ttest_1samp(ours["area_100"], 0).confidence_interval(0.95)
+    row = rows.loc[("b", "ours")]
+    assert row["area_100"] == pytest.approx(np.mean(ours["area_100"]))
+    assert (row["area_100_low"], row["area_100_high"]) == pytest.approx((test.low, test.high))
+    assert (row["seeds"], row["labels"]) == (3, 200)
+    assert row["synthetic"] == pytest.approx(40 / 200)
+    assert np.isnan(rows.loc[("a", "random"), "at_200"])
+    assert table.groupby("method")["pool_based"].all().to_dict() == {
+        **dict.fromkeys(("badge", "entropy", "random"), True),
+        "ours": False,
+    }
+
+
+def test_a_band_is_that_of_all_resamples():
+    values = np.random.default_rng(1).random((4, 6))
+    every = [values[list(drawn)].mean(axis=0) for drawn in np.ndindex(4, 4, 4, 4)]  # all draws, equally likely
+    low, high = band(values)
+    expected = np.quantile(every, [0.025, 0.975], axis=0, method="inverted_cdf")
+    assert np.abs([low - expected[0], high - expected[1]]).max() < 0.02
+    assert (low >= values.min(axis=0)).all()
+    assert np.array_equal(band(values), band(values))
+    assert np.isnan(band(values[:1])).all()
+
+
+def test_curves_have_the_rounds_that_all_seeds_have(study):
+    cut = study.drop(study[(study["method"] == "ours") & (study["seed"] == 1) & (study["index"] > 14)].index)
+    found = curves(cut, ["accuracy"], "index").set_index(["setting", "method", "round"])
+    ours = study[(study["setting"] == "a") & (study["method"] == "ours")]
+    assert found.loc[("a", "ours")].index.tolist() == list(range(15))
+    assert found.loc[("a", "ours", 7), "mean"] == pytest.approx(ours.loc[ours["index"] == 7, "accuracy"].mean())
+    assert (found["seeds"] == 3).all()
+    alone = curves(study[study["seed"] == 0], ["accuracy"], "index")
+    assert alone[["low", "high"]].isna().all().all()
+    assert alone["mean"].notna().all()
+
+
+def test_interquartile_mean_is_the_mean_of_the_middle_half():
+    assert iqm(np.array([9.0, 1.0, 2.0, 3.0]), np.array([4.0, -70.0, 5.0, 80.0])) == pytest.approx((2 + 3 + 4 + 5) / 4)
+
+
+def test_probability_of_improvement_is_mann_and_whitneys():
+    rng = np.random.default_rng(2)
+    ours, theirs = rng.integers(0, 6, (2, 5)).astype(float), rng.integers(0, 6, (2, 4)).astype(float)
+    expected = np.mean([stats.mannwhitneyu(x, y).statistic / 20 for x, y in zip(ours, theirs, strict=True)])
+    assert probability_of_improvement(*ours, *theirs) == pytest.approx(expected)
+    drawn = probability_of_improvement(*np.stack([ours, ours], axis=1), *np.stack([theirs, theirs], axis=1))
+    assert drawn == pytest.approx([expected, expected])
+
+
+def test_a_stratified_bootstrap_draws_within_settings():
+    easy, hard = np.array([0.9, 0.9, 0.9, 0.9]), np.array([0.5, 0.5, 0.5, 0.5])
+    assert stratified([easy, hard], iqm) == pytest.approx((0.7, 0.7, 0.7))  # drawn from all, it would vary
+    value, low, high = stratified([easy, np.array([0.5])], iqm)
+    assert value == pytest.approx(0.9)  # of 0.5 and four times 0.9 the lowest and the highest go
+    assert np.isnan([low, high]).all()
+
+
+def test_an_aggregate_is_over_all_settings(study):
+    table = scores(study)
+    rows = aggregate(table).set_index(["measure", "method"])
+    ours = table.loc[table["method"] == "ours", "area_100"].to_numpy()
+    row = rows.loc[("area_100", "ours")]
+    assert (row["settings"], row["runs"]) == (2, 6)
+    assert row["iqm"] == pytest.approx(np.sort(ours)[1:-1].mean())
+    assert row["iqm_low"] < row["iqm"] < row["iqm_high"]
+    pairs = [
+        float(x > y)
+        for setting in ("a", "b")
+        for x in table.loc[(table["method"] == "ours") & (table["setting"] == setting), "area_100"]
+        for y in table.loc[(table["method"] == "random") & (table["setting"] == setting), "area_100"]
+    ]
+    assert row["random"] == pytest.approx(np.mean(pairs))
+    assert np.isnan(rows.loc[("area_100", "random"), "random"])
+    best = best_pool_based(table, "area_100")
+    means = table[table["method"] != "ours"].groupby(["setting", "method"])["area_100"].mean()
+    assert best == {setting: means[setting].idxmax() for setting in ("a", "b")}
+
+
+def test_differences_are_paired_by_seed(study):
+    table = scores(study).drop(index=lambda t: t.index[(t["method"] == "ours") & (t["seed"] == 2)][:1], errors="ignore")
+    table = table[~((table["setting"] == "a") & (table["method"] == "ours") & (table["seed"] == 2))]
+    rows = differences(table).set_index(["measure", "setting", "method", "baseline"])
+    for setting, count in (("a", 2), ("b", 3)):
+        row = rows.loc[("end", setting, "ours", "random")]
+        ours, random = (
+            table[(table["setting"] == setting) & (table["method"] == method) & (table["seed"] < count)]["end"]
+            for method in ("ours", "random")
+        )
+        interval = stats.ttest_rel(ours, random).confidence_interval(0.95)
+        assert row["pairs"] == count
+        assert row["mean"] == pytest.approx(ours.mean() - random.mean())
+        assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+    assert ("end", "a", "random", "random") not in rows.index
+    for setting, best in best_pool_based(table, "area_100").items():
+        assert rows.loc[("area_100", setting, "ours", "best pool-based"), "against"] == best
+
+
+def test_a_single_pair_has_a_difference_and_no_interval(study):
+    row = differences(scores(study[study["seed"] == 0])).iloc[0]
+    assert row["pairs"] == 1
+    assert not np.isnan(row["mean"])
+    assert np.isnan([row["low"], row["high"]]).all()
+
+
+def test_without_baselines_there_are_no_differences(study):
+    table = scores(study[study["method"] == "ours"])
+    assert len(differences(table)) == 0
+    assert aggregate(table)[["random", "pool"]].isna().all().all()
+
+
+def test_balance_is_the_mean_share_of_each_class(study):
+    found = balance(study, {"sst2": ("negative", "positive")}).set_index(["setting", "method", "round", "class"])
+    written = study[study["selected_synthetic"] > 0]
+    for (setting, index), group in written.groupby(["setting", "index"]):
+        counts = np.array(group["synthetic_label_counts"].tolist())
+        row = found.loc[(setting, "ours", index, "positive")]
+        assert row["mean"] == pytest.approx((counts[:, 1] / counts.sum(axis=1)).mean())
+        assert row["texts"] == counts[:, 1].sum()
+    assert set(balance(study, {})["class"]) == {"0", "1"}
+    assert len(balance(study[study["method"] == "random"], {})) == 0
+
+
+class Said:
+    """What a report reads, of made numbers."""
+
+    def __init__(self, rounds, metrics, cost):
+        self.rounds, self.metrics, self.cost = rounds, metrics, cost
+
+
+def test_costs_are_means_of_runs_and_the_most_memory(study):
+    keys = ["setting", "method", "seed"]
+    spent = study.rename(columns={"index": "round"})[[*keys, "round"]]
+    spent = spent.assign(seconds=spent["seed"] + 1.0, cpu_seconds=0.5, memory=spent["round"] * 10 + spent["seed"])
+    said = spent[(spent["method"] == "ours") & (spent["round"] > 0)][[*keys, "round"]].assign(**{"texts/tokens": 7.0})
+    row = cost(Said(study, said, spent)).set_index(["setting", "method"]).loc[("a", "ours")]
+    assert row["seconds"] == pytest.approx(20 * (1 + 2 + 3) / 3)
+    assert row["cpu_seconds"] == pytest.approx(10)
+    assert row["memory"] == 192
+    assert row["tokens"] == pytest.approx(19 * 10 * 7)
+    assert (row["real_labels"], row["synthetic_labels"]) == (160, 40)
+    unsaid = cost(Said(study, said[:0], pd.DataFrame(columns=[*keys, "round", "seconds", "cpu_seconds", "memory"])))
+    assert unsaid[["tokens", "seconds", "memory"]].isna().all().all()
+
+
+def test_metrics_that_are_followed_become_curves(study):
+    said = study[study["index"] > 0].rename(columns={"index": "round", "accuracy": "lift/mean"})
+    said = said[["setting", "method", "seed", "round", "lift/mean"]].assign(**{"speed/seconds": 1.0})
+    found = learning(Said(study, said, None))
+    assert set(found["metric"]) == {"lift/mean"}
+    mean = said[(said["setting"] == "a") & (said["method"] == "ours") & (said["round"] == 3)]["lift/mean"].mean()
+    row = found[(found["setting"] == "a") & (found["method"] == "ours") & (found["round"] == 3)]
+    assert row["mean"].item() == pytest.approx(mean)
+    assert len(learning(Said(study, said[["setting", "method", "seed", "round"]], None))) == 0
+
+
+def test_the_papers_methods_and_tasks_come_first_and_in_its_order(made):
+    names = ("zeta", "SIGnAL", "cal", "random", "Alpha")
+    places = (
+        ("qnli-1%", "qnli", 0.01),
+        ("x", "reviews", None),
+        ("sst2-1%", "sst2", 0.01),
+        ("sst2-0.1%", "sst2", 0.001),
+    )
+    rounds = pd.concat(
+        [made({(setting, name, 0): [0.5]}, task, fraction) for name in names for setting, task, fraction in places]
+    )
+    rounds["fraction"] = rounds["fraction"].astype(float)
+    assert methods_of(rounds) == ["random", "cal", "SIGnAL", "Alpha", "zeta"]
+    assert settings_of(rounds) == ["sst2-0.1%", "sst2-1%", "qnli-1%", "x"]
