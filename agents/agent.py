@@ -1,14 +1,15 @@
 """What an agent is, and the registry of agents."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from signal_env.learner import Learner
 from signal_env.registry import Registry
 from signal_env.vector_env import SignalVectorEnv
 
@@ -21,12 +22,12 @@ class Agent(Protocol):
     A registered agent is a dataclass: its fields are its options, on the command line and in a configuration file.
 
     Attributes:
-        selection: Who chooses what is labeled when this agent plays, see `SignalConfig.selection`.
-        prompt_group: How often in a row the agent wants each prompt, see `SignalConfig.prompt_group`.
+        env_options: The environment's options (fields of `SignalConfig`) for a run in which this agent plays, where
+            they are other than the environment's own. An option that the user gives goes before them.
 
     Example: an agent that always offers the first unlabeled texts.
         >>> class FirstAgent(Agent):
-        ...     selection = "submitted"
+        ...     env_options = {"selection": "submitted"}
         ...     def reset(self, envs, seed):
         ...         self.envs = envs
         ...     def act(self, observations):
@@ -36,8 +37,7 @@ class Agent(Protocol):
         {}
     """
 
-    selection: ClassVar[Literal["acquisition", "submitted"]] = "acquisition"
-    prompt_group: ClassVar[int] = 1
+    env_options: ClassVar[Mapping[str, Any]] = {}
 
     def reset(self, envs: Envs, seed: int) -> None:
         """Begins an episode. What the agent does is a function of the seed and of what it sees."""
@@ -69,6 +69,21 @@ def base(envs: Envs) -> SignalVectorEnv:
     return cast(SignalVectorEnv, envs.unwrapped)
 
 
+def submitting(envs: Envs) -> Learner:
+    """The learner of an experiment in which the agent says what is labeled.
+
+    Raises:
+        ValueError: If it is the acquisition function that says so.
+    """
+    learner = base(envs).learner
+    if learner.config.selection != "submitted":
+        raise ValueError(
+            "This agent chooses what is labeled: it wants selection='submitted'; the environment has "
+            f"{learner.config.selection!r}."
+        )
+    return learner
+
+
 agents: Registry[type[Agent]] = Registry("agent")
 """The agents by name; importing `agents.pool`, `agents.llm` and `agents.sb3` registers the built-in ones."""
 
@@ -80,8 +95,8 @@ def get_agent(name: str) -> type[Agent]:
         UnknownName: If no agent has this name.
 
     Example:
-        >>> get_agent("random").selection
-        'submitted'
+        >>> get_agent("random").env_options
+        {'selection': 'submitted'}
     """
     for package in ("agents.pool", "agents.llm", "agents.sb3"):
         importlib.import_module(package)

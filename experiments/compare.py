@@ -6,7 +6,14 @@ from pathlib import Path
 
 from rich.progress import TaskID
 
-from experiments.config import EnvironmentOptions, RunConfig, make_config, parse_for_env
+from experiments.config import (
+    EnvironmentOptions,
+    RunConfig,
+    RunError,
+    configuration_of,
+    make_config,
+    parse_for_env,
+)
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
 from experiments.run import FINISHED, play
@@ -30,7 +37,8 @@ class CompareConfig:
     out: Path | None = None
     """The folder of the results; default: runs/ENV."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
-    """The environment's options; `selection` and `prompt_group` are each agent's own."""
+    """The environment's options, the same for all agents. Those that are not given are each agent's own
+    (`selection`, ...), or the environment's."""
 
 
 def parse(args: Sequence[str]) -> CompareConfig:
@@ -41,11 +49,10 @@ def parse(args: Sequence[str]) -> CompareConfig:
 def main(config: CompareConfig) -> Path:
     """Plays what is missing, and prints the table; returns the folder."""
     out = config.out or Path("runs") / config.env
-    options = dataclasses.asdict(config.options)
-    for name in ("selection", "prompt_group"):  # each agent's own
-        del options[name]
+    defaults = dataclasses.asdict(make_config(config.env, "random").options)
+    given = {name: value for name, value in dataclasses.asdict(config.options).items() if value != defaults[name]}
     runs = [
-        make_config(config.env, agent, seed=seed, out=out / f"{agent}-seed{seed}", overwrite=True, options=options)
+        make_config(config.env, agent, seed=seed, out=out / f"{agent}-seed{seed}", overwrite=True, options=given)
         for agent in config.agents
         for seed in range(config.seeds)
     ]
@@ -80,9 +87,11 @@ def compare(runs: Sequence[RunConfig], out: Path, again: bool = False) -> None:
 
 
 def begun(run: RunConfig) -> bool:
-    """Whether the folder holds this very run, with all its options."""
-    file = run.folder / "config.yaml"
-    return file.is_file() and file.read_text(encoding="utf-8") == run.as_yaml()
+    """Whether the folder holds this very run, with all its options; those that it does not name have their defaults."""
+    try:
+        return configuration_of(run.folder).as_yaml() == run.as_yaml()
+    except (RunError, TypeError):  # there is none, or it says what this version does not know
+        return False
 
 
 def finished(run: RunConfig) -> bool:

@@ -17,6 +17,9 @@ from signal_env.config import SignalConfig
 
 Form = TypeVar("Form")
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Reads plain data alone; the one in C is ten times as fast."""
+
 
 class RunError(ValueError):
     """A run that cannot be made as described; the message says why and what to do."""
@@ -110,12 +113,8 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
         known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
         raise RunError(f"No environment {env!r} is registered. Known: {', '.join(known)}.")
     agent_class = get_agent(agent)
-    spec_options = {
-        **gym.spec(env).kwargs,
-        "selection": agent_class.selection,
-        "prompt_group": agent_class.prompt_group,
-    }
-    options = _fill(EnvironmentOptions, {**spec_options, **values.pop("options", {})})
+    brought = {**gym.spec(env).kwargs, **agent_class.env_options}
+    options = _fill(EnvironmentOptions, {**brought, **values.pop("options", {})})
     agent_options = _fill(agent_class, values.pop("agent_options", {}))
     run: RunConfig = _fill(
         RunConfig, {**values, "env": env, "agent": agent, "options": options, "agent_options": agent_options}
@@ -199,7 +198,7 @@ def configuration_of(folder: Path) -> RunConfig:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = yaml.load(file.read_text(encoding="utf-8"), LOADER)
     except (OSError, yaml.YAMLError) as error:
         raise RunError(f"The configuration file {file} cannot be read: {error}") from error
     if not isinstance(values, dict):

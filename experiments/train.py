@@ -70,7 +70,7 @@ class TrainConfig:
     """Directions in which the candidates' encodings are shown; 0: none."""
     generator: str | None = None
     """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none does."""
-    synthetic_share: float = 0.5
+    synthetic_candidates: float = 0.5
     """The share of the candidates that it writes."""
     learning_rate: float = 1e-3
     """Of Adam."""
@@ -179,7 +179,7 @@ def environments(config: TrainConfig) -> Any:
             config.n_candidates,
             config.embedding_size,
             None if config.generator is None else FrozenWriter(config.generator),
-            config.synthetic_share,
+            config.synthetic_candidates,
         )
 
     return make_vec_env(make, config.n_envs, vec_env_cls=SubprocVecEnv if config.processes else DummyVecEnv)

@@ -114,7 +114,7 @@ class CandidateDraw:
         n_candidates: K.
         embedding_size: See `candidate_features`; 0 leaves the embedding out.
         generator: Writes synthetic candidates; without one there are none.
-        synthetic_share: The share of the K places, rounded to a whole number of them, that it writes for.
+        synthetic_candidates: The share of the K places, rounded to a whole number of them, that it writes for.
 
     Raises:
         ValueError: If a number is out of its range, or the acquisition function says what is labeled.
@@ -126,23 +126,23 @@ class CandidateDraw:
         n_candidates: int = 16,
         embedding_size: int = 4,
         generator: Generator | None = None,
-        synthetic_share: float = 0.5,
+        synthetic_candidates: float = 0.5,
     ) -> None:
         if learner.config.selection != "submitted":
             raise ValueError(
                 "Choosing among candidates is choosing what is labeled: make the environment with "
                 f"selection='submitted'; it has {learner.config.selection!r}."
             )
-        if n_candidates < 1 or embedding_size < 0 or not 0 <= synthetic_share <= 1:
+        if n_candidates < 1 or embedding_size < 0 or not 0 <= synthetic_candidates <= 1:
             raise ValueError(
-                "n_candidates is at least 1, embedding_size at least 0 and synthetic_share from 0 to 1; got "
-                f"{n_candidates}, {embedding_size} and {synthetic_share}."
+                "n_candidates is at least 1, embedding_size at least 0 and synthetic_candidates from 0 to 1; got "
+                f"{n_candidates}, {embedding_size} and {synthetic_candidates}."
             )
         self.space = CandidateBox(n_candidates, candidate_features(embedding_size), learner.feature_names)
         self.texts: tuple[str, ...] = ()
         self.mask = np.zeros(n_candidates, dtype=bool)
         self._learner, self._embedding_size, self._generator = learner, embedding_size, generator
-        self._n_written = 0 if generator is None else round(synthetic_share * n_candidates)
+        self._n_written = 0 if generator is None else round(synthetic_candidates * n_candidates)
         self._left: NDArray[np.int64]  # the rows of the real texts that may still be drawn, among the next two
         self._real: tuple[str, ...]
         self._features: NDArray[np.float32]

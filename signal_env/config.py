@@ -49,9 +49,15 @@ class SignalConfig:
     budget_fraction: float | None = None
     """The budget as a share of R; default: the paper's 2.0 with selection="acquisition" and 1.0 with "submitted"."""
     selection: Literal["acquisition", "submitted"] = "acquisition"
-    """Who chooses what is labeled: the acquisition function among all of U, or the agent, by the texts it submits."""
+    """Who chooses what is labeled: the acquisition function among all of U, or the agent, by the texts it submits. The
+    first valid ones are labeled, as many as the round may."""
     acquisition: str | AcquisitionFunction = "signal"
     """The acquisition function: a registered name or a callable."""
+    synthetic_share: float | Literal["linear", "adaptive"] | None = None
+    """The share of synthetic texts in a round's batch: a number from 0 to 1; "linear", from 0 at the initial labels to
+    1 at the budget; "adaptive". The best texts of each kind are labeled; where one kind has too few, the other fills
+    up. Default: the paper's plain rule, the best texts of U of whatever kind. See `signal_env.allocation.Allocation`.
+    """
     n_neighbors: int = 10
     """The paper's k, labeled neighbours per text; clamped to the size of the labeled set."""
     normalize: bool = True
@@ -183,12 +189,32 @@ def check(config: SignalConfig) -> None:
             config.selection == "acquisition",
             "keep_best is for selection='acquisition'; with 'submitted' the agent itself says what is labeled.",
         )
+    _check_synthetic_share(config)
     for name in ("retrain", "fixed_prompt"):
         value = getattr(config, name)
         _expect(isinstance(value, bool), f"{name} is True or False; got {value!r}.")
     if config.evaluation_size is not None:
         _range("evaluation_size", config.evaluation_size, 1)
     _expect(abs(config.invalid_reward) < float("inf"), f"invalid_reward is finite; got {config.invalid_reward}.")
+
+
+def _check_synthetic_share(config: SignalConfig) -> None:
+    share = config.synthetic_share
+    if share is None:
+        return
+    is_share = isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1
+    _expect(
+        is_share or share in ("linear", "adaptive"),
+        f"synthetic_share is a number from 0 to 1, 'linear', 'adaptive' or None; got {share!r}.",
+    )
+    _expect(
+        config.selection == "acquisition",
+        "synthetic_share is for selection='acquisition'; with 'submitted' the agent itself says what is labeled.",
+    )
+    _expect(
+        share != "adaptive" or config.annotator != "gold",
+        "synthetic_share='adaptive' asks the annotator about real texts too, and 'gold' is nobody; give another one.",
+    )
 
 
 def _range(name: str, value: int, low: int | None = None, high: int | None = None, top: str = "") -> None:

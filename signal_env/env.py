@@ -66,8 +66,9 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
     every agent. Resetting again without a seed goes on to the next experiment of the seed's sequence.
 
     ## Episode End
-    Terminated when |L| reaches the budget, or with `selection="submitted"` when U is exhausted. Truncated only by a
-    time limit (`max_episode_steps`). Stepping after the end raises `gymnasium.error.ResetNeeded`.
+    Terminated when |L| reaches the budget. With `selection="submitted"` and a budget above the pool's size, also when
+    all real texts are labeled, if no written one has been; an agent that writes goes on until a round labels nothing.
+    Truncated only by a time limit (`max_episode_steps`). Stepping after the end raises `gymnasium.error.ResetNeeded`.
 
     ## Information
     - `text`: the text as it was taken; `real`: whether it is an unlabeled text of R.

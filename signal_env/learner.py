@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.acquisition import Strategy, find_neighbors
+from signal_env.allocation import NOTHING, Allocated, Allocation
 from signal_env.annotators import make_annotator
 from signal_env.classifiers import make_classifier
 from signal_env.classifiers.checked import CheckedClassifier
@@ -19,6 +20,7 @@ from signal_env.config import ConfigError, SignalConfig, check
 from signal_env.data import load
 from signal_env.experiment import draw_pool, experiment_sizes, task_of
 from signal_env.judge import Judge, Looked
+from signal_env.labeling import Labeling
 from signal_env.observation import feature_names, features, prompt
 from signal_env.open_round import Known, OpenRound
 from signal_env.outcomes import Offer, Round
@@ -50,6 +52,7 @@ class Learner:
         self._acquisition = Strategy(config.acquisition)
         self._corpus = load(self.task, config.data_dir)
         self.sizes = experiment_sizes(config)
+        self._allocation = Allocation(self._acquisition, config.synthetic_share, self.sizes)
         self._annotate = make_annotator(
             config.annotator, self.task, config.annotator_model, config.annotator_noise, config.device
         )
@@ -76,12 +79,16 @@ class Learner:
         texts, labels = self._corpus.train
         drawn = draw_pool(len(texts), self.sizes.pool, seed)
         self.pool = tuple(texts[i] for i in drawn)  # R
-        self._hidden = {texts[i]: int(labels[i]) for i in drawn}  # the gold labels of R
+        gold = {texts[i]: int(labels[i]) for i in drawn}  # hidden, but for those of L
+        adaptive = self.config.synthetic_share == "adaptive"
+        self._labeling = Labeling(self._annotate, self.task.n_classes, gold, always=adaptive)
+        self._allocation.left_over = 0.0
         self._unlabeled = dict.fromkeys(self.pool, True)  # U: each text, and whether it is real
         self._labeled: dict[str, int] = {}  # L: each text and its label
         self._trained: dict[str, int] = {}  # what M was trained on: L, or the initial part of it if M is not retrained
         self._offered: tuple[str, ...] = ()  # the valid texts offered in the episode's earlier rounds
         self._n_synthetic = 0
+        self._idle = False  # whether the last round labeled nothing
         self._round = -1
         self._prompt, self._prompt_uses = "", 0
         self._judge.reward.reset()
@@ -109,9 +116,15 @@ class Learner:
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent, or the agent has submitted all the real texts there were."""
-        nothing_left = self.config.selection == "submitted" and not any(self._unlabeled.values())
-        return len(self._labeled) >= self.sizes.budget or nothing_left
+        """Whether the budget is spent, or nobody has anything left to submit.
+
+        An agent that submits has nothing left when all real texts are labeled, unless it writes: it then goes on until
+        a round labels nothing.
+        """
+        if len(self._labeled) >= self.sizes.budget:
+            return True
+        no_real = self.config.selection == "submitted" and not any(self._unlabeled.values())
+        return no_real and (self._n_synthetic == 0 or self._idle)
 
     def state(self, offers_made: int) -> NDArray[np.float32]:
         """The classifier vector as it stands after so many offers of this round; see `feature_names`."""
@@ -191,11 +204,11 @@ class Learner:
             ValueError: If the acquisition function does.
         """
         if self.config.selection == "submitted":
-            return self._finish_round(self._submitted()[: self.batch_size])
+            return self._finish_round(list(self.opened.offered.texts[: self.batch_size]))
         self._discard()
-        order, scores = self._acquisition(self.unlabeled, len(self.unlabeled), self._selection_rng)
-        batch = [self.unlabeled.texts[i] for i in order]
-        return self._finish_round(batch, None if scores is None else scores[order], scores)
+        reliability = self._labeling.reliability
+        chosen = self._allocation(self.unlabeled, len(self._labeled), reliability, self._selection_rng)
+        return self._finish_round([self.unlabeled.texts[i] for i in chosen.indices], chosen)
 
     def state_dict(self) -> dict[str, Any]:
         """The experiment between two rounds, as plain data that JSON keeps to the bit.
@@ -213,6 +226,9 @@ class Learner:
             "trained": list(self._trained.items()),
             "unlabeled": list(self._unlabeled.items()),
             "synthetic": self._n_synthetic,
+            "left_over": self._allocation.left_over,
+            "labeling": self._labeling.state_dict(),
+            "idle": self._idle,
             "offered": list(self._offered),
             "reward": self._judge.reward.state_dict(),
             "prompt": [self._prompt, self._prompt_uses],
@@ -232,7 +248,9 @@ class Learner:
         self._labeled, self._trained, self._unlabeled = (
             dict(state[name]) for name in ("labeled", "trained", "unlabeled")
         )
-        self._offered = tuple(state["offered"])
+        self._allocation.left_over = state["left_over"]
+        self._labeling.load_state_dict(state["labeling"])
+        self._offered, self._idle = tuple(state["offered"]), state["idle"]
         self._judge.reward.load_state_dict(state["reward"])
         self._prompt, self._prompt_uses = state["prompt"]
         self._training_seed, self._dropout_seed = state["seeds"]
@@ -247,17 +265,16 @@ class Learner:
         n = min(self.sizes.round, self.sizes.budget - len(self._labeled))
         return min(n, self.sizes.offers) if self.config.selection == "submitted" else n
 
-    def _finish_round(
-        self, batch: list[str], selected: NDArray[np.float64] | None = None, scores: NDArray[np.float64] | None = None
-    ) -> Round:
+    def _finish_round(self, batch: list[str], chosen: Allocated = NOTHING) -> Round:
         """Lines 9 and 10: moves the batch from U to L, retrains and evaluates; pays what only the close can."""
-        labels, agreement = self._annotated(batch)
+        labels, agreement = self._labeling(batch)
         synthetic = {text: label for text, label in labels.items() if not self._unlabeled[text]}
         offers = self.opened.offers if self._round >= 0 else []
         seed = int(self._closing_rng.integers(2**31))
         at_close = self._judge.at_close(labels, self._labeled, seed) if offers else {}
         before = self._named_state(self.offers_made - 1) if offers else {}
         self._n_synthetic += len(synthetic)
+        self._idle = not batch
         self._labeled |= labels
         for text in batch:
             del self._unlabeled[text]
@@ -283,30 +300,17 @@ class Learner:
             selected_real=len(labels) - len(synthetic),
             selected_synthetic=len(synthetic),
             synthetic_share=self._n_synthetic / len(self._labeled),
+            synthetic_target=chosen.synthetic_target,
             label_counts=self._count(self._labeled),
             synthetic_label_counts=self._count(synthetic),
             offers=len(rewards),
             invalid_offers=sum(bool(reason) for offer in offers for reason in offer.invalid),
             reward_mean=_mean(rewards),
-            score_selected=_mean(selected),
-            score_unlabeled=_mean(scores),
+            score_selected=_mean(chosen.selected),
+            score_unlabeled=_mean(chosen.scores),
             annotator_agreement=agreement,
             finished=self.finished,
         )
-
-    def _annotated(self, batch: list[str]) -> tuple[dict[str, int], float | None]:
-        """The batch's labels: gold ones of real texts, the annotator's of synthetic ones (line 9).
-
-        If it labels any, the annotator is asked about the real ones too; also returns the share of those on which it
-        agrees with the gold label.
-        """
-        real = {text: self._hidden[text] for text in batch if self._unlabeled[text]}
-        written = [text for text in batch if text not in real]
-        if not written:
-            return real, None
-        agreement = _mean(self._annotate(list(real)) == list(real.values())) if real else None
-        synthetic = dict(zip(written, self._annotate(written).tolist(), strict=True))
-        return {text: real[text] if text in real else synthetic[text] for text in batch}, agreement
 
     def _count(self, labels: dict[str, int]) -> NDArray[np.int64]:
         return np.bincount(np.array(list(labels.values()), dtype=np.int64), minlength=self.task.n_classes)
@@ -379,15 +383,6 @@ class Learner:
 
     def _named_state(self, offers_made: int) -> dict[str, float]:
         return dict(zip(self.feature_names, self.state(offers_made).tolist(), strict=True))
-
-    def _submitted(self) -> list[str]:
-        """The valid texts of the round's offers, in order."""
-        return [
-            text
-            for offer in self.opened.offers
-            for text, reason in zip(offer.texts, offer.invalid, strict=True)
-            if not reason
-        ]
 
     def _discard(self) -> None:
         """Leaves only the `keep_best` best of the round's synthetic offers in U; what potentials pay does not count."""

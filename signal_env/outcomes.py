@@ -119,6 +119,8 @@ class Round:
         selected_real: Real texts labeled in this round.
         selected_synthetic: Synthetic texts labeled in this round.
         synthetic_share: The share of synthetic texts in L.
+        synthetic_target: The share of synthetic texts that the batch aimed at; None if none was aimed at: with the
+            plain rule, with submitted texts, for the initial labels and for an empty U.
         label_counts: `(C,)` the labels in L.
         synthetic_label_counts: `(C,)` the labels that the annotator gave to this round's synthetic texts.
         offers: Texts offered in this round.
@@ -141,6 +143,7 @@ class Round:
     selected_real: int
     selected_synthetic: int
     synthetic_share: float
+    synthetic_target: float | None
     label_counts: NDArray[np.int64]
     synthetic_label_counts: NDArray[np.int64]
     offers: int

@@ -57,6 +57,20 @@ class Unlabeled:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def part(self, rows: NDArray[np.int64], batch_size: int) -> "Unlabeled":
+        """Some of the texts, of which so many will be labeled."""
+        return Unlabeled(
+            tuple(self.texts[i] for i in rows),
+            self.real[rows],
+            Prediction(self.probabilities[rows], self.embeddings[rows]),
+            self.labeled,
+            batch_size,
+            self.n_neighbors,
+            self.normalize,
+            self._pretrained,
+            self._dropout,
+        )
+
     @cached_property
     def pretrained(self) -> Floats:
         """`(n, e)` encodings by the classifier's encoder as it was pretrained.

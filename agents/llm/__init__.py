@@ -1,9 +1,21 @@
 """Agents that write texts with a language model."""
 
+from agents.llm.asal import ASALAgent
+from agents.llm.bgadl import BGADLAgent
 from agents.llm.frozen import FrozenWriter
+from agents.llm.gaal import GAALAgent
 from agents.llm.generator import GeneratorAgent
 from agents.llm.grpo import GRPOAgent
 from agents.llm.ppo import PPOAgent
 from agents.llm.rloo import RLOOAgent
 
-__all__ = ["FrozenWriter", "GRPOAgent", "GeneratorAgent", "PPOAgent", "RLOOAgent"]
+__all__ = [
+    "ASALAgent",
+    "BGADLAgent",
+    "FrozenWriter",
+    "GAALAgent",
+    "GRPOAgent",
+    "GeneratorAgent",
+    "PPOAgent",
+    "RLOOAgent",
+]

@@ -34,14 +34,18 @@ class GeneratorAgent(GeneratorOptions, Agent):
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
         """The first line of the model's answer to each prompt."""
+        return self._write(observations["prompt"])
+
+    def _write(self, prompts: Sequence[str]) -> list[str]:
+        """A text for each prompt, which the round's report takes note of."""
         responses = []
         with self._report.generating():
-            for block in blocks(self._model.encode(observations["prompt"]), self.generation_batch):
+            for block in blocks(self._model.encode(prompts), self.generation_batch):
                 seed = int(self._rng.integers(2**31))
                 sampling = {"temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k}
                 responses += self._model.respond(block, seed, max_new_tokens=self.max_new_tokens, **sampling)
         texts = [self._model.text(response) for response in responses]
-        self._report.wrote(observations["prompt"], texts, responses)
+        self._report.wrote(prompts, texts, responses)
         return texts
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:

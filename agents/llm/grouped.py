@@ -1,7 +1,7 @@
 """What RLOO and GRPO have in common: trainers that compare the texts of one prompt, and are paid by a function."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from agents.llm.language_model import until
@@ -17,7 +17,7 @@ class GroupedAgent(WriterAgent):
     trainer credits it too.
     """
 
-    prompt_group: ClassVar[int] = 8
+    env_options: ClassVar[Mapping[str, Any]] = {"prompt_group": 8}
     trainer_name: ClassVar[str]
 
     def _check(self, learner: Learner) -> None:

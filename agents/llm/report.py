@@ -16,12 +16,12 @@ from signal_env.vector_env import closed_round
 class RoundReport:
     """Gathers a round's texts and sums them up when it closes.
 
-    The metrics, all over the round's offers:
+    The metrics, all over the round's offers or, for an agent that does not write all it offers, over those that count:
 
     - `reward/mean`, `reward/TERM`: mean reward, and mean share of each term in it;
-    - `texts/invalid`, `texts/duplicate`: share of texts that are not valid, for whatever reason, and of duplicates;
-    - `texts/copied`: share of texts that repeat one of their prompt's in-context examples;
-    - `texts/distinct_1`, `_2`, `_3`: distinct n-grams over n-grams of words (Li et al. 2016);
+    - `texts/invalid`, `texts/duplicate`: share of offers that are not valid, for whatever reason, and of duplicates;
+    - `texts/copied`: share of the texts written that repeat one of their prompt's in-context examples;
+    - `texts/distinct_1`, `_2`, `_3`: distinct n-grams over n-grams of words in what was written (Li et al. 2016);
     - `texts/tokens`: mean length of a response in tokens;
     - `labels/synthetic`: share of synthetic texts among those labeled;
     - `labels/synthetic/CLASS`: what the annotator made of them, shares (the paper looks at this on QNLI);
@@ -67,13 +67,25 @@ class RoundReport:
         self._copied += [bool(text) and f": {text}\n" in shown for shown, text in zip(prompts, texts, strict=True)]
         self._lengths += [len(response) for response in responses]
 
-    def paid(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Notes what the environment said of them; returns the metrics if the round is closed, else none."""
-        self._rewards.append(rewards)
-        self._invalid += list(infos["invalid"])
+    def paid(
+        self, rewards: NDArray[np.float64], infos: dict[str, Any], counted: NDArray[np.bool_] | None = None
+    ) -> dict[str, float]:
+        """Notes what the environment said of a step's offers.
+
+        Args:
+            rewards: `(num_envs,)` what they were paid.
+            infos: The environment's infos.
+            counted: `(num_envs,)` which of them the metrics are about; default: all.
+
+        Returns:
+            The metrics if the round is closed, else none.
+        """
+        counted = np.ones(len(rewards), dtype=bool) if counted is None else counted
+        self._rewards.append(rewards[counted])
+        self._invalid += list(infos["invalid"][counted])
         for name, values in infos["reward_terms"].items():
             if not name.startswith("_"):
-                self._terms[name] = self._terms.get(name, 0.0) + float(values["share"].sum())
+                self._terms[name] = self._terms.get(name, 0.0) + float(values["share"][counted].sum())
         closed = closed_round(infos)
         if closed is None:
             return {}
@@ -82,17 +94,9 @@ class RoundReport:
         return metrics
 
     def _sum_up(self, closed: dict[str, Any]) -> dict[str, float]:
-        invalid = np.array(self._invalid)
-        words = [text.split() for text in self._texts]
-        metrics = {
-            "reward/mean": float(np.concatenate(self._rewards).mean()),
-            **{f"reward/{name}": share / len(self._texts) for name, share in self._terms.items()},
-            "texts/invalid": float((invalid != "").mean()),
-            "texts/duplicate": float((invalid == "duplicate").mean()),
-            "texts/copied": float(np.mean(self._copied)),
-            **{f"texts/distinct_{n}": distinct(words, n) for n in (1, 2, 3)},
-            "texts/tokens": float(np.mean(self._lengths)),
-        }
+        metrics = self._of_offers() if self._invalid else {}
+        if self._texts:
+            metrics |= self._of_texts()
         labeled = closed["selected_real"] + closed["selected_synthetic"]
         metrics["labels/synthetic"] = closed["selected_synthetic"] / labeled if labeled else 0.0
         if closed["selected_synthetic"]:
@@ -106,6 +110,23 @@ class RoundReport:
             if seconds:
                 metrics[f"speed/{name}"] = sum(self._lengths) / seconds
         return metrics
+
+    def _of_offers(self) -> dict[str, float]:
+        invalid = np.array(self._invalid)
+        return {
+            "reward/mean": float(np.concatenate(self._rewards).mean()),
+            **{f"reward/{name}": share / len(invalid) for name, share in self._terms.items()},
+            "texts/invalid": float((invalid != "").mean()),
+            "texts/duplicate": float((invalid == "duplicate").mean()),
+        }
+
+    def _of_texts(self) -> dict[str, float]:
+        words = [text.split() for text in self._texts]
+        return {
+            "texts/copied": float(np.mean(self._copied)),
+            **{f"texts/distinct_{n}": distinct(words, n) for n in (1, 2, 3)},
+            "texts/tokens": float(np.mean(self._lengths)),
+        }
 
 
 def distinct(texts: Sequence[Sequence[str]], n: int) -> float:

@@ -1,12 +1,12 @@
 """What agents that choose real texts have in common: an acquisition function chooses the batch, they submit it."""
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.agent import Agent, Envs, base
+from agents.agent import Agent, Envs, submitting
 from signal_env.acquisition import Strategy
 
 
@@ -32,7 +32,7 @@ class PoolAgent(Agent):
         ...     strategy = "longest"
     """
 
-    selection: ClassVar[Literal["acquisition", "submitted"]] = "submitted"
+    env_options: ClassVar[Mapping[str, Any]] = {"selection": "submitted"}
     strategy: ClassVar[str]
 
     def reset(self, envs: Envs, seed: int) -> None:
@@ -41,9 +41,7 @@ class PoolAgent(Agent):
         Raises:
             ValueError: If the environment does not let the agent choose what is labeled.
         """
-        self._learner = base(envs).learner
-        if self._learner.config.selection != self.selection:
-            raise ValueError(f"This agent chooses what is labeled: it wants selection={self.selection!r}.")
+        self._learner = submitting(envs)
         self._choose = Strategy(self.strategy)
         self._rng = np.random.default_rng(seed)
         self._batch: list[str] | None = None  # what is left to submit in this round

@@ -1,8 +1,8 @@
 """An agent that plays what Stable-Baselines3 has learned on `CandidateSelection`."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ class SB3Agent(Agent):
     It passes (offers the empty text) once the round's labels are spoken for, or when no text is left.
     """
 
-    selection: ClassVar[Literal["acquisition", "submitted"]] = "submitted"
+    env_options: ClassVar[Mapping[str, Any]] = {"selection": "submitted"}
 
     policy: str | None = None
     """The folder of the policy, made by `python -m experiments train` or by `agents.sb3.saved.save_policy`."""
@@ -33,7 +33,7 @@ class SB3Agent(Agent):
     """Texts to choose from; default: as many as in the policy's training."""
     generator: str | None = None
     """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none does."""
-    synthetic_share: float = 0.5
+    synthetic_candidates: float = 0.5
     """The share of the candidates that it writes."""
     greedy: bool = True
     """Whether it takes the likeliest candidate, or draws from the policy's probabilities (never with DQN)."""
@@ -62,7 +62,7 @@ class SB3Agent(Agent):
             saved.n_candidates if self.n_candidates is None else self.n_candidates,
             saved.embedding_size,
             None if self.generator is None else FrozenWriter(self.generator),
-            self.synthetic_share,
+            self.synthetic_candidates,
         )
         check_features(saved, learner.feature_names, self.policy)
         self._rng = np.random.default_rng(seed)

@@ -90,6 +90,11 @@ class Strategy:
                     f"{', '.join(KNOWN)}, or give the parameter a default."
                 )
 
+    @property
+    def gives_scores(self) -> bool:
+        """Whether the function gives every text a score; if not, it chooses a batch as a whole."""
+        return "batch_size" not in self.asks
+
     def __call__(self, known: Any, n: int, rng: np.random.Generator, **options: Any) -> Choice:
         """Chooses among n texts.
 
@@ -110,7 +115,7 @@ class Strategy:
             arguments["rng"] = rng
         result = np.asarray(self.function(**arguments, **options))
         batch_size = known.batch_size
-        if "batch_size" not in self.asks:
+        if self.gives_scores:
             if result.shape != (n,) or result.dtype.kind not in "fiub" or not np.isfinite(result).all():
                 raise AcquisitionError(
                     f"The acquisition function {self.name!r} returned the shape {result.shape} or values that are not "

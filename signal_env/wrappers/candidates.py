@@ -37,7 +37,7 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         n_candidates: K.
         embedding_size: Directions in which the candidates' encodings are shown; 0: none.
         generator: Writes synthetic candidates, from prompts to texts; without one all candidates are real.
-        synthetic_share: The share of the K places that it writes for, rounded to a whole number.
+        synthetic_candidates: The share of the K places that it writes for, rounded to a whole number.
 
     Raises:
         TypeError: If the environment is no `SignalEnv`.
@@ -60,7 +60,7 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         n_candidates: int = 16,
         embedding_size: int = 4,
         generator: Generator | None = None,
-        synthetic_share: float = 0.5,
+        synthetic_candidates: float = 0.5,
     ) -> None:
         RecordConstructorArgs.__init__(
             self,
@@ -68,11 +68,11 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
             n_candidates=n_candidates,
             embedding_size=embedding_size,
             generator=generator,
-            synthetic_share=synthetic_share,
+            synthetic_candidates=synthetic_candidates,
         )
         gym.Wrapper.__init__(self, env)
         self.learner = signal_env_of(env).learner
-        self._draw = CandidateDraw(self.learner, n_candidates, embedding_size, generator, synthetic_share)
+        self._draw = CandidateDraw(self.learner, n_candidates, embedding_size, generator, synthetic_candidates)
         self.observation_space = self._draw.space
         self.action_space = Discrete(n_candidates)
         self._random: np.random.Generator | None = None

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 from experiments.__main__ import main
+from experiments.config import configuration_of
 from experiments.results import read_rounds, summarize
 
 SMALL = ["--pool-size", "60", "--round-size", "15", "--evaluation-size", "100", "--seeds", "3"]
@@ -57,3 +58,14 @@ def test_the_environment_s_options_are_flags(capsys):
     shown = capsys.readouterr().out
     assert "--pool-fraction" in shown
     assert "--seeds" in shown
+
+
+def test_what_is_not_given_is_each_agents_own(tmp_path):
+    args = ["compare", "--pool-size", "20", "--round-size", "10", "--evaluation-size", "20", "--seeds", "1"]
+    agents = "random", "bgadl", "generator"
+    for given, shares in ((), (None, 2.0, None)), (("--budget-fraction", "1.5"), (1.5, 1.5, 1.5)):
+        out = tmp_path / f"given-{len(given)}"
+        assert main([*args, *given, "--agents", *agents, "--out", str(out)]) == 0
+        for agent, share, selection in zip(agents, shares, ("submitted", "submitted", "acquisition"), strict=True):
+            options = configuration_of(out / f"{agent}-seed0").options
+            assert (options.budget_fraction, options.selection, options.pool_size) == (share, selection, 20)

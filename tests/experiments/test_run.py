@@ -57,6 +57,19 @@ def test_the_command_line_goes_before_the_file(tmp_path):
     assert config.options.encoder == "embedded"  # the environment's own option
 
 
+@pytest.mark.parametrize(
+    ("typed", "share"), [("0.5", 0.5), ("linear", "linear"), ("adaptive", "adaptive"), ("None", None)]
+)
+def test_the_synthetic_share_can_be_typed_and_written(tmp_path, typed, share):
+    config = parse(["--agent", "generator", "--synthetic-share", typed])
+    assert config.options.synthetic_share == share
+    file = tmp_path / "config.yaml"
+    file.write_text(config.as_yaml())
+    assert parse(["--config", str(file)]).options.synthetic_share == share
+    file.write_text(f"agent: generator\noptions: {{synthetic_share: {'null' if share is None else typed}}}\n")
+    assert parse(["--config", str(file)]).options.synthetic_share == share
+
+
 def test_a_run_is_never_written_over_unless_asked(tmp_path, capsys):
     assert run(tmp_path) == 0
     before = (tmp_path / "run" / "offers.jsonl").read_text()

@@ -141,12 +141,28 @@ def test_a_task_is_needed():
         ("invalid_reward", float("inf"), "invalid_reward is finite; got inf"),
         ("invalid_reward", -float("inf"), "invalid_reward is finite; got -inf"),
         ("evaluation_size", 0, "evaluation_size is at least 1; got 0"),
+        ("synthetic_share", 1.5, "synthetic_share is a number from 0 to 1, 'linear', 'adaptive' or None; got 1.5"),
+        ("synthetic_share", float("nan"), "got nan"),
+        ("synthetic_share", True, "got True"),
+        ("synthetic_share", "half", "got 'half'"),
     ],
 )
 def test_options_out_of_range_are_refused(option, value, words):
     with pytest.raises(ConfigError) as caught:
         check(SignalConfig(task="sst2", **{option: value}))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.5, "linear", "adaptive"])
+def test_an_agent_that_submits_texts_has_no_synthetic_share(share):
+    with pytest.raises(ConfigError, match="the agent itself says what is labeled"):
+        check(SignalConfig(task="sst2", selection="submitted", synthetic_share=share))
+
+
+def test_an_adaptive_share_needs_an_annotator():
+    with pytest.raises(ConfigError, match="'gold' is nobody"):
+        check(SignalConfig(task="sst2", annotator="gold", synthetic_share="adaptive"))
+    check(SignalConfig(task="sst2", annotator="gold", synthetic_share=0.0))
 
 
 @pytest.mark.parametrize("value", [2.5, "20"])
@@ -160,7 +176,8 @@ def test_counts_are_whole_numbers(option, value):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("n_examples", 0), ("n_neighbors", 1), ("invalid_reward", -5.0), ("evaluation_size", 1), ("max_text_length", 1)],
+    [("n_examples", 0), ("n_neighbors", 1), ("invalid_reward", -5.0), ("evaluation_size", 1), ("max_text_length", 1)]
+    + [("synthetic_share", share) for share in (0, 1, 0.0, 1.0)],
 )
 def test_the_ends_of_the_ranges_are_allowed(option, value):
     check(SignalConfig(task="sst2", **{option: value}))

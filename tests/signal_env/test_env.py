@@ -80,6 +80,19 @@ def test_spec_survives_json(env_id, small_options):
     json.loads(env.spec.to_json())
 
 
+@pytest.mark.parametrize("share", [0.5, "linear", "adaptive"])
+def test_a_synthetic_share_survives_json(share):
+    env = small_env(annotator="rule", synthetic_share=share)
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))
+    assert again.unwrapped.learner.config.synthetic_share == share
+    infos = []
+    for one in (env, again):
+        one.reset(seed=3)
+        infos.append([one.step(f"a film, take {i}")[4] for i in range(8)][-1]["round"])
+    assert data_equivalence(*infos, exact=True)
+    assert "synthetic_target" in infos[0]
+
+
 @pytest.mark.parametrize("env_id", IDS)
 def test_ids_can_be_made_with_the_module_prefix(env_id, small_options):
     assert gym.make(f"signal_env:{env_id}", **small_options(env_id)).spec.id == env_id
@@ -258,14 +271,16 @@ def test_the_same_seed_gives_nested_pools_and_the_next_reset_another_experiment(
     assert set(small.unwrapped.learner.pool) != set(large.unwrapped.learner.pool[:20])
 
 
-def test_neither_hidden_labels_nor_evaluation_labels_change_what_an_agent_sees():
+@pytest.mark.parametrize("share", [None, "adaptive"])
+def test_neither_hidden_labels_nor_evaluation_labels_change_what_an_agent_sees(share):
     """Flips every label that the agent has not paid for, and sees the same observations and rewards."""
-    plain, flipped = small_env(annotator="rule"), small_env(annotator="rule")
+    plain, flipped = (small_env(annotator="rule", synthetic_share=share) for _ in range(2))
     plain.reset(seed=0)
     learner = flipped.unwrapped.learner
     flipped.reset(seed=0)
     paid = {text for text, _ in learner.labeled}
-    learner._hidden = {text: y if text in paid else 1 - y for text, y in learner._hidden.items()}
+    gold = learner._labeling._gold
+    learner._labeling._gold = {text: y if text in paid else 1 - y for text, y in gold.items()}
     learner._evaluation = (learner._evaluation[0], 1 - learner._evaluation[1])
     for i in range(3):
         one, other = (env.step(f"a {'fine' if i else 'poor'} film, take {i}") for env in (plain, flipped))

@@ -151,6 +151,32 @@ def test_a_round_of_invalid_texts_changes_no_label():
     assert len(classifier.fits) == 1
 
 
+def test_without_real_texts_an_agent_that_writes_goes_on_until_a_round_labels_nothing():
+    learner = small(selection="submitted", pool_size=10, budget=30)
+    learner.reset(seed=0)
+    learner.offer([*learner.unlabeled.texts[:4], "film 0"])
+    assert not learner.close_round().finished
+    learner.offer([*learner.unlabeled.texts, "", "", "", ""])  # the last real one, and nothing else
+    assert not learner.close_round().finished
+    learner.offer(["film 1", "", "", "", ""])
+    closed = learner.close_round()
+    assert (closed.unlabeled, closed.labeled, closed.finished) == (0, 12, False)
+    learner.offer(["film 1"] * 5)
+    assert learner.close_round().finished
+    again = small(selection="submitted", pool_size=10, budget=30)
+    again.reset(seed=0)
+    again.load_state_dict(json.loads(json.dumps(learner.state_dict())))
+    assert again.finished
+
+
+def test_without_real_texts_an_agent_that_does_not_write_is_at_its_end():
+    learner = small(selection="submitted", pool_size=10, budget=30)
+    learner.reset(seed=0)
+    learner.offer(learner.unlabeled.texts)
+    closed = learner.close_round()
+    assert (closed.labeled, closed.finished) == (10, True)
+
+
 def test_evaluation_size_is_recorded_and_the_same_for_every_seed():
     learner = small(evaluation_size=7)
     assert learner.reset(seed=0).evaluation_size == 7
@@ -360,7 +386,17 @@ def test_keep_best_leaves_the_best_offers_in_u():
     assert not best.last_offer.invalid[0]
 
 
-@pytest.mark.parametrize("options", [{}, {"retrain": False}, {"prompt_group": 5}, {"acquisition": "badge"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"retrain": False},
+        {"prompt_group": 5},
+        {"acquisition": "badge"},
+        {"acquisition": "badge", "synthetic_share": 0.3},
+        {"synthetic_share": "adaptive"},
+    ],
+)
 def test_an_experiment_goes_on_from_its_state_to_the_bit(options):
     def play(learner, n):
         rounds = []
@@ -389,3 +425,89 @@ def test_the_annotators_labels_of_synthetic_texts_are_counted():
     closed = learner.close_round()
     assert closed.selected_synthetic > 0
     assert closed.synthetic_label_counts.tolist() == [0, closed.selected_synthetic]
+
+
+def rounds_of(learner, seed=0):
+    """Plays an episode of texts by the same hand; returns its rounds, with each batch's texts and those of U before."""
+    closed = [(learner.reset(seed), [], None)]
+    while not learner.finished:
+        n = len(learner.labeled)
+        learner.offer([f"a film of {n + i} {'fine' if i % 2 else 'dull'} parts" for i in range(learner.sizes.offers)])
+        unlabeled = learner.unlabeled
+        closed.append((learner.close_round(), [text for text, _ in learner.labeled[n:]], unlabeled))
+    return closed
+
+
+@pytest.mark.parametrize("acquisition", ["signal", "badge"])
+def test_a_linear_share_goes_from_real_to_synthetic_texts(acquisition):
+    learner = small(synthetic_share="linear", acquisition=acquisition, offers_per_round=10)
+    rounds = [closed for closed, _, _ in rounds_of(learner)]
+    targets = [closed.synthetic_target for closed in rounds]
+    assert targets[0] is None  # the initial labels
+    assert targets[1:] == pytest.approx([i / 11 for i in range(11)])  # 55 labels, 5 a round
+    expected, left_over, real_left = [], 0.0, 25
+    for target in targets[1:]:
+        n = round(5 * target + left_over)
+        left_over += 5 * target - n
+        n = max(n, 5 - real_left)  # the last real texts are labeled before the budget is spent
+        real_left -= 5 - n
+        expected.append(n)
+    assert [closed.selected_synthetic for closed in rounds[1:]] == expected
+    assert [closed.selected_real for closed in rounds[1:]] == [5 - n for n in expected]
+    assert (expected[0], expected[-1], sum(expected)) == (0, 5, 30)
+
+
+def test_a_share_labels_the_best_of_each_kind_by_the_rounds_scores():
+    for closed, batch, unlabeled in rounds_of(small(synthetic_share=0.4, normalize=False))[1:5]:
+        scores = dict(zip(unlabeled.texts, signal_by_hand(unlabeled, k=3), strict=True))
+        real = dict(zip(unlabeled.texts, unlabeled.real.tolist(), strict=True))
+        for kind, n in ((True, 3), (False, 2)):
+            of_kind = [text for text in unlabeled.texts if real[text] == kind]
+            best = sorted(of_kind, key=lambda text: -scores[text])[:n]
+            assert [text for text in batch if real[text] == kind] == best
+        assert (closed.selected_real, closed.selected_synthetic, closed.synthetic_target) == (3, 2, 0.4)
+        assert closed.score_selected == pytest.approx(np.mean([scores[text] for text in batch]))
+        assert closed.score_unlabeled == pytest.approx(np.mean(list(scores.values())))
+
+
+def signal_by_hand(unlabeled, k):
+    scores = []
+    for p, x in zip(unlabeled.probabilities, unlabeled.embeddings, strict=True):
+        distances = np.sqrt(((unlabeled.labeled.embeddings - x).astype(float) ** 2).sum(axis=1))
+        nearest = np.argsort(distances, kind="stable")[:k]
+        contrasts = [rel_entr(p, unlabeled.labeled.probabilities[j]).sum() / distances[j] for j in nearest]
+        scores.append(np.mean(contrasts))
+    return scores
+
+
+def test_an_adaptive_share_falls_with_the_annotators_noise():
+    targets = {}
+    for noise in (0.0, 0.3, 1.0):
+        rounds = rounds_of(small(synthetic_share="adaptive", annotator_noise=noise, offers_per_round=10))
+        targets[noise] = [closed.synthetic_target for closed, _, _ in rounds[1:]]
+        assert targets[noise] == [closed.selected_synthetic / 5 for closed, _, _ in rounds[1:]]
+    assert targets[1.0] == [0.0] * 5 + [1.0] * 6  # real texts as long as there are any
+    means = {noise: np.mean(of_noise[:5]) for noise, of_noise in targets.items()}
+    assert means[0.0] > means[0.3] >= means[1.0]
+
+
+def test_an_adaptive_share_asks_about_every_real_text_that_is_labeled():
+    asked = []
+
+    def annotator(texts):
+        asked.extend(texts)
+        return np.zeros(len(texts), dtype=int)
+
+    learner = small(synthetic_share="adaptive", annotator=annotator)
+    for closed, _, _ in rounds_of(learner):
+        gold = dict(zip(*learner._corpus.train, strict=True))
+        assert (closed.annotator_agreement is None) == (closed.selected_real == 0)
+    assert sorted(asked) == sorted(text for text, _ in learner.labeled)
+    labels = [gold[text] for text in learner.pool]
+    kappa = max(0.0, ((labels.count(0) + 1) / (30 + 2) - 0.5) / 0.5)
+    assert learner._labeling.reliability == pytest.approx(kappa**2)
+
+
+def test_an_adaptive_share_of_a_batch_chosen_as_a_whole_is_refused():
+    with pytest.raises(ValueError, match="'coreset' chooses a batch as a whole"):
+        small(synthetic_share="adaptive", acquisition="coreset")

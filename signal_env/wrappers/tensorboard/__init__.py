@@ -11,6 +11,7 @@ terms, classes and metrics are in them as they are, with brackets for parenthese
 | `charts/reward` | labels | mean reward of all texts offered so far |
 | `charts/invalid` | labels | share of texts that were not valid among those offered in the round |
 | `charts/synthetic_in_batch` | labels | share of synthetic texts among those labeled in the round |
+| `charts/synthetic_target` | labels | the share that `synthetic_share` aimed at, if it is given |
 | `charts/synthetic_in_labeled` | labels | share of synthetic texts in the labeled set L |
 | `labeling/count/CLASS` | labels | texts of the class in L |
 | `labeling/synthetic_count/CLASS` | labels | the annotator's labels of the round's synthetic texts, if there were any |

@@ -7,7 +7,7 @@ from signal_env.learner import Learner
 LAYOUT = {
     "Learning": {
         "accuracy by labels": ["charts/accuracy$"],
-        "synthetic texts, shares by labels": ["charts/synthetic_in_labeled$", "charts/synthetic_in_batch$"],
+        "synthetic texts, shares by labels": ["charts/synthetic_"],
         "labels of each class": ["labeling/count/"],
     },
     "Reward": {
@@ -41,6 +41,8 @@ def of_round(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
     values |= {f"labeling/count/{name}": n for name, n in zip(names, info["label_counts"], strict=True)}
     if info["index"] and synthetic + info["selected_real"]:
         values["charts/synthetic_in_batch"] = synthetic / (synthetic + info["selected_real"])
+    if "synthetic_target" in info:
+        values["charts/synthetic_target"] = info["synthetic_target"]
     if info["offers"]:
         values["charts/invalid"] = info["invalid_offers"] / info["offers"]
     if info["index"] and learner.config.selection == "acquisition":

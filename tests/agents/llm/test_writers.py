@@ -28,7 +28,7 @@ QUICK = {"max_new_tokens": 10, "mini_batches": 2, "lora_rank": 4}
 
 
 def make(agent_class, num_envs=8, **options):
-    options = {**SMALL, "prompt_group": 4 if agent_class.prompt_group > 1 else 1, **options}
+    options = {**SMALL, "prompt_group": 4 if "prompt_group" in agent_class.env_options else 1, **options}
     return gym.make_vec(REVIEWS, num_envs=num_envs, **options)
 
 

@@ -56,7 +56,7 @@ def test_it_plays_as_in_the_wrapper(folder, num_envs, generator):
     options = {"budget": 26, "reward": "entropy"}
     writer = FrozenWriter("embedded") if generator else None
     expected, paid, closed = in_wrapper(folder, 4, generator=writer, **options)
-    texts, rewards, rounds = in_rollout(folder, 4, num_envs, options, generator=generator, synthetic_share=0.4)
+    texts, rewards, rounds = in_rollout(folder, 4, num_envs, options, generator=generator, synthetic_candidates=0.4)
     assert [text for text in texts if text] == expected
     assert len(expected) == 20
     assert texts[-4:] == [""] * 4  # 20 labels in rounds of 6: it passes where the wrapper does
@@ -93,7 +93,7 @@ def test_drawing_from_the_probabilities_repeats_with_the_seed(folder):
 
 def test_it_is_registered_and_says_what_is_missing(folder, tmp_path):
     assert get_agent("sb3") is SB3Agent
-    assert SB3Agent.selection == "submitted"
+    assert SB3Agent.env_options == {"selection": "submitted"}
 
     def plays(agent, **options):
         return next(rollout(gym.make_vec(REVIEWS, num_envs=6, **(SMALL | options)), agent, 0))
@@ -131,7 +131,7 @@ def test_a_policy_that_chose_among_prompts_is_an_error(folder, tmp_path):
 def test_a_round_without_anything_to_choose_ends_in_an_error(folder, monkeypatch):
     monkeypatch.setattr("agents.sb3.agent.FrozenWriter", lambda name: lambda prompts: [""] * len(prompts))
     envs = gym.make_vec(REVIEWS, num_envs=6, **SMALL)
-    agent = SB3Agent(policy=folder, generator="silent", synthetic_share=1.0)
+    agent = SB3Agent(policy=folder, generator="silent", synthetic_candidates=1.0)
     with pytest.raises(PolicyError, match="nothing to choose in a whole round"):
         list(rollout(envs, agent, seed=0))
 

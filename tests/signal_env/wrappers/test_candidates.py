@@ -19,9 +19,9 @@ REVIEWS = "SignalEnv-reviews-v0"
 SMALL = {"pool_size": 43, "round_size": 4, "evaluation_size": 40, "selection": "submitted"}
 
 
-def make(n_candidates=5, embedding_size=2, generator=None, synthetic_share=0.5, **options):
+def make(n_candidates=5, embedding_size=2, generator=None, synthetic_candidates=0.5, **options):
     env = gym.make(REVIEWS, **(SMALL | options))
-    return CandidateSelection(env, n_candidates, embedding_size, generator, synthetic_share)
+    return CandidateSelection(env, n_candidates, embedding_size, generator, synthetic_candidates)
 
 
 def play(env, seed, choose=None, steps=10_000):
@@ -253,13 +253,13 @@ def test_a_copy_of_a_real_text_is_no_synthetic_candidate():
     def copies(prompts):
         return [prompts[0].splitlines()[-2].partition(": ")[2]] * len(prompts)
 
-    env = make(n_candidates=4, generator=copies, synthetic_share=0.5)
+    env = make(n_candidates=4, generator=copies, synthetic_candidates=0.5)
     env.reset(seed=0)
     assert env.action_masks().tolist() == [True, True, False, False]
 
 
 def test_a_generator_that_writes_nothing_leaves_an_episode_that_ends():
-    env = make(n_candidates=4, generator=lambda prompts: [""] * len(prompts), synthetic_share=1.0)
+    env = make(n_candidates=4, generator=lambda prompts: [""] * len(prompts), synthetic_candidates=1.0)
     env.reset(seed=0)
     assert not env.action_masks().any()
     _, _, terminated, truncated, info = env.step(0)
@@ -272,7 +272,7 @@ def test_a_generator_that_writes_nothing_leaves_an_episode_that_ends():
     [
         ({"n_candidates": 0}, "n_candidates is at least 1"),
         ({"embedding_size": -1}, "embedding_size at least 0"),
-        ({"synthetic_share": 1.5}, "from 0 to 1"),
+        ({"synthetic_candidates": 1.5}, "from 0 to 1"),
         ({"selection": "acquisition"}, "selection='submitted'"),
     ],
 )

@@ -49,8 +49,9 @@ def played(folder, texts=TEXTS, seed=0, every=3, **options):
 
 
 def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
-    rounds, offers = played(tmp_path, **MIXED)
+    rounds, offers = played(tmp_path, **MIXED, synthetic_share=0.25)
     events = read_events(tmp_path)
+    assert [value for _, value in events["charts/synthetic_target"]] == [0.25, 0.25]
     rewards = np.array([reward for reward, _ in offers])
     points = [(0, 3), (3, 6), (6, 8), (8, 11), (11, 14), (14, 16)]  # every three, and where a round ends
     assert events["reward/total"] == [(b, pytest.approx(rewards[a:b].mean(), **APPROX)) for a, b in points]
@@ -94,6 +95,7 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
         ]
     for name, tag in {
         "synthetic_share": "charts/synthetic_in_labeled",
+        "synthetic_target": "charts/synthetic_target",
         "annotator_agreement": "labeling/annotator_agreement",
     }.items():
         assert events.get(tag, []) == [(r["labeled"], approx(r[name])) for r in rounds if name in r]
@@ -186,7 +188,7 @@ def documented_tags():
 
 def test_the_table_lists_every_tag_and_no_other(tmp_path, read_events):
     options = {"pool_size": 40, "round_size": 10, "evaluation_size": 40, "budget": 30, "offers_per_round": 16}
-    options |= {"reward": {"signal": 1.0, "entropy": 0.5}}
+    options |= {"reward": {"signal": 1.0, "entropy": 0.5}, "synthetic_share": 0.5}
     agent = {"mini_batches": 2, "max_new_tokens": 8, "lift_texts": 8}
     run = make_config(REVIEWS, "ppo", options=options, agent_options=agent, seed=2, num_envs=8, out=tmp_path / "run")
     play(run, lambda *_: None)

@@ -1,0 +1,152 @@
+"""Line 8 of Algorithm 1, with a say in how a round's batch is shared between real and synthetic texts.
+
+By the paper's plain rule the batch is the b best texts of U, whatever their origin. Its section 5.4 finds that early
+synthetic texts waste labels, and proposes to shift from real to synthetic texts step by step: `synthetic_share`.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signal_env.acquisition import AcquisitionError, Strategy, top
+from signal_env.config import ConfigError, Sizes
+from signal_env.unlabeled import Unlabeled
+
+SyntheticShare = float | Literal["linear", "adaptive"] | None
+
+
+class Allocated(NamedTuple):
+    """The batch to label.
+
+    Attributes:
+        indices: `(b,)` indices of texts of U; with a share the best real ones come first, then the best synthetic ones.
+        scores: `(n,)` acquisition scores of U; None where there are none.
+        synthetic_target: The share of synthetic texts that was aimed at; None if the plain rule chose.
+    """
+
+    indices: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+    scores: NDArray[np.float64] | None = None
+    synthetic_target: float | None = None
+
+    @property
+    def selected(self) -> NDArray[np.float64] | None:
+        """`(b,)` the scores of the batch."""
+        return None if self.scores is None else self.scores[self.indices]
+
+
+NOTHING = Allocated()
+"""What an acquisition function has chosen where it was not asked."""
+
+
+class Allocation:
+    """Chooses the batches of an episode.
+
+    With a share, a batch of b texts has the best round(share * b) synthetic texts by the acquisition function and the
+    best real ones for the rest; what rounding leaves over goes into the next round, so that the shares add up. Where
+    one kind has too few texts, the other fills up. A function that chooses a batch as a whole ("badge", "bertkm",
+    "coreset") chooses each kind's part by itself.
+
+    The share is a number, "linear" (see `linear_share`), or "adaptive": that of the batch with the highest sum of
+    scores, each times what the label is worth: 1 for a gold label, the annotator's reliability for its own (see
+    `adaptive_share`). A label goes to a synthetic text only if its score makes up for the annotator's errors. Early on
+    that is rare: few answers say that the annotator is reliable, and the best real texts are not labeled yet.
+
+    Args:
+        strategy: The acquisition function.
+        share: The environment's option `synthetic_share`.
+        sizes: The numbers of the experiment.
+
+    Raises:
+        ConfigError: If the share is "adaptive" and the function gives no scores.
+    """
+
+    def __init__(self, strategy: Strategy, share: SyntheticShare, sizes: Sizes) -> None:
+        if share == "adaptive" and not strategy.gives_scores:
+            raise ConfigError(
+                f"synthetic_share='adaptive' compares scores, and the acquisition function {strategy.name!r} chooses a "
+                "batch as a whole; give synthetic_share='linear' or a number, or a function such as 'signal'."
+            )
+        self._strategy, self._share, self._sizes = strategy, share, sizes
+        self.left_over = 0.0
+        """Synthetic texts that rounding has left over so far, from -0.5 to 0.5."""
+
+    def __call__(self, unlabeled: Unlabeled, labeled: int, reliability: float, rng: np.random.Generator) -> Allocated:
+        """Chooses a batch.
+
+        Args:
+            unlabeled: U.
+            labeled: The size of L.
+            reliability: What the annotator's labels are worth, from 0 to 1; see `Labeling.reliability`.
+            rng: For what is drawn at random.
+
+        Raises:
+            AcquisitionError: If the function returns something unusable.
+        """
+        if self._share is None or not len(unlabeled):
+            return Allocated(*self._strategy(unlabeled, len(unlabeled), rng))
+        scores = self._strategy(unlabeled, len(unlabeled), rng).scores if self._strategy.gives_scores else None
+        if self._share == "linear":
+            target = linear_share(labeled, self._sizes.initial, self._sizes.budget)
+        elif self._share == "adaptive" and scores is not None:
+            target = adaptive_share(scores, unlabeled.real, unlabeled.batch_size, reliability)
+        else:
+            target = float(self._share)
+        due = target * unlabeled.batch_size + self.left_over
+        n_synthetic = int(np.floor(due + 0.5))
+        self.left_over = due - n_synthetic
+        return Allocated(self._best(unlabeled, scores, n_synthetic, rng), scores, target)
+
+    def _best(
+        self, unlabeled: Unlabeled, scores: NDArray[np.float64] | None, n_synthetic: int, rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """The indices of the best texts of each kind: so many synthetic ones, as far as both kinds have enough."""
+        real, synthetic = np.flatnonzero(unlabeled.real), np.flatnonzero(~unlabeled.real)
+        n_synthetic = min(max(n_synthetic, unlabeled.batch_size - len(real)), len(synthetic))
+        parts = []
+        for texts, n in ((real, unlabeled.batch_size - n_synthetic), (synthetic, n_synthetic)):
+            if scores is not None:
+                best = top(scores[texts], n)
+            elif n:
+                best = self._strategy(unlabeled.part(texts, n), len(texts), rng).indices
+            else:
+                best = texts[:0]
+            parts.append(texts[best])
+        return np.concatenate(parts)
+
+
+def linear_share(labeled: int, initial: int, budget: int) -> float:
+    """The share of the labels after the initial ones that is spent: 0 at the initial labels, 1 at the budget.
+
+    Example:
+        >>> [linear_share(labeled, initial=10, budget=50) for labeled in (10, 20, 50)]
+        [0.0, 0.25, 1.0]
+    """
+    return (labeled - initial) / (budget - initial)
+
+
+def adaptive_share(scores: NDArray[np.float64], real: NDArray[np.bool_], batch_size: int, reliability: float) -> float:
+    """The share of synthetic texts among the b best ones by s_x, and by reliability * s_x if x is synthetic.
+
+    With a reliability of 1 these are the b best ones of the plain rule, with one of 0 they are real texts.
+
+    Args:
+        scores: `(n,)` acquisition scores, at least 0.
+        real: `(n,)` whether each text is real.
+        batch_size: The number of texts to choose, b, from 1 to n.
+        reliability: What a label of the annotator is worth, from 0 to 1.
+
+    Raises:
+        AcquisitionError: If a score is negative.
+
+    Example: the two synthetic texts are the best ones at first sight.
+        >>> scores, real = np.array([1.0, 2.0, 4.0, 6.0]), np.array([True, True, False, False])
+        >>> [adaptive_share(scores, real, batch_size=2, reliability=worth) for worth in (1.0, 0.4, 0.1)]
+        [1.0, 0.5, 0.0]
+    """
+    if scores.min(initial=0.0) < 0:
+        raise AcquisitionError(
+            f"synthetic_share='adaptive' takes scores for amounts, which are at least 0; got {scores.min()}."
+        )
+    best = top(np.where(real, scores, reliability * scores), batch_size)
+    return float((~real[best]).mean())

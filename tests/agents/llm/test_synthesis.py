@@ -1,0 +1,146 @@
+"""What gaal, asal and bgadl have in common: any number of texts a step, resuming, and an end whatever is written."""
+
+import json
+
+import gymnasium as gym
+import pytest
+
+from agents.agent import get_agent
+from agents.llm import ASALAgent, BGADLAgent, GAALAgent, synthesis
+from agents.llm.synthesis import CollapseError
+from agents.rollout import rollout
+from experiments.__main__ import main
+from experiments.config import make_config
+from experiments.run import play
+
+REVIEWS = "SignalEnv-reviews-v0"
+SMALL = {"pool_size": 20, "round_size": 4, "evaluation_size": 20, "selection": "submitted"}
+AGENTS = [GAALAgent, ASALAgent, BGADLAgent]
+
+
+def make(agent_class, num_envs=4, **options):
+    return gym.make_vec(REVIEWS, num_envs=num_envs, **{**agent_class.env_options, **SMALL, **options})
+
+
+def rounds(agent, num_envs=4, **options):
+    steps = rollout(make(type(agent), num_envs, **options), agent, seed=0)
+    return [step.round for step in steps if step.round is not None]
+
+
+@pytest.mark.parametrize(("agent_class", "num_envs"), [(GAALAgent, 2), (ASALAgent, 1), (ASALAgent, 2), (BGADLAgent, 1)])
+def test_they_spend_the_budget_with_any_number_of_texts_a_step(agent_class, num_envs):
+    agent = agent_class(max_new_tokens=8)
+    played = rounds(agent, num_envs, **({"budget": 12} if agent_class is GAALAgent else {}))
+    assert played[-1]["finished"]
+    assert played[-1]["labeled"] == {GAALAgent: 12, ASALAgent: 20, BGADLAgent: 40}[agent_class]
+
+
+def test_with_more_offers_than_labels_asal_and_bgadl_pass_once_the_labels_are_spoken_for():
+    for agent in (ASALAgent(max_new_tokens=8), BGADLAgent(max_new_tokens=8)):
+        envs = make(type(agent), 2, offers_per_round=8, budget=12)
+        steps = list(rollout(envs, agent, seed=0))[1:]
+        for i in (0, 4):
+            offered = [text for step in steps[i : i + 4] for text in step.texts]
+            valid = [not reason for step in steps[i : i + 4] for reason in step.infos["invalid"]]
+            assert sum(valid) == 4
+            assert offered[-2:] == ["", ""]
+
+
+def test_with_more_offers_than_labels_gaal_practises():
+    """All of the round's eight offers are texts that train the policy, and the first four valid ones are labeled."""
+    agent, envs = GAALAgent(max_new_tokens=8), make(GAALAgent, 4, offers_per_round=8, budget=12)
+    offered, updates = [], 0
+    for step in rollout(envs, agent, seed=0):
+        reasons = step.infos.get("invalid", ())
+        offered += [text for text, reason in zip(step.infos.get("text", ()), reasons, strict=True) if not reason]
+        if step.round is not None and step.texts:
+            assert list(dict(envs.unwrapped.learner.labeled))[-4:] == offered[:4]
+            assert len(offered) > 4
+            offered, updates = [], updates + int(step.metrics["trainer/episode"] > 0)
+    assert updates == 2
+    assert agent._trainer.state.global_step == 4
+
+
+@pytest.mark.parametrize("agent_class", AGENTS)
+def test_they_want_to_choose_what_is_labeled(agent_class):
+    with pytest.raises(ValueError, match="selection='submitted'; the environment has 'acquisition'"):
+        rounds(agent_class(), selection="acquisition")
+
+
+@pytest.mark.parametrize(
+    ("agent", "options"),
+    [
+        (GAALAgent(max_new_tokens=4, lift_texts=0), {"max_text_length": 1}),
+        (BGADLAgent(max_new_tokens=1, temperature=1e-4, real_share=0.0), {}),
+        (ASALAgent(max_new_tokens=8), {"max_text_length": 1}),
+    ],
+)
+def test_a_generator_that_writes_nothing_to_label_is_given_up(agent, options, monkeypatch):
+    monkeypatch.setattr(synthesis, "PATIENCE", 3)
+    labels = []
+
+    def play():
+        for step in rollout(make(type(agent), **options), agent, seed=0):
+            labels.extend([step.round["labeled"]] * (step.round is not None))
+
+    with pytest.raises(CollapseError, match="Nothing could be labeled in 3 rounds: the generator repeats itself"):
+        play()
+    assert labels[-3:] == [labels[-1]] * 3  # the last of the three rounds is not seen, but that before them is
+    assert len(labels) == 3 or labels[-4] < labels[-1]
+
+
+def test_when_the_real_texts_are_used_up_a_generator_that_repeats_itself_ends_the_episode():
+    played = rounds(BGADLAgent(max_new_tokens=1, temperature=1e-4))
+    assert played[-1]["finished"]
+    assert 20 <= played[-1]["labeled"] < 40
+    assert played[-1]["selected_real"] == played[-1]["selected_synthetic"] == played[-1]["unlabeled"] == 0
+
+
+def test_their_options_are_defaults_of_the_environment():
+    options = make_config(REVIEWS, "gaal").options
+    assert (options.selection, options.reward, options.budget_fraction) == ("submitted", "margin", 2.0)
+    options = make_config(REVIEWS, "gaal", options={"reward": "entropy", "budget_fraction": 1.5}).options
+    assert (options.selection, options.reward, options.budget_fraction) == ("submitted", "entropy", 1.5)
+    assert make_config(REVIEWS, "bgadl").options.budget_fraction == 2.0
+    assert make_config(REVIEWS, "asal").options.budget_fraction is None
+    assert make_config(REVIEWS, "rloo").options.prompt_group == 8
+    assert make_config(REVIEWS, "ppo").options == make_config(REVIEWS, "generator").options
+
+
+@pytest.mark.parametrize("name", ["gaal", "asal", "bgadl"])
+def test_an_interrupted_run_goes_on_to_what_it_would_have_been(tmp_path, name, capsys):
+    """The whole run is made by the command line; the other one is interrupted after two rounds, and after the third."""
+    folders = tmp_path / "whole", tmp_path / "interrupted"
+    args = ["--pool-size", "20", "--round-size", "4", "--evaluation-size", "20", "--max-new-tokens", "8"]
+    args += ["--budget", "20", "--num-envs", "2", "--agent", name, "--seed", "3", "--no-tensorboard"]
+    assert main(["run", *args, "--out", str(folders[0])]) == 0
+
+    def interrupt(done, total, status):
+        if done > 4:
+            raise KeyboardInterrupt
+
+    options = {"pool_size": 20, "round_size": 4, "evaluation_size": 20, "budget": 20}
+    config = make_config(
+        REVIEWS,
+        name,
+        options=options,
+        agent_options={"max_new_tokens": 8},
+        num_envs=2,
+        seed=3,
+        tensorboard=False,
+        out=folders[1],
+    )
+    assert config.agent_options.__class__ is get_agent(name)
+    for resume in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            play(config, interrupt, resume=resume)
+    assert len((folders[1] / "rounds.jsonl").read_text().splitlines()) == 3
+    assert main(["run", "--resume", str(folders[1])]) == 0
+    for file in ("config.yaml", "rounds.jsonl", "offers.jsonl"):
+        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file
+    ours, theirs = ([json.loads(line) for line in (f / "metrics.jsonl").read_text().splitlines()] for f in folders)
+    assert len(ours) == len(theirs) == 4
+    for one, other in zip(ours, theirs, strict=True):
+        same = [key for key in one if not key.startswith(("speed", "trainer"))]
+        assert [one[key] for key in same] == [other[key] for key in same]
+    assert name in capsys.readouterr().out
