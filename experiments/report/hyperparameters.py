@@ -62,7 +62,10 @@ class Hyperparameter:
 
     def of(self, run: Run) -> str | None:
         """The value in a run, as text."""
-        found = self.value(run) if self.value else run.options.get(self.option)
+        try:
+            found = self.value(run) if self.value else run.options.get(self.option)
+        except KeyError:  # an earlier version had no such option to write
+            return None
         if found is None:
             return self.unset if self.option in run.options else None
         return as_text(found)
