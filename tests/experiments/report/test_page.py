@@ -150,7 +150,8 @@ def test_what_is_on_the_page(show, crowd, figure):
     assert all(browser.find_elements("css selector", place) for place, _ in contents)
     assert browser.execute_script("return document.querySelector('figure img').naturalWidth") > 100
     assert browser.find_element("css selector", "figcaption").text == "Of two agents. curves.svg"
-    assert [link.text for link in browser.find_elements("css selector", "#rounds a")] == ["rounds.csv"]
+    files = [link.get_attribute("href") for link in browser.find_elements("css selector", "main a")]
+    assert files == [figure.as_uri(), (figure.parent / "tables" / "rounds.csv").as_uri()]
     problems = browser.find_element("id", "problems").text
     assert problems == "1 problem with the runs\nruns/<b>: torn & skipped"
     first, heading = (browser.find_element("css selector", place).location["y"] for place in ("#problems", "#curves"))
