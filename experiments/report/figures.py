@@ -67,13 +67,15 @@ def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str,
 def _by_figure(methods: Sequence[str], most: int = 8) -> dict[str, list[str]]:
     """Which methods a figure of learning curves shows: the paper's, and in a second one the others.
 
-    The second one has the paper's first and last method too, to compare with.
+    The second one has random and SIGnAL too, to compare with. Without SIGnAL there is one figure, unless there are too
+    many methods for it.
     """
-    if len(methods) <= most:
+    if EMPHASISED not in methods and len(methods) <= most:
         return {"curves": list(methods)}
-    paper = [name for name in methods if name in PAPER] or list(methods[:6])
-    ends = [name for name in ("random", EMPHASISED) if name in methods]
-    return {"curves": paper, "curves_others": [*ends, *(name for name in methods if name not in paper)]}
+    paper = [name for name in methods if name in PAPER] or list(methods[:most])
+    others = [name for name in methods if name not in paper]
+    ends = [name for name in ("random", EMPHASISED) if name in paper]
+    return {"curves": paper} | ({"curves_others": [*ends, *others]} if others else {})
 
 
 def _curves(
