@@ -12,7 +12,7 @@ from experiments.report.claims import claims
 from experiments.report.hyperparameters import hyperparameters
 from experiments.report.runs import Runs, read_runs
 
-SMALL = ["--pool-size", "40", "--round-size", "10", "--evaluation-size", "50", "--no-tensorboard"]
+SMALL = ["--pool-size", "20", "--round-size", "10", "--evaluation-size", "50", "--no-tensorboard"]
 
 
 def runs_of(*named):
@@ -106,15 +106,15 @@ def test_every_row_is_complete():
 def played(tmp_path_factory):
     folder = tmp_path_factory.mktemp("played")
     main(["run", *SMALL, "--agent", "random", "--out", str(folder / "random")])
-    writing = ["--agent", "generator", "--max-new-tokens", "6", "--budget", "50"]
+    writing = ["--agent", "generator", "--max-new-tokens", "6", "--budget", "30"]
     main(["run", *SMALL, *writing, "--out", str(folder / "generator")])
     return read_runs([folder])
 
 
 def test_real_runs_have_a_table(played):
     found = shown(played)
-    assert found["|R|"] == "40"
-    assert found["end of a run"] == "125% of R (generator); 100% of R (random)"
+    assert found["|R|"] == "20"
+    assert found["end of a run"] == "150% of R (generator); 100% of R (random)"
     assert found["decoding: tokens a text, at most"] == "6"
     assert found["evaluation"] == "50 texts of the test split"
     assert "rule, which agrees with the gold labels of 100.0%" in found["annotator"]
