@@ -76,11 +76,10 @@ def rank_statement(
         return Ranking(Decision("undecided", None), float("nan"), ranks, min(counts))
     weights = [rng.normal(size=(n, DRAWS)) / (n - 1) ** 0.5 for n in counts]
     apart = [(v - mean) @ weight for v, mean, weight in zip(values, means, weights, strict=True)]
-    levels = rng.random((len(values), DRAWS))
 
     def judged(more: int = 0) -> tuple[float, Verdict]:
         """The probability and the verdict, with at least so many seeds in each setting."""
-        spreads = [_spread(max(n, more), level) for n, level in zip(counts, levels, strict=True)]
+        spreads = [_spread(max(n, more), seed + i) for i, n in enumerate(counts)]
         drawn = [mean + spread * a for mean, spread, a in zip(means, spreads, apart, strict=True)]
         holds = np.asarray(statement(np.stack([_ranks(each) for each in drawn])))
         enough = len(holds) if need is None else need
@@ -95,9 +94,9 @@ def rank_statement(
     return Ranking(Decision(verdict, needed), probability, ranks, min(counts))
 
 
-def _spread(n: int, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+def _spread(n: int, seed: int) -> NDArray[np.float64]:
     """What a standard deviation over seeds is times to be that of a mean of n: over the root of a random variance."""
-    variance = require("scipy.stats", "plots").chi2.ppf(levels, n - 1) / (n - 1)
+    variance = np.random.default_rng((seed, n)).chisquare(n - 1, size=DRAWS) / (n - 1)
     return np.asarray(1 / np.sqrt(n * variance))
 
 
