@@ -51,6 +51,14 @@ def labels_per_round(run: Run) -> int | None:
     return labeled[1] - labeled[0] if len(labeled) > 1 else None
 
 
+def synthetic_share(run: Run) -> str | None:
+    """How many of the texts that are labeled are synthetic."""
+    share = run.options.get("synthetic_share")
+    if not run.writes:
+        return None
+    return "whatever the scores make it" if share is None else as_text(share)
+
+
 def budget(run: Run) -> str:
     """Where the run ends."""
     last = run.rounds.iloc[-1]
@@ -139,8 +147,7 @@ HYPERPARAMETERS = (
         "none; a schedule is proposed (5.4)",
         "synthetic_share",
         "the paper's plain rule by default; the schedules are those that it proposes",
-        lambda run: run.options.get("synthetic_share") if run.writes else None,
-        unset="whatever the scores make it",
+        synthetic_share,
     ),
     Hyperparameter(
         "end of a run",

@@ -71,6 +71,14 @@ def test_values_that_differ_by_method_and_setting_come_with_both():
     assert shown(runs)["p"] == "1 (SIGnAL on a, frozen on b); 3 (frozen on a, SIGnAL on b)"
 
 
+def test_what_most_methods_have_is_that_of_all_others():
+    names = ["SIGnAL", "linear", "noise", "offers"]
+    runs = [("a", name, 0, config("ppo", n_examples=1)) for name in names]
+    found = shown(runs_of(*runs, ("a", "frozen", 0, config("generator")), ("a", "random", 0, config("random"))))
+    assert found["p"] == "1 (all others); 3 (frozen)"
+    assert found["decoding: temperature"] == "1"
+
+
 def test_seeds_are_counted_and_what_the_annotator_agrees_with_is_weighed():
     seeds = [("sst2-1%", "SIGnAL", seed, config("ppo", seed)) for seed in (0, 1)]
     found = shown(runs_of(*seeds, ("sst2-1%", "random", 0, config("random"))))
