@@ -140,6 +140,30 @@ def test_runs_of_other_options_are_left_alone(study, tmp_path, capsys):
     assert "No run of small matches nothing; one is few/random/seed-0" in capsys.readouterr().err
     assert sweep(study, out, "--address", "auto") == 1
     assert "--address is for --engine ray" in capsys.readouterr().err
+    assert sweep(study, out, "--only", "few/entropy", "--workers", "-1") == 1
+    assert "--workers is at least 1; got -1" in capsys.readouterr().err
+
+
+def test_a_worker_trusts_a_folder_only_once_it_has_it(study, tmp_path):
+    """What a sweep has seen of a folder may be wrong when a worker comes to it: another one may have been there."""
+    from experiments.engines import play_run
+    from experiments.study import read_study
+
+    out = tmp_path / "out"
+    mine = read_study(str(study), out).runs[0]
+    study.write_text(STUDY.replace("round_size: 10", "round_size: 20"))
+    other = read_study(str(study), out).runs[0]
+    assert play_run(other) is None
+    folder = out / "few" / "random" / "seed-0"
+    before = {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in folder.rglob("*") if file.is_file()}
+    assert "holds a run with other options" in play_run(mine)
+    (folder / "error.txt").unlink()
+    assert play_run(other) is None  # finished, so left as it is
+    (folder / "finished").unlink()
+    assert "holds a run with other options" in play_run(mine)  # neither gone on with, nor played over
+    (folder / "error.txt").unlink()
+    after = {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in before if file.exists()}
+    assert after == {file: what for file, what in before.items() if file.name != "finished"}
 
 
 def test_a_worker_that_dies_costs_nothing(tmp_path, capfd):
