@@ -6,17 +6,10 @@ from pathlib import Path
 
 from rich.progress import TaskID
 
-from experiments.config import (
-    EnvironmentOptions,
-    RunConfig,
-    RunError,
-    configuration_of,
-    make_config,
-    parse_for_env,
-)
+from experiments.config import EnvironmentOptions, RunConfig, make_config, parse_for_env
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
-from experiments.run import FINISHED, play
+from experiments.run import begun, finished, play
 from signal_env.extras import require
 
 __all__ = ["compare", "main", "parse"]
@@ -84,16 +77,3 @@ def compare(runs: Sequence[RunConfig], out: Path, again: bool = False) -> None:
     plot_curves(rounds, out / "curves.png")
     rounds.to_csv(out / "rounds.csv", index=False)
     console.print(summary_table(rounds))
-
-
-def begun(run: RunConfig) -> bool:
-    """Whether the folder holds this very run, with all its options; those that it does not name have their defaults."""
-    try:
-        return configuration_of(run.folder).as_yaml() == run.as_yaml()
-    except (RunError, TypeError):  # there is none, or it says what this version does not know
-        return False
-
-
-def finished(run: RunConfig) -> bool:
-    """Whether this very run has been played to its end."""
-    return begun(run) and (run.folder / FINISHED).exists()

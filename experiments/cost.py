@@ -1,9 +1,13 @@
 """What a run takes: time, and memory of the process that plays it."""
 
+import os
 import time
 from pathlib import Path
 
 PEAK_RESET, PEAK = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+MEASURED = os.access(PEAK_RESET, os.W_OK) and "VmHWM:" in PEAK.read_text()
+"""Whether this Linux says the peak and lets it be set back; not every container does."""
 
 
 class Meter:
@@ -31,11 +35,11 @@ class Meter:
 
     def _begin(self) -> None:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
-        if PEAK_RESET.exists():
+        if MEASURED:
             PEAK_RESET.write_text("5")  # "5" sets the peak back to what is held now, see proc(5)
 
     def _peak(self) -> int | None:
-        if not PEAK_RESET.exists():
+        if not MEASURED:
             return None
         (kibibytes,) = (line.split()[1] for line in PEAK.read_text().splitlines() if line.startswith("VmHWM:"))
         return 1024 * int(kibibytes)

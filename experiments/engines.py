@@ -4,6 +4,7 @@ Both engines have the same verbs: `submit` a run, `wait` until one is over, and 
 None, or with the text of the error that ended it; a worker that died, whatever killed it, raises `LostWorker`.
 """
 
+import dataclasses
 import multiprocessing
 import os
 import threading
@@ -63,7 +64,7 @@ def play_run(run: RunConfig) -> str | None:
     error = run.folder / ERROR
     try:
         error.unlink(missing_ok=True)
-        play(run, lambda done, total, status: None, resume=(run.folder / "config.yaml").exists())
+        play(run, lambda done, total, status: None, resume=None)
     except RunBusy:
         return BUSY
     except Exception as failure:  # one failing run does not stop the others, whatever it is
@@ -90,7 +91,10 @@ class Local:
     def submit(self, run: RunConfig) -> Future[str | None]:
         """Begins a run."""
         process = self._idle.pop() if self._idle else _process()
-        ticket = process.submit(play_run, run)
+        try:
+            ticket = process.submit(play_run, run)
+        except BrokenProcessPool:  # it died with nothing to do
+            return self.submit(run)
         self._at[ticket] = process
         return ticket
 
@@ -139,13 +143,13 @@ def _stay_with_parent() -> None:
 class Ray:
     """A Ray cluster, or a Ray on this machine: each run is a task with resources of its own.
 
-    The machines share the study's folder, and have signal_env installed. A task whose worker is lost is begun again
-    where the run was.
+    The machines share the study's folder, at the same path, and have signal_env installed. A task whose worker is lost
+    is begun again where the run was.
 
     Args:
         address: The cluster's address, "auto" for the one that this machine belongs to; None: a Ray of this machine's
             own, for as long as the sweep.
-        workers: How many runs at a time; default: as many as the cluster has cores for.
+        workers: How many runs at a time; default: as many as the cluster has cores and GPUs for.
         cpus: CPU cores of a run.
         gpus: GPUs of a run, or the share of one.
 
@@ -161,13 +165,15 @@ class Ray:
             ray.init(address=address, log_to_driver=False, logging_level="warning", **own)
         except ConnectionError as error:
             raise RunError(f"No Ray cluster at {address!r}: {error} Start one with `ray start --head`.") from error
-        self.slots = workers or max(1, int(ray.cluster_resources().get("CPU", 0) // cpus))
+        there = ray.cluster_resources()
+        room = [there.get(kind, 0) / share for kind, share in (("CPU", cpus), ("GPU", gpus)) if share > 0]
+        self.slots = workers or max(1, int(min(room, default=1)))
         task: Callable[..., Any] = ray.remote(play_run)
         self._task = task.options(num_cpus=cpus, num_gpus=gpus, max_retries=0)  # type: ignore[attr-defined]  # Ray's
 
     def submit(self, run: RunConfig) -> Any:
-        """Begins a run."""
-        return self._task.remote(run)
+        """Begins a run; its folder is that of this process, wherever the task is."""
+        return self._task.remote(dataclasses.replace(run, out=run.folder.resolve()))
 
     def wait(self, tickets: Collection[Any], seconds: float) -> list[Any]:
         """The tickets of the runs that are over."""
@@ -178,8 +184,10 @@ class Ray:
         """What became of a run."""
         try:
             error: str | None = self._ray.get(ticket)
-        except (self._ray.exceptions.WorkerCrashedError, self._ray.exceptions.NodeDiedError) as error_of_ray:
-            raise LostWorker(str(error_of_ray).splitlines()[0]) from None
+        except self._ray.exceptions.RayTaskError as failure:  # before `play_run` could say so, e.g. if it is not there
+            return str(failure).splitlines()[-1]
+        except self._ray.exceptions.RayError as loss:  # of the worker, its node or its memory
+            raise LostWorker(str(loss).splitlines()[0]) from None
         return error
 
     def close(self) -> None:

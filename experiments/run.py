@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from agents.rollout import rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
-from experiments.config import RunConfig, RunError, agent_of, parse
+from experiments.config import RunConfig, RunError, agent_of, configuration_of, parse
 from experiments.logs import LOGS, Logs, whole
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
@@ -19,27 +19,27 @@ from signal_env.experiment import experiment_sizes
 from signal_env.extras import require
 from signal_env.storage import remove, write_text
 
-__all__ = ["main", "parse", "play"]
+__all__ = ["begun", "finished", "main", "parse", "play"]
 
 FINISHED = "finished"
 """The empty file that a run leaves when all it had to do is done."""
 
-FILES = ("config.yaml", *LOGS, "curve.png", "checkpoints", "adapter", FINISHED)
-"""What a run writes to its folder."""
+FILES = (FINISHED, *LOGS, "curve.png", "checkpoints", "adapter", "config.yaml")
+"""What a run writes to its folder, in the order in which it is taken away: whenever that is cut short, what is left is
+no finished run, and as long as anything is left it says which run it is of."""
 
 LOCK = ".lock"
 """Held by the process that plays the run."""
-
-
-class RunBusy(RunError):
-    """A run that another process plays at this moment."""
-
 
 RESCORED = "rescored.jsonl"
 """What `rescore` makes of it."""
 
 ASIDE = ".replaced"
 """Where a run's folder keeps an earlier run until the new one has begun."""
+
+
+class RunBusy(RunError):
+    """A run that another process plays at this moment."""
 
 
 def main(config: RunConfig) -> Path:
@@ -64,7 +64,20 @@ def main(config: RunConfig) -> Path:
     return config.folder
 
 
-def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool = False) -> None:
+def begun(run: RunConfig) -> bool:
+    """Whether the folder holds this very run, with all its options; those that it does not name have their defaults."""
+    try:
+        return configuration_of(run.folder).as_yaml() == run.as_yaml()
+    except (ValueError, TypeError):  # there is none, or it says what this version does not know
+        return False
+
+
+def finished(run: RunConfig) -> bool:
+    """Whether this very run has been played to its end."""
+    return begun(run) and (run.folder / FINISHED).exists()
+
+
+def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool | None = False) -> None:
     """Plays one episode and writes what happens to the run's folder.
 
     `config.yaml` is the run, `rounds.jsonl` and `offers.jsonl` what the environment says, `metrics.jsonl` what the
@@ -75,13 +88,22 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
     Args:
         config: The run.
         on_round: Called after each round with the labels spent, the budget and a short status.
-        resume: Whether to go on with the run that is in the folder.
+        resume: Whether to go on with the run that is in the folder. None: if there is one, and it is not finished.
 
     Raises:
-        RunError: If the folder holds a run already, and neither `overwrite` nor `resume` is set.
+        RunError: If the folder holds a run already, and neither `overwrite` nor `resume` is set, or another run than
+            the one to go on with.
         RunBusy: If another process plays the run at this moment.
     """
-    with locked(config.folder):
+    with locked(config.folder):  # what is in the folder can be trusted only from here on
+        if resume is None and finished(config):
+            return
+        resume = (config.folder / "config.yaml").exists() if resume is None else resume
+        if resume and not begun(config):
+            raise RunError(
+                f"{config.folder} holds a run with other options: compare its config.yaml. Give --out another folder, "
+                "or remove it."
+            )
         _play(config, on_round, resume)
 
 
@@ -96,24 +118,24 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
         write_text(config.folder / "config.yaml", config.as_yaml())
         checkpoint = {"logs": None, "episode": None}
     logs = Logs(envs, config, checkpoint["logs"])
-    begun = resume
+    under_way = resume
     try:
         for step in rollout(logs.envs, agent, config.seed, checkpoint["episode"]):
-            begun = begun or len(step.texts) > 0
+            under_way = under_way or len(step.texts) > 0
             if step.round is None:
                 continue
             index = int(step.round["index"])
             logs.round(index, step.metrics)
             state = {"logs": logs.state_dict(), "episode": state_of(envs, agent)}
             save_checkpoint(config.folder, index, state)
-            if begun:  # what this run replaces is no longer needed
+            if under_way:  # what this run replaces is no longer needed
                 shutil.rmtree(config.folder / ASIDE, ignore_errors=True)
             on_round(step.round["labeled"], sizes.budget, f"accuracy {step.round['accuracy']:.3f}")
         agent.save(config.folder)
         (config.folder / FINISHED).touch()
     finally:
         logs.close()
-        if not begun:  # nothing is lost, and the folder is free for another try
+        if not under_way:  # nothing is lost, and the folder is free for another try
             remove(config.folder, FILES)
             restore(config.folder)
 
@@ -130,7 +152,9 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise RunBusy(f"Another process plays the run in {folder} at this moment.") from None
+        raise RunBusy(
+            f"Another process plays the run in {folder} at this moment: wait for it, or give --out another folder."
+        ) from None
     try:
         yield
     finally:
@@ -167,7 +191,7 @@ def prepare(folder: Path, overwrite: bool) -> None:
             "--out another folder."
         )
     shutil.rmtree(folder / ASIDE, ignore_errors=True)
-    for name in (*FILES, RESCORED):
+    for name in (RESCORED, *FILES):
         if (folder / name).exists():
             (folder / ASIDE).mkdir(exist_ok=True)
             (folder / name).rename(folder / ASIDE / name)

@@ -83,10 +83,22 @@ def _runs(said: Any, out: Path) -> tuple[RunConfig, ...]:
         _expect(bool(said.get(part)), f"it needs {part}.")
     seeds = said["seeds"]
     _expect(all(isinstance(seed, int) and seed >= 0 for seed in seeds), f"seeds are whole numbers from 0; got {seeds}.")
-    return tuple(
+    _expect(len(set(seeds)) == len(seeds), f"seeds are different; got {seeds}.")
+    for override in said.get("overrides", []):
+        _expect(isinstance(override, dict), f"an override is a mapping; got {override!r:.80}.")
+        for part in ("settings", "methods"):
+            patterns = override.get(part, ["*"])
+            good = isinstance(patterns, list) and all(isinstance(pattern, str) for pattern in patterns)
+            _expect(good, f"an override has a list of names as {part}; got {patterns!r:.80}.")
+    runs = tuple(
         _run(said, setting, method, seed, out)
         for seed, setting, method in product(seeds, said["settings"], said["methods"])
     )
+    for part, override in product(("settings", "methods"), said.get("overrides", [])):
+        for pattern in override.get(part, ["*"]):
+            met = any(fnmatchcase(name, pattern) for name in said[part])
+            _expect(met, f"an override is for {pattern!r}, and none of the {part} is called so.")
+    return runs
 
 
 def _run(said: Mapping[str, Any], setting: str, method: str, seed: int, out: Path) -> RunConfig:
@@ -103,6 +115,7 @@ def _run(said: Mapping[str, Any], setting: str, method: str, seed: int, out: Pat
             layers.append({key: value for key, value in override.items() if key not in where})
     for layer in layers:
         layer = layer or {}
+        _expect(isinstance(layer, dict), f"what is said of a run is a mapping; got {layer!r:.80}.")
         unknown = sorted(set(layer) - set(RUN))
         _expect(not unknown, f"a run has no {', '.join(unknown)}. What can be said of it: {', '.join(RUN)}.")
         for name, value in layer.items():

@@ -14,13 +14,14 @@ from typing import Any, Literal
 
 import numpy as np
 import tyro
+from rich.markup import escape
 from rich.table import Table
 
-from experiments.compare import begun, finished
 from experiments.config import RunConfig, RunError
-from experiments.engines import BUSY, Engine, Local, LostWorker, Ray
+from experiments.engines import BUSY, ERROR, Engine, Local, LostWorker, Ray
 from experiments.progress import console, progress_bar
 from experiments.results import read_lines
+from experiments.run import begun, finished
 from experiments.study import read_study
 from signal_env.storage import write_text
 
@@ -72,7 +73,7 @@ def main(config: SweepConfig) -> Path:
     if failures:
         table = Table("run", "error")
         for failed, error in failures.items():
-            table.add_row(failed, error)
+            table.add_row(escape(failed), escape(error))
         console.print(table)
         raise RunError(
             f"{len(failures)} of {len(runs)} runs have failed; each one's error.txt says where. The same command tries "
@@ -115,10 +116,11 @@ def sweep(runs: Sequence[RunConfig], out: Path, engine: Engine) -> dict[str, str
         for playing, over, error in played(runs, engine):
             if over is not None:
                 done += 1
-                forecast.over(over)
+                forecast.over(over, error is None)
                 if error is not None:
                     failures[name(over, out)] = error
-                console.print(f"{done}/{len(runs)} {name(over, out)}: {error or 'finished'}, {forecast.left(())}")
+                said = f"{done}/{len(runs)} {name(over, out)}: {error or 'finished'}, {forecast.left(playing)}"
+                console.print(said, markup=False, highlight=False)
             shown = ", ".join(f"{name(run, out)} {share(run):.0%}" for run in playing)
             status = f"{len(failures)} failed, {forecast.left(playing)}; playing {shown}"
             progress.update(bar, completed=done, status=status)
@@ -152,6 +154,7 @@ def played(
                     if deaths[run.folder] <= TRIES:
                         waiting.appendleft(run)
                         continue
+                    write_text(run.folder / ERROR, f"{error}\n")
                 if error == BUSY:
                     waiting.append(run)
                     time.sleep(1)
@@ -162,7 +165,13 @@ def played(
 
 
 def engine_of(config: SweepConfig) -> Engine:
-    """The engine that the options describe."""
+    """The engine that the options describe.
+
+    Raises:
+        RunError: If they do not fit.
+    """
+    if config.workers is not None and config.workers < 1:
+        raise RunError(f"--workers is at least 1; got {config.workers}.")
     if config.engine == "ray":
         return Ray(config.address, config.workers, config.cpus, config.gpus)
     if config.address is not None:
@@ -177,8 +186,10 @@ def cores() -> int:
 
 def share(run: RunConfig) -> float:
     """How much of its budget a run has spent."""
-    file = run.folder / "rounds.jsonl"
-    complete = file.read_text(encoding="utf-8").rpartition("\n")[0] if file.is_file() else ""
+    try:
+        complete = (run.folder / "rounds.jsonl").read_text(encoding="utf-8").rpartition("\n")[0]
+    except FileNotFoundError:
+        complete = ""
     last = json.loads(complete.rpartition("\n")[2]) if complete else {"labeled": 0, "budget": 1}
     return float(last["labeled"] / last["budget"])
 
@@ -196,9 +207,11 @@ class Forecast:
         self._slots = slots
         self._took: dict[tuple[str | None, str | None], list[float]] = {}
 
-    def over(self, run: RunConfig) -> None:
-        """Notes that a run is over."""
+    def over(self, run: RunConfig, done: bool = True) -> None:
+        """Notes that a run is over, done or failed; what failed says nothing of the time that it takes."""
         del self._left[run.folder]
+        if not done:
+            return
         seconds = [line["seconds"] for line in read_lines(run.folder / "cost.jsonl")]
         if seconds:
             self._took.setdefault((run.setting, run.method), []).append(sum(seconds))

@@ -13,8 +13,9 @@ from signal_env.extras import require
 FIGURES = {
     "curves": (
         "Learning curves",
-        "Mean accuracy on the evaluation split over seeds, with 95 % bootstrap bands; one seed has none. The dotted "
-        "line is the size of the real pool, where pool-based methods end.",
+        "Mean accuracy on the evaluation split over seeds, with 95 % bootstrap bands; one seed has none, and those of "
+        "few seeds are too narrow: the tables' intervals allow for that. The dotted line is the size of the real pool, "
+        "where pool-based methods end.",
     ),
     "curves_others": ("Learning curves of the other methods", "The same, with two methods of the figure above."),
     "interquartile_means": (
@@ -79,7 +80,10 @@ def table_parts(tables: dict[str, Any]) -> list[Part]:
         "Interquartile means, and the probability that a run is better than one of random, or of the "
         f"{POOL_BASED} method; 95 % stratified bootstrap intervals."
     )
-    spent = "Means a run; memory is the most that any run took, tokens are those of the texts offered."
+    spent = (
+        "Means a run; memory is the most that a process held while it played one, with the models of runs that it had "
+        "played before. Tokens are the mean of the texts written times the texts offered."
+    )
     return [
         Part("accuracy", "Accuracy", _accuracy(tables["accuracy"]), summed),
         Part("differences", "Paired differences, in numbers", _differences(tables["differences"]), paired),
@@ -92,7 +96,8 @@ def claim_part(claims: Any) -> Part:
     """The claims with their verdicts."""
     caption = (
         "The paper's claims and this project's questions, with what these runs say of them. Differences are in points "
-        "of accuracy, paired by seed, with 95 % intervals; an undecided one says how many seeds would decide it."
+        "of accuracy, paired by seed, with 95 % intervals; an undecided one says how many seeds would decide it if "
+        "means and deviations stay as they are. They vary, so that with so many it is decided about as likely as not."
     )
     return Part("claims", "Claims", claims, caption)
 

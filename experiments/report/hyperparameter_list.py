@@ -1,95 +1,22 @@
 """The rows of the table of hyperparameters: what the paper says of each, and why ours is what it is."""
 
-import dataclasses
-import inspect
-from collections.abc import Sequence
-from pathlib import PurePath
-
-from experiments.report.hyperparameters import Hyperparameter, Run, as_text
+from experiments.report.hyperparameter_values import (
+    annotator,
+    budget,
+    classifier,
+    distance,
+    evaluation,
+    labels_per_round,
+    phi,
+    place,
+    synthetic_share,
+    training,
+    trials,
+)
+from experiments.report.hyperparameters import Hyperparameter
 from signal_env.acquisition.scores import SMALLEST
-from signal_env.classifiers.linear import LinearClassifier
-from signal_env.classifiers.training import Training
-from signal_env.tasks import get_task
 
 NOTHING = "not said"
-
-
-def phi(run: Run) -> str:
-    """What Φ(x) is, by the classifier."""
-    kinds = {
-        "finetune": "what the last linear layer of the current classifier sees",
-        "linear": "mean-pooled token encodings of the frozen encoder",
-    }
-    return kinds.get(run.options["classifier"], "the classifier's own embeddings")
-
-
-def distance(run: Run) -> str:
-    """What d is."""
-    return f"Euclidean, between {'l2-normalised' if run.options['normalize'] else 'raw'} encodings"
-
-
-def training(run: Run) -> str | None:
-    """How the classifier is trained: its options, and the defaults of those that are not said."""
-    said, classifier = run.options.get("classifier_options") or {}, run.options["classifier"]
-    if classifier == "linear":
-        default = inspect.signature(LinearClassifier).parameters["inverse_regularization"].default
-        return f"to convergence, with C = {as_text(said.get('inverse_regularization', default))}"
-    if classifier == "finetune":
-        return as_text({name: said.get(name, value) for name, value in dataclasses.asdict(Training()).items()})
-    return as_text(said)
-
-
-def classifier(run: Run) -> str:
-    """M and its encoder."""
-    kinds = {"finetune": "fine-tuned", "linear": "linear head on frozen"}
-    return f"{kinds.get(run.options['classifier'], run.options['classifier'])} {_place(run.options['encoder'])}"
-
-
-def labels_per_round(run: Run) -> int | None:
-    """b, as the first round had it."""
-    labeled = run.rounds["labeled"].tolist()
-    return labeled[1] - labeled[0] if len(labeled) > 1 else None
-
-
-def budget(run: Run) -> str:
-    """Where the run ends."""
-    last = run.rounds.iloc[-1]
-    return f"{last['labeled'] / last['pool']:.0%} of R"
-
-
-def evaluation(run: Run) -> str:
-    """The evaluation split and the number of its texts."""
-    size = run.rounds["evaluation_size"].iloc[-1]
-    try:
-        split = get_task(run.options["task"]).evaluation
-    except ValueError:  # a task's own file that is elsewhere now
-        split = "evaluation"
-    return f"{size:g} texts of the {split} split"
-
-
-def annotator(runs: Sequence[Run]) -> str | None:
-    """Who labels synthetic texts, and how often it agreed with the gold labels of real ones."""
-    first = runs[0].options
-    if not runs[0].writes:
-        return None
-    name = _place(first["annotator_model"]) if first.get("annotator_model") else first["annotator"]
-    asked = [run.rounds.dropna(subset=["annotator_agreement"]) for run in runs]
-    texts = sum(int(rounds["selected_real"].sum()) for rounds in asked)
-    if not texts:
-        return name
-    agreed = sum(float((rounds["annotator_agreement"] * rounds["selected_real"]).sum()) for rounds in asked)
-    return f"{name}, which agrees with the gold labels of {agreed / texts:.1%} of {texts} real texts"
-
-
-def trials(runs: Sequence[Run]) -> int:
-    """The number of seeds."""
-    return len(runs)
-
-
-def _place(name: str) -> str:
-    """A model's name: a folder's last part, which is the same on every machine."""
-    return PurePath(name).name if PurePath(name).is_absolute() else name
-
 
 HYPERPARAMETERS = (
     Hyperparameter(
@@ -139,8 +66,7 @@ HYPERPARAMETERS = (
         "none; a schedule is proposed (5.4)",
         "synthetic_share",
         "the paper's plain rule by default; the schedules are those that it proposes",
-        lambda run: run.options.get("synthetic_share") if run.writes else None,
-        unset="whatever the scores make it",
+        synthetic_share,
     ),
     Hyperparameter(
         "end of a run",
@@ -212,7 +138,7 @@ HYPERPARAMETERS = (
         "generator",
         "the paper's by default; 'small' is a Qwen2 of a million parameters that has read the task's texts outside the "
         "pools, where no large model can be had",
-        lambda run: _place(run.options["generator"]) if run.options.get("generator") else None,
+        lambda run: place(run.options["generator"]) if run.options.get("generator") else None,
         unset="the default: embedded for reviews, else Qwen/Qwen2.5-7B-Instruct",
     ),
     Hyperparameter(

@@ -118,6 +118,9 @@ def _values(row: Hyperparameter, runs: Sequence[Run]) -> str:
     whose: dict[str, list[str]] = {}
     for name, values in of_label.items():
         whose.setdefault(" or ".join(values), []).append(name)
+    for value, names in whose.items():
+        if len(names) > max(3, len(of_label) // 2):
+            whose[value] = ["all others"]
     return "; ".join(f"{value} ({', '.join(names)})" for value, names in whose.items())
 
 

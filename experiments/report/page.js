@@ -195,7 +195,9 @@ function browser(data) {
 
   prepare();
   recall();
-  form.addEventListener("input", () => update());
+  for (const [event, name] of [["input", "input"], ["change", "select"]]) {
+    form.addEventListener(event, (of) => of.target.matches(name) && update());
+  }
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", (event) => {
     event.preventDefault();

@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import json
+import os
 import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from experiments.report.markup import plain, table
 from experiments.report.texts import Sample
@@ -71,7 +73,7 @@ def write_page(
         raise ValueError(f"Parts of a page have names of their own, as files do, and not {bad[0]!r}.")
     problems = [*problems, *(sample.problems if sample else ())]
     sections = [_problems(problems)] if problems else []
-    sections += [_figure(part) if isinstance(part.content, Path) else _table(part) for part in parts]
+    sections += [_figure(part, file.parent) if isinstance(part.content, Path) else _table(part) for part in parts]
     contents = [(part.name, part.title) for part in parts]
     if sample is not None:
         sections.append(_browser(sample))
@@ -105,10 +107,11 @@ def _problems(problems: Sequence[tuple[str, str]]) -> str:
     return f'<section id="problems" class="problems">\n<h2>{heading}</h2>\n<ul>\n{items}\n</ul>\n</section>'
 
 
-def _figure(part: Part) -> str:
+def _figure(part: Part, folder: Path) -> str:
     drawn = base64.b64encode(part.content.read_bytes()).decode()
+    link = _file(os.path.relpath(part.content, folder))
     image = f'<img alt="{plain(part.title)}" src="data:image/svg+xml;base64,{drawn}">'
-    caption = f"<figcaption>{plain(part.caption)} {_file(f'figures/{part.name}.svg')}</figcaption>"
+    caption = f"<figcaption>{plain(part.caption)} {link}</figcaption>"
     return _section(part, f"<figure>\n{_scroll(part.title, image)}\n{caption}\n</figure>")
 
 
@@ -121,9 +124,9 @@ def _scroll(title: str, content: str) -> str:
     return f'<div class="scroll" role="region" aria-label="{plain(title)}" tabindex="0">\n{content}\n</div>'
 
 
-def _file(name: str) -> str:
-    """A link to a file in a folder beside the page."""
-    return f'<a class="file" href="{name}">{name}</a>'
+def _file(place: str) -> str:
+    """A link to a file by its place beside the page."""
+    return f'<a class="file" href="{plain(quote(place))}">{plain(Path(place).name)}</a>'
 
 
 def _table(part: Part) -> str:

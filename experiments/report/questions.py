@@ -7,12 +7,13 @@ from typing import Any
 
 from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
-from experiments.report.measures import BySeed, Measures, mean, minus
+from experiments.report.measures import MEASURES, BySeed, Measures, mean, minus
 from experiments.report.runs import Runs
 
 SIGNAL, FROZEN, WITHOUT_AL = "SIGnAL", "frozen", "no-AL"
 SCHEDULES = ("SIGnAL-linear", "SIGnAL-adaptive")
-SYNTHESIS = ("gaal", "asal", "bgadl")
+SYNTHESIS = {"gaal": "at_200", "asal": "area_100", "bgadl": "at_200"}
+"""Query synthesis before SIGnAL, and what it is compared by: asal labels real texts alone, and ends at 100 %."""
 
 
 def questions(runs: Runs, measured: Measures) -> list[Claim]:
@@ -38,7 +39,10 @@ def questions(runs: Runs, measured: Measures) -> list[Claim]:
             for name in SCHEDULES
             for when, measure in (("early, up to 30 %", "area_30"), ("at 200 %", "at_200"))
         ),
-        *(on_average(measured, f"SIGnAL at 200 % is above {name}", SIGNAL, name, "at_200") for name in SYNTHESIS),
+        *(
+            on_average(measured, f"SIGnAL {MEASURES[measure]} is above {name}", SIGNAL, name, measure)
+            for name, measure in SYNTHESIS.items()
+        ),
         *annotator_noise(runs, measured),
     ]
 

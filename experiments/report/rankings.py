@@ -1,8 +1,19 @@
 """How sure a statement about the ranks of methods is: a bootstrap over seeds, within each setting.
 
-The methods' seeds are drawn with replacement, the same for all methods of a setting, and each setting for itself. With
-few seeds such means lie too near to the observed ones, so that they are spread by what Student's interval is wider than
-the bootstrap's, t(n - 1) / z · sqrt(n / (n - 1)): the expanded percentile interval of Hesterberg (2015).
+Three seeds can be drawn with replacement in ten ways only, which says little of how far a mean may be off. So seeds get
+random weights instead (a multiplier bootstrap, van der Vaart & Wellner 1996), normal ones, over the root of a random
+variance: then the difference of any two methods is spread just as Student's t with n - 1 degrees of freedom has it, and
+that one of two methods is the better holds in as many draws as the one-sided t test's p value says. The weights are the
+same for all methods of a setting, and each setting has its own.
+
+A statement has parts, so many of which are to hold: "the best in most settings" has one for each setting. It is
+*supported* if enough of them hold in over 95 % of the draws. It is *not supported* if too many parts are refuted to
+leave enough: parts that hold in under 5 % of the draws, by Holm's correction over the parts. That the whole holds in
+few draws would not do: where seeds say nothing, a method is in the upper two of five in 40 % of the draws, but in each
+of six settings at once in 0.4 %.
+
+Of simulated studies in which the second of five methods is as good as the third in all six settings, 5 % refute that it
+is among the first two; of those in which all five are equal, so that the statement is hardly true, one in six does.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,17 +22,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.report.effects import ALPHA, DIGITS, MOST_SEEDS, Decision, Verdict, student
+from experiments.report.effects import DIGITS, MOST_SEEDS, Decision, Verdict, holm
 from signal_env.extras import require
 
-RESAMPLES = 4000
+DRAWS = 4000
 """Draws of the bootstrap."""
 
 SURE = 0.95
-"""The probability above which a statement is supported; under 1 - `SURE` it is not supported."""
+"""The probability above which a statement is supported; a part of it is refuted under 1 - `SURE`."""
 
 Statement = Callable[[NDArray[np.float64]], Any]
-"""Maps ranks `(S, M, ...)` of M methods in S settings, 1 the best, to whether it holds `(...)`."""
+"""Maps ranks `(S, M, ...)` of M methods in S settings, 1 the best, to whether each of K parts holds, `(K, ...)`."""
 
 
 class Ranking(NamedTuple):
@@ -29,7 +40,7 @@ class Ranking(NamedTuple):
 
     Attributes:
         decision: The verdict, and the number of seeds in each setting that would decide it.
-        probability: The share of draws in which the statement holds.
+        probability: The share of draws in which enough parts hold.
         ranks: `(S, M)` the observed ranks.
         seeds: The smallest number of seeds in a setting.
     """
@@ -40,54 +51,53 @@ class Ranking(NamedTuple):
     seeds: int
 
 
-def rank_statement(values: Sequence[NDArray[np.float64]], statement: Statement, seed: int = 0) -> Ranking:
+def rank_statement(
+    values: Sequence[NDArray[np.float64]], statement: Statement, need: int | None = None, seed: int = 0
+) -> Ranking:
     """Judges a statement about the ranks of the methods' means over seeds.
 
     Args:
         values: For each setting an array `(M, n)` of M methods' values for n seeds, the higher the better.
         statement: The statement.
+        need: How many of its parts are to hold; default: all.
         seed: Seed of the bootstrap.
 
     Example: the first of two methods is better in each of four seeds.
         >>> better = np.array([[0.80, 0.82, 0.81, 0.83], [0.70, 0.71, 0.70, 0.72]])
-        >>> ranking = rank_statement([better], lambda ranks: ranks[0, 0] == 1)
+        >>> ranking = rank_statement([better], lambda ranks: ranks[:, 0] == 1)
         >>> ranking.decision.verdict, ranking.probability, ranking.ranks.tolist()
         ('supported', 1.0, [[1.0, 2.0]])
     """
     rng = np.random.default_rng(seed)
     counts = [each.shape[1] for each in values]
     means = [each.mean(axis=1)[:, None] for each in values]
-    drawn = [rng.integers(n, size=(RESAMPLES, n)) for n in counts]
-    apart = [v[:, draw].mean(axis=2) - mean for v, draw, mean in zip(values, drawn, means, strict=True)]
-
-    def probability(more: int = 0) -> float:
-        """The share of draws in which it holds, with at least so many seeds in each setting."""
-        spreads = [_spread(n, max(n, more)) for n in counts]
-        resampled = [mean + spread * a for mean, spread, a in zip(means, spreads, apart, strict=True)]
-        return float(np.mean(statement(np.stack([_ranks(each) for each in resampled]))))
-
     ranks = np.stack([_ranks(mean)[:, 0] for mean in means])
     if min(counts) < 2:
         return Ranking(Decision("undecided", None), float("nan"), ranks, min(counts))
-    found = probability()
-    verdict = _verdict(found)
+    weights = [rng.normal(size=(n, DRAWS)) / (n - 1) ** 0.5 for n in counts]
+    apart = [(v - mean) @ weight for v, mean, weight in zip(values, means, weights, strict=True)]
+
+    def judged(more: int = 0) -> tuple[float, Verdict]:
+        """The probability and the verdict, with at least so many seeds in each setting."""
+        spreads = [_spread(max(n, more), seed + i) for i, n in enumerate(counts)]
+        drawn = [mean + spread * a for mean, spread, a in zip(means, spreads, apart, strict=True)]
+        holds = np.asarray(statement(np.stack([_ranks(each) for each in drawn])))
+        enough = len(holds) if need is None else need
+        probability = float((holds.sum(axis=0) >= enough).mean())
+        left = (holm(holds.mean(axis=1)) >= 1 - SURE).sum()
+        return probability, "supported" if probability > SURE else "not supported" if left < enough else "undecided"
+
+    probability, verdict = judged()
     needed = None
     if verdict == "undecided":
-        more = range(min(counts) + 1, MOST_SEEDS + 1)
-        needed = _first(more, lambda n: _verdict(probability(n)) != "undecided")
-    return Ranking(Decision(verdict, needed), found, ranks, min(counts))
+        needed = _first(range(min(counts) + 1, MOST_SEEDS + 1), lambda n: judged(n)[1] != "undecided")
+    return Ranking(Decision(verdict, needed), probability, ranks, min(counts))
 
 
-def _verdict(probability: float) -> Verdict:
-    if probability > SURE:
-        return "supported"
-    return "not supported" if probability < 1 - SURE else "undecided"
-
-
-def _spread(n: int, more: int) -> float:
-    """What draws of n seeds are spread by to be like the means of `more` seeds."""
-    wider = student().ppf(1 - ALPHA / 2, more - 1) / require("scipy.stats", "plots").norm.ppf(1 - ALPHA / 2)
-    return float(wider * (n / (n - 1)) ** 0.5 * (n / more) ** 0.5)
+def _spread(n: int, seed: int) -> NDArray[np.float64]:
+    """What a standard deviation over seeds is times to be that of a mean of n: over the root of a random variance."""
+    variance = np.random.default_rng((seed, n)).chisquare(n - 1, size=DRAWS) / (n - 1)
+    return np.asarray(1 / np.sqrt(n * variance))
 
 
 def _ranks(means: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -54,12 +54,26 @@ def files(out, names=("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jso
     return {place.relative_to(out).as_posix(): place.read_bytes() for place in out.rglob("*") if place.name in names}
 
 
+def tables(out):
+    """The report's tables, but for what the runs took."""
+    assert main(["report", str(out), "--texts", "20"]) == 0
+    found = {file.name: file.read_bytes() for file in (out / "report" / "tables").glob("*.csv")}
+    del found["cost.csv"]
+    assert {"runs.csv", "curves.csv", "differences.csv", "claims.csv"} <= found.keys()
+    return found
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def swept(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "small.yaml").write_text(STUDY)
     assert sweep(folder / "small.yaml", folder / "out", "--workers", "1") == 0
-    return files(folder / "out")
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(swept):
+    return files(swept)
 
 
 def test_it_plays_what_is_missing_and_nothing_else(study, tmp_path, undisturbed, capsys):
@@ -76,7 +90,7 @@ def test_it_plays_what_is_missing_and_nothing_else(study, tmp_path, undisturbed,
     assert "6 runs, 6 of them finished" in capsys.readouterr().out
 
 
-def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(study, tmp_path, undisturbed):
+def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(study, tmp_path, swept):
     out = tmp_path / "out"
     rng = random.Random(0)
     for _ in range(KILLS):
@@ -86,7 +100,8 @@ def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(study
         process.kill()  # the sweep alone: its workers have to see for themselves that it is gone
         process.communicate()
     assert sweep(study, out, "--workers", "2") == 0
-    assert files(out) == undisturbed
+    assert files(out) == files(swept)
+    assert tables(out) == tables(swept)
 
 
 def test_two_sweeps_on_one_folder_share_the_work(study, tmp_path, undisturbed):
@@ -125,6 +140,30 @@ def test_runs_of_other_options_are_left_alone(study, tmp_path, capsys):
     assert "No run of small matches nothing; one is few/random/seed-0" in capsys.readouterr().err
     assert sweep(study, out, "--address", "auto") == 1
     assert "--address is for --engine ray" in capsys.readouterr().err
+    assert sweep(study, out, "--only", "few/entropy", "--workers", "-1") == 1
+    assert "--workers is at least 1; got -1" in capsys.readouterr().err
+
+
+def test_a_worker_trusts_a_folder_only_once_it_has_it(study, tmp_path):
+    """What a sweep has seen of a folder may be wrong when a worker comes to it: another one may have been there."""
+    from experiments.engines import play_run
+    from experiments.study import read_study
+
+    out = tmp_path / "out"
+    mine = read_study(str(study), out).runs[0]
+    study.write_text(STUDY.replace("round_size: 10", "round_size: 20"))
+    other = read_study(str(study), out).runs[0]
+    assert play_run(other) is None
+    folder = out / "few" / "random" / "seed-0"
+    before = {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in folder.rglob("*") if file.is_file()}
+    assert "holds a run with other options" in play_run(mine)
+    (folder / "error.txt").unlink()
+    assert play_run(other) is None  # finished, so left as it is
+    (folder / "finished").unlink()
+    assert "holds a run with other options" in play_run(mine)  # neither gone on with, nor played over
+    (folder / "error.txt").unlink()
+    after = {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in before if file.exists()}
+    assert after == {file: what for file, what in before.items() if file.name != "finished"}
 
 
 def test_a_worker_that_dies_costs_nothing(tmp_path, capfd):

@@ -12,7 +12,7 @@ from experiments.report.claims import claims
 from experiments.report.hyperparameters import hyperparameters
 from experiments.report.runs import Runs, read_runs
 
-SMALL = ["--pool-size", "40", "--round-size", "10", "--evaluation-size", "50", "--no-tensorboard"]
+SMALL = ["--pool-size", "20", "--round-size", "10", "--evaluation-size", "50", "--no-tensorboard"]
 
 
 def runs_of(*named):
@@ -71,6 +71,14 @@ def test_values_that_differ_by_method_and_setting_come_with_both():
     assert shown(runs)["p"] == "1 (SIGnAL on a, frozen on b); 3 (frozen on a, SIGnAL on b)"
 
 
+def test_what_most_methods_have_is_that_of_all_others():
+    names = ["SIGnAL", "linear", "noise", "offers"]
+    runs = [("a", name, 0, config("ppo", n_examples=1)) for name in names]
+    found = shown(runs_of(*runs, ("a", "frozen", 0, config("generator")), ("a", "random", 0, config("random"))))
+    assert found["p"] == "1 (all others); 3 (frozen)"
+    assert found["decoding: temperature"] == "1"
+
+
 def test_seeds_are_counted_and_what_the_annotator_agrees_with_is_weighed():
     seeds = [("sst2-1%", "SIGnAL", seed, config("ppo", seed)) for seed in (0, 1)]
     found = shown(runs_of(*seeds, ("sst2-1%", "random", 0, config("random"))))
@@ -106,15 +114,15 @@ def test_every_row_is_complete():
 def played(tmp_path_factory):
     folder = tmp_path_factory.mktemp("played")
     main(["run", *SMALL, "--agent", "random", "--out", str(folder / "random")])
-    writing = ["--agent", "generator", "--max-new-tokens", "6", "--budget", "50"]
+    writing = ["--agent", "generator", "--max-new-tokens", "6", "--budget", "30"]
     main(["run", *SMALL, *writing, "--out", str(folder / "generator")])
     return read_runs([folder])
 
 
 def test_real_runs_have_a_table(played):
     found = shown(played)
-    assert found["|R|"] == "40"
-    assert found["end of a run"] == "125% of R (generator); 100% of R (random)"
+    assert found["|R|"] == "20"
+    assert found["end of a run"] == "150% of R (generator); 100% of R (random)"
     assert found["decoding: tokens a text, at most"] == "6"
     assert found["evaluation"] == "50 texts of the test split"
     assert "rule, which agrees with the gold labels of 100.0%" in found["annotator"]
