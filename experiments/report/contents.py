@@ -32,7 +32,7 @@ FIGURES = {
         "Paired differences at the end",
         "Accuracy at the end, on equal seeds, as the paper compares: with more labels for methods that write.",
     ),
-    "reward": ("Reward", "Mean reward of the round's texts, mean over seeds, with 95 % bootstrap bands."),
+    "reward": ("Reward", "Mean reward of the round's texts, mean over seeds, with 95 % intervals (Student's t)."),
     "lift": (
         "Lift",
         "Mean reward of the policy's texts minus that of the texts of its reference, which does not learn, on the same "

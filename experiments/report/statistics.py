@@ -1,6 +1,6 @@
 """What the runs say together: scores, curves and comparisons with their intervals, over seeds and over settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -136,30 +136,28 @@ def student(groups: Any) -> tuple[Any, Any, Any]:
     return mean, mean - half, mean + half
 
 
-def curves(table: Any, columns: Sequence[str], index: str) -> Any:
-    """The mean of each column in each round, with its 95 % bootstrap band over the seeds.
+def curves(rounds: Any) -> Any:
+    """The mean accuracy in each round, with its 95 % bootstrap band over the seeds.
 
     Only rounds that all seeds of a method have are in it; one seed alone has no band.
 
-    Args:
-        table: Rounds, or metrics, with `setting`, `method` and `seed`.
-        columns: The columns.
-        index: The column that numbers the rounds.
-
     Returns:
-        A table with `metric` (the column's name), `setting`, `method`, `round`, `seeds`, `mean`, `low`, `high`.
+        A table with `setting`, `method`, `round`, `seeds`, `mean`, `low`, `high`.
     """
     pandas = require("pandas", "plots")
-    wide = table.set_index([*KEYS, index])[list(columns)].astype(np.float64).unstack()
+    wide = rounds.set_index([*KEYS, "index"])["accuracy"].astype(np.float64).unstack()
+    groups = {keys: group.dropna(axis=1) for keys, group in wide.groupby(level=["setting", "method"])}
     parts = []
-    for (setting, method), group in wide.groupby(level=["setting", "method"]):
-        group = group.dropna(axis=1)
-        values = group.to_numpy()
-        low, high = band(values)
-        metric, rounds = (group.columns.get_level_values(level) for level in (0, 1))
-        of_group = {"metric": metric, "setting": setting, "method": method, "round": rounds, "seeds": len(values)}
-        parts.append(pandas.DataFrame(of_group | {"mean": values.mean(axis=0), "low": low, "high": high}))
-    return pandas.concat(parts, ignore_index=True)
+    for seeds in sorted({len(group) for group in groups.values()}):
+        alike = {keys: group for keys, group in groups.items() if len(group) == seeds}
+        low, high = band(np.concatenate([group.to_numpy() for group in alike.values()], axis=1))
+        rows = pandas.concat(
+            pandas.DataFrame({"setting": setting, "method": method, "round": group.columns, "mean": group.mean().array})
+            for (setting, method), group in alike.items()
+        )
+        parts.append(rows.assign(seeds=seeds, low=low, high=high))
+    columns = ["setting", "method", "round", "seeds", "mean", "low", "high"]
+    return pandas.concat(parts, ignore_index=True)[columns]
 
 
 def band(values: Array) -> tuple[Array, Array]:
@@ -167,7 +165,7 @@ def band(values: Array) -> tuple[Array, Array]:
 
     Rows are drawn as wholes, so that the band of a curve is one of curves.
     """
-    if len(values) < 2 or not values.size:
+    if len(values) < 2:
         nothing = np.full(values.shape[1], np.nan)
         return nothing, nothing
     return _bootstrap([values], lambda sample, axis: np.mean(sample, axis=axis), axis=0)
@@ -215,6 +213,7 @@ def _bootstrap(samples: list[Array], statistic: Any, axis: int) -> tuple[Any, An
         statistic,
         axis=axis,
         vectorized=True,
+        batch=200,  # all at once would take gigabytes
         n_resamples=RESAMPLES,
         method="percentile",
         rng=np.random.default_rng(0),
@@ -298,12 +297,21 @@ def differences(table: Any) -> Any:
 
 
 def learning(runs: Runs) -> Any:
-    """What `curves` says of the metrics of `LEARNING`: what the agents say of their texts and their learning."""
+    """What the agents say of their texts and their learning: means over seeds with 95 % intervals (Student's t).
+
+    Only rounds that all seeds of a method speak of are in it.
+
+    Returns:
+        A table with `metric`, one of `LEARNING`, `setting`, `method`, `round`, `seeds`, `mean`, `low`, `high`.
+    """
     pandas = require("pandas", "plots")
+    keys = ["metric", "setting", "method", "round"]
     said = [name for name in LEARNING if name in runs.metrics]
-    if not said:
-        return pandas.DataFrame(columns=["metric", "setting", "method", "round", "seeds", "mean", "low", "high"])
-    return curves(runs.metrics, said, "round")
+    long = runs.metrics[[*KEYS, "round", *said]].melt([*KEYS, "round"], var_name="metric").dropna()
+    groups = long.assign(value=long["value"].astype(np.float64)).groupby(keys)["value"]
+    mean, low, high = student(groups)
+    table = pandas.DataFrame({"seeds": groups.size(), "mean": mean, "low": low, "high": high}).reset_index()
+    return table[table["seeds"] == table.groupby(keys[:3])["seeds"].transform("max")]
 
 
 def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:

@@ -38,7 +38,7 @@ def build(runs: Runs) -> dict[str, Any]:
         "accuracy": summary(table),
         "differences": differences(table),
         "aggregate": aggregate(table),
-        "curves": curves(rounds, ["accuracy"], "index").drop(columns="metric").merge(share),
+        "curves": curves(rounds).merge(share),
         "learning": learning(runs).merge(share),
         "balance": balance(rounds, _classes(rounds, runs)).merge(share),
         "cost": cost(runs),

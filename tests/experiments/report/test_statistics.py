@@ -76,12 +76,12 @@ def test_a_band_is_that_of_all_resamples():
 
 def test_curves_have_the_rounds_that_all_seeds_have(study):
     cut = study.drop(study[(study["method"] == "ours") & (study["seed"] == 1) & (study["index"] > 14)].index)
-    found = curves(cut, ["accuracy"], "index").set_index(["setting", "method", "round"])
+    found = curves(cut).set_index(["setting", "method", "round"])
     ours = study[(study["setting"] == "a") & (study["method"] == "ours")]
     assert found.loc[("a", "ours")].index.tolist() == list(range(15))
     assert found.loc[("a", "ours", 7), "mean"] == pytest.approx(ours.loc[ours["index"] == 7, "accuracy"].mean())
     assert (found["seeds"] == 3).all()
-    alone = curves(study[study["seed"] == 0], ["accuracy"], "index")
+    alone = curves(study[study["seed"] == 0])
     assert alone[["low", "high"]].isna().all().all()
     assert alone["mean"].notna().all()
 
@@ -199,9 +199,12 @@ def test_metrics_that_are_followed_become_curves(study):
     said = said[["setting", "method", "seed", "round", "lift/mean"]].assign(**{"speed/seconds": 1.0})
     found = learning(Said(study, said, None))
     assert set(found["metric"]) == {"lift/mean"}
-    mean = said[(said["setting"] == "a") & (said["method"] == "ours") & (said["round"] == 3)]["lift/mean"].mean()
-    row = found[(found["setting"] == "a") & (found["method"] == "ours") & (found["round"] == 3)]
-    assert row["mean"].item() == pytest.approx(mean)
+    values = said[(said["setting"] == "a") & (said["method"] == "ours") & (said["round"] == 3)]["lift/mean"]
+    row = found[(found["setting"] == "a") & (found["method"] == "ours") & (found["round"] == 3)].iloc[0]
+    interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx((values.mean(), interval.low, interval.high))
+    late = said[(said["round"] < 5) | (said["seed"] == 0)]
+    assert learning(Said(study, late, None))["round"].max() == 4
     assert len(learning(Said(study, said[["setting", "method", "seed", "round"]], None))) == 0
 
 
