@@ -174,6 +174,7 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
             axis.set_xlim(-0.03, 1.03)
         axis.set_title(title, fontsize=8.5, weight="normal")
         axis.locator_params(axis="x", nbins=3)
+        axis.grid(axis="x")
     _name_rows(axes[0], shown)
     runs = f"{table['runs'].min()} to {table['runs'].max()}" if table["runs"].nunique() > 1 else table["runs"].max()
     title = f"over {table['settings'].max()} settings, {runs} runs a method"
@@ -223,3 +224,4 @@ def _name_rows(axis: Any, names: Sequence[str]) -> None:
     axis.set_yticks(range(len(names), 0, -1), names)
     axis.set_ylim(0.4, len(names) + 0.6)
     axis.grid(axis="y", visible=False)
+    axis.grid(axis="x")
