@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from agents.agent import Envs, agents, submitting
 from agents.llm.generator import GeneratorAgent
-from agents.llm.synthesis import Patience
 from signal_env.acquisition import Strategy, acquisitions, top
 from signal_env.neighbors import nearest
 from signal_env.prediction import Floats, Prediction, scaled
@@ -60,7 +59,6 @@ class ASALAgent(GeneratorAgent):
                 f"'margin'; got {self.uncertainty!r}."
             )
         super().reset(envs, seed)
-        self._patience = Patience()
         self._open()
 
     def _open(self) -> None:
@@ -74,7 +72,7 @@ class ASALAgent(GeneratorAgent):
         if prompts:
             written = self._write([prompt for prompt in prompts for _ in range(self.n_candidates)])
             texts = self._replace(self._most_uncertain(written, len(prompts)))
-        self._passed = np.arange(n) >= len(texts)
+        self._counted = np.arange(n) < len(texts)
         return texts + [""] * (n - len(texts))
 
     def _most_uncertain(self, texts: Sequence[str], n: int) -> Prediction:
@@ -115,8 +113,7 @@ class ASALAgent(GeneratorAgent):
         Raises:
             CollapseError: If nothing has been labeled for many rounds.
         """
-        metrics = self._report.paid(rewards, infos, ~self._passed)
-        self._patience.note(infos)
+        metrics = super().learn(rewards, infos)
         if metrics:
             if self._matches:
                 means = np.mean(self._matches, axis=0)
@@ -124,12 +121,3 @@ class ASALAgent(GeneratorAgent):
                 metrics |= {name: float(mean) for name, mean in zip(names, means, strict=True)}
             self._open()
         return metrics
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state of the random numbers, and the rounds without a label; between two rounds."""
-        return super().state_dict() | {"barren": self._patience.rounds}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
-        super().load_state_dict(state)
-        self._patience.rounds = state["barren"]

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from agents.agent import Envs, agents, submitting
 from agents.llm.generator import GeneratorAgent
-from agents.llm.synthesis import Patience
 from signal_env.acquisition import Strategy
 from signal_env.observation import prompt
 
@@ -60,7 +59,6 @@ class BGADLAgent(GeneratorAgent):
             )
         self._choose = Strategy(self.strategy)
         super().reset(envs, seed)
-        self._patience = Patience()
         self._informative: list[str] = []  # the most informative texts, of which prompts are made
         self._batch: list[str] | None = None  # the real texts that are left to submit in this round
 
@@ -72,7 +70,7 @@ class BGADLAgent(GeneratorAgent):
         n = min(places, self._learner.batch_size - len(self._learner.opened.offered.texts))
         real, self._batch = self._batch[:n], self._batch[n:]
         written = self._write(self._prompts(n - len(real))) if n > len(real) else []
-        self._written = (np.arange(places) >= len(real)) & (np.arange(places) < n)
+        self._counted = (np.arange(places) >= len(real)) & (np.arange(places) < n)
         return [*real, *written, *[""] * (places - n)]
 
     def _chosen(self) -> list[str]:
@@ -100,16 +98,13 @@ class BGADLAgent(GeneratorAgent):
         """
         if "round" in infos:
             self._batch = None
-        self._patience.note(infos)
-        return self._report.paid(rewards, infos, self._written)
+        return super().learn(rewards, infos)
 
     def state_dict(self) -> dict[str, Any]:
-        """The random numbers, the informative texts, what is left of the batch, and the rounds without a label."""
-        kept = {"informative": self._informative, "batch": self._batch, "barren": self._patience.rounds}
-        return super().state_dict() | kept
+        """As `GeneratorAgent.state_dict`, with the informative texts and what is left of the batch."""
+        return super().state_dict() | {"informative": self._informative, "batch": self._batch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what `state_dict` returned."""
         super().load_state_dict(state)
         self._informative, self._batch = state["informative"], state["batch"]
-        self._patience.rounds = state["barren"]

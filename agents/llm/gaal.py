@@ -4,13 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from agents.agent import Envs, agents, submitting
 from agents.llm.exchange import Exchange
 from agents.llm.ppo import PPOAgent
-from agents.llm.synthesis import Patience
 
 
 @agents.register("gaal")
@@ -47,23 +43,3 @@ class GAALAgent(PPOAgent):
         """
         submitting(envs)
         super().reset(envs, seed, exchange)
-        self._patience = Patience()
-
-    def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """As `WriterAgent.learn`.
-
-        Raises:
-            CollapseError: If nothing has been labeled for many rounds.
-        """
-        metrics = super().learn(rewards, infos)
-        self._patience.note(infos)
-        return metrics
-
-    def state_dict(self) -> dict[str, Any]:
-        """As `WriterAgent.state_dict`, and the rounds without a label."""
-        return super().state_dict() | {"barren": self._patience.rounds}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from what `state_dict` returned, after a reset with the same seed."""
-        super().load_state_dict(state)
-        self._patience.rounds = state["barren"]

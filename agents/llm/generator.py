@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, agents, base
 from agents.llm.language_model import GeneratorOptions, frozen_language_model
+from agents.llm.patience import Patience
 from agents.llm.report import RoundReport
 from signal_env.classifiers.pretrained import blocks
 
@@ -30,7 +31,8 @@ class GeneratorAgent(GeneratorOptions, Agent):
         name = self.model_name(learner, seed)
         self._model = frozen_language_model(name, self.generator_device, self.generator_precision)
         self._model.check_context(learner, self.max_new_tokens)
-        self._report = RoundReport(learner)
+        self._report, self._patience = RoundReport(learner), Patience()
+        self._counted: NDArray[np.bool_] | None = None  # the offers of the step that the report is about; None: all
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
         """The first line of the model's answer to each prompt."""
@@ -49,13 +51,20 @@ class GeneratorAgent(GeneratorOptions, Agent):
         return texts
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Learns nothing; at a round's close, says what its texts were like."""
-        return self._report.paid(rewards, infos)
+        """Learns nothing; at a round's close, says what its texts were like.
+
+        Raises:
+            CollapseError: If nothing has been labeled for many rounds.
+        """
+        metrics = self._report.paid(rewards, infos, self._counted)
+        self._patience.note(infos)
+        return metrics
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the random numbers."""
-        return {"rng": self._rng.bit_generator.state}
+        """The state of the random numbers, and the rounds without a label."""
+        return {"rng": self._rng.bit_generator.state, "barren": self._patience.rounds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what `state_dict` returned."""
         self._rng.bit_generator.state = state["rng"]
+        self._patience.rounds = state.get("barren", 0)

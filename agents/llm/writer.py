@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from agents.agent import Agent, Envs, base
 from agents.llm.exchange import Exchange, Random
 from agents.llm.language_model import GeneratorOptions, LanguageModel
+from agents.llm.patience import Patience
 from agents.llm.report import RoundReport, paired_lift
 from agents.llm.scale import RewardScale
 from signal_env.classifiers.pretrained import ModelError, blocks, quiet_transformers
@@ -94,7 +95,7 @@ class WriterAgent(GeneratorOptions, Agent):
                 "model's folder."
             )
         self._model.check_context(learner, self.max_new_tokens)
-        self._report = RoundReport(learner)
+        self._report, self._patience = RoundReport(learner), Patience()
         self._scale = RewardScale()
         self._logs: list[dict[str, float]] = []
         self._offered: list[tuple[str, str]] = []  # the round's prompts and texts
@@ -118,7 +119,11 @@ class WriterAgent(GeneratorOptions, Agent):
         return texts
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Hands the rewards to the trainer, which learns; returns the metrics when the round is closed."""
+        """Hands the rewards to the trainer, which learns; returns the metrics when the round is closed.
+
+        Raises:
+            CollapseError: If nothing has been labeled for many rounds.
+        """
         with self._report.learning():
             self._exchange.learn(self._scale(rewards))
         metrics = self._report.paid(rewards, infos)
@@ -128,6 +133,7 @@ class WriterAgent(GeneratorOptions, Agent):
             means = {name: np.mean([logs[name] for logs in self._logs if name in logs]) for name in names}
             metrics |= {f"trainer/{name}": float(mean) for name, mean in means.items()}
             self._logs, self._lift = [], {}
+        self._patience.note(infos)
         return metrics
 
     def close(self) -> None:
@@ -141,9 +147,10 @@ class WriterAgent(GeneratorOptions, Agent):
         self._policy.save_pretrained(str(folder / "adapter"))
 
     def state_dict(self) -> dict[str, Any]:
-        """The adapter, the optimiser, the scheduler, the random numbers and the rewards' scale, between two rounds."""
+        """All that the agent has learned and counted, and its random numbers; between two rounds."""
         return {
             "rng": self._rng.bit_generator.state,
+            "barren": self._patience.rounds,
             "scale": self._scale.state_dict(),
             "random": self._exchange.random.state_dict(),
             "weights": {name: parameter.detach() for name, parameter in self._trained()},
@@ -157,6 +164,7 @@ class WriterAgent(GeneratorOptions, Agent):
         import torch
 
         self._rng.bit_generator.state = state["rng"]
+        self._patience.rounds = state.get("barren", 0)
         self._scale.load_state_dict(state["scale"])
         self._exchange.random = Random.from_state_dict(state["random"])
         with torch.no_grad():

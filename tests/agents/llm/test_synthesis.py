@@ -6,9 +6,9 @@ import gymnasium as gym
 import pytest
 
 from agents.agent import get_agent
-from agents.llm import ASALAgent, BGADLAgent, GAALAgent, synthesis
-from agents.llm.synthesis import CollapseError
-from agents.rollout import rollout
+from agents.llm import ASALAgent, BGADLAgent, GAALAgent, GeneratorAgent, RLOOAgent, patience
+from agents.llm.patience import CollapseError
+from agents.rollout import rollout, state_of
 from experiments.__main__ import main
 from experiments.config import make_config
 from experiments.run import play
@@ -16,6 +16,14 @@ from experiments.run import play
 REVIEWS = "SignalEnv-reviews-v0"
 SMALL = {"pool_size": 20, "round_size": 4, "evaluation_size": 20, "selection": "submitted"}
 AGENTS = [GAALAgent, ASALAgent, BGADLAgent]
+EXHAUSTED = {
+    "selection": "acquisition",
+    "acquisition": "random",
+    "initial_labeled": 16,
+    "budget": 40,
+    "max_text_length": 1,
+}
+"""All real texts are labeled in the first round, and nothing that is written is valid."""
 
 
 def make(agent_class, num_envs=4, **options):
@@ -73,20 +81,34 @@ def test_they_want_to_choose_what_is_labeled(agent_class):
         (GAALAgent(max_new_tokens=4, lift_texts=0), {"max_text_length": 1}),
         (BGADLAgent(max_new_tokens=1, temperature=1e-4, real_share=0.0), {}),
         (ASALAgent(max_new_tokens=8), {"max_text_length": 1}),
+        (GeneratorAgent(max_new_tokens=4), EXHAUSTED),
+        (RLOOAgent(max_new_tokens=4, lift_texts=0), {**EXHAUSTED, "prompt_group": 2}),
     ],
 )
 def test_a_generator_that_writes_nothing_to_label_is_given_up(agent, options, monkeypatch):
-    monkeypatch.setattr(synthesis, "PATIENCE", 3)
-    labels = []
+    monkeypatch.setattr(patience, "PATIENCE", 3)
+    labels, states = [], [None]
 
-    def play():
-        for step in rollout(make(type(agent), **options), agent, seed=0):
-            labels.extend([step.round["labeled"]] * (step.round is not None))
+    def play(state=None):
+        envs = make(type(agent), **options)
+        for step in rollout(envs, agent, seed=0, state=state):
+            if step.round is not None:
+                labels.append(step.round["labeled"])
+                states.append(state_of(envs, agent))
 
-    with pytest.raises(CollapseError, match="Nothing could be labeled in 3 rounds: the generator repeats itself"):
+    given_up = pytest.raises(CollapseError, match="Nothing could be labeled in 3 rounds: the generator repeats itself")
+    with given_up:
         play()
     assert labels[-3:] == [labels[-1]] * 3  # the last of the three rounds is not seen, but that before them is
     assert len(labels) == 3 or labels[-4] < labels[-1]
+    seen = len(labels)
+    with given_up:
+        play(states[-1])  # two of the three rounds are behind it
+    assert len(labels) == seen
+    states[-1]["agent"].pop("barren")  # a state of a time when nobody counted
+    with given_up:
+        play(states[-1])
+    assert len(labels) == seen + 2
 
 
 def test_when_the_real_texts_are_used_up_a_generator_that_repeats_itself_ends_the_episode():

@@ -1,4 +1,4 @@
-"""What agents that synthesise their own queries have in common: they say so when nothing comes of it any more."""
+"""How long agents that write go on when nothing comes of it any more."""
 
 from typing import Any
 
