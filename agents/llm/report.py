@@ -20,6 +20,7 @@ class RoundReport:
 
     - `reward/mean`, `reward/TERM`: mean reward, and mean share of each term in it;
     - `texts/invalid`, `texts/duplicate`: share of offers that are not valid, for whatever reason, and of duplicates;
+    - `texts/written`: number of texts written, which an agent may not all offer, nor be alone in what it offers;
     - `texts/copied`: share of the texts written that repeat one of their prompt's in-context examples;
     - `texts/distinct_1`, `_2`, `_3`: distinct n-grams over n-grams of words in what was written (Li et al. 2016);
     - `texts/tokens`: mean length of a response in tokens;
@@ -95,6 +96,7 @@ class RoundReport:
 
     def _sum_up(self, closed: dict[str, Any]) -> dict[str, float]:
         metrics = self._of_offers() if self._invalid else {}
+        metrics["texts/written"] = len(self._texts)
         if self._texts:
             metrics |= self._of_texts()
         labeled = closed["selected_real"] + closed["selected_synthetic"]

@@ -82,7 +82,8 @@ def table_parts(tables: dict[str, Any]) -> list[Part]:
     )
     spent = (
         "Means a run; memory is the most that a process held while it played one, with the models of runs that it had "
-        "played before. Tokens are the mean of the texts written times the texts offered."
+        "played before. Tokens are those of the texts written; where a log does not count these, of as many as were "
+        "offered."
     )
     return [
         Part("accuracy", "Accuracy", _accuracy(tables["accuracy"]), summed),

@@ -346,7 +346,8 @@ def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:
 def cost(runs: Runs) -> Any:
     """What a run takes on average: labels, texts and tokens, seconds, and the most memory that any of them took.
 
-    What no log says is not a number. Tokens are those of the texts offered.
+    What no log says is not a number. Tokens are those of the texts written; where a log does not count these, they are
+    taken to be as many as were offered.
     """
     keys = list(KEYS)
     rounds = runs.rounds
@@ -354,7 +355,8 @@ def cost(runs: Runs) -> Any:
     labels.columns = ["real_labels", "synthetic_labels", "texts"]
     if "texts/tokens" in runs.metrics:
         with_offers = runs.metrics.merge(rounds.rename(columns={"index": "round"})[[*keys, "round", "offers"]])
-        tokens = (with_offers["texts/tokens"] * with_offers["offers"]).groupby([with_offers[key] for key in keys])
+        written = with_offers.get("texts/written", with_offers["offers"]).fillna(with_offers["offers"])
+        tokens = (with_offers["texts/tokens"] * written).groupby([with_offers[key] for key in keys])
         labels["tokens"] = tokens.sum()
     else:
         labels["tokens"] = np.nan

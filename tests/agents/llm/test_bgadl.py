@@ -104,6 +104,7 @@ def test_the_metrics_are_about_what_it_writes():
     assert step.metrics["reward/mean"] == pytest.approx(step.rewards[5:].mean())
     assert step.metrics["reward/signal"] == pytest.approx(step.rewards[5:].mean())
     assert step.metrics["texts/invalid"] == (step.infos["invalid"][5:] != "").mean()
+    assert step.metrics["texts/written"] == 5
     assert step.metrics["labels/synthetic"] == step.round["selected_synthetic"] / 10
 
 

@@ -30,6 +30,7 @@ def test_a_round_is_summed_up():
     assert metrics["texts/duplicate"] == 2 / 6  # the example is a text of the pool, and a film comes twice
     assert metrics["texts/invalid"] == 3 / 6
     assert metrics["texts/tokens"] == 2
+    assert metrics["texts/written"] == 6
     assert metrics["labels/synthetic"] == closed["selected_synthetic"] / 6
     assert metrics["speed/generation"] > 0
     assert "speed/update" not in metrics

@@ -190,6 +190,10 @@ def test_costs_are_means_of_runs_and_the_most_memory(study):
     assert row["memory"] == 192
     assert row["tokens"] == pytest.approx(19 * 10 * 7)
     assert (row["real_labels"], row["synthetic_labels"]) == (160, 40)
+    counted = said.assign(**{"texts/written": np.where(said["round"] < 5, 30, np.nan)})
+    counted.loc[counted["round"] == 19, ["texts/tokens", "texts/written"]] = np.nan, 0  # nothing was written
+    row = cost(Said(study, counted, spent)).set_index(["setting", "method"]).loc[("a", "ours")]
+    assert row["tokens"] == pytest.approx((4 * 30 + 14 * 10) * 7)
     unsaid = cost(Said(study, said[:0], pd.DataFrame(columns=[*keys, "round", "seconds", "cpu_seconds", "memory"])))
     assert unsaid[["tokens", "seconds", "memory"]].isna().all().all()
 
