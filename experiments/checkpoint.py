@@ -26,6 +26,8 @@ def save_checkpoint(folder: Path, index: int, state: dict[str, Any]) -> None:
     tensors: dict[str, Any] = {}
     plain = json.dumps(_pack(state, tensors), ensure_ascii=False)
     place = folder / "checkpoints" / f"round-{index:05d}"
+    if place.exists():  # one that could not be read, or the run had not gone on from the one before
+        shutil.rmtree(place)
     with new_folder(place, mark=STATE) as temporary:
         save_file(tensors, temporary / TENSORS)
         (temporary / STATE).write_text(plain, encoding="utf-8", errors="surrogatepass")
@@ -35,16 +37,24 @@ def save_checkpoint(folder: Path, index: int, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The state of a run after its last complete round; None if it has none."""
+    """The state of a run after its last complete round whose state can be read; None if there is none.
+
+    A file system may lose what a file holds in a power cut, and keep its name.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    complete = [place for place in _folders(folder) if not place.name.startswith(".")]
-    if not complete:
-        return None
-    tensors = load_file(complete[-1] / TENSORS)
-    plain = json.loads((complete[-1] / STATE).read_text(encoding="utf-8", errors="surrogatepass"))
-    state: dict[str, Any] = _unpack(plain, tensors)
-    return state
+    for place in reversed(_folders(folder)):
+        if place.name.startswith("."):  # killed while it was written
+            continue
+        try:
+            tensors = load_file(place / TENSORS)
+            plain = json.loads((place / STATE).read_text(encoding="utf-8", errors="surrogatepass"))
+            state: dict[str, Any] = _unpack(plain, tensors)
+        except (FileNotFoundError, NotADirectoryError, SafetensorError, ValueError, KeyError):  # it is torn
+            continue
+        return state
+    return None
 
 
 def _folders(folder: Path) -> list[Path]:

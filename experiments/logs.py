@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments.config import RunConfig
 from experiments.cost import Meter
+from signal_env.storage import sync
 from signal_env.wrappers import VectorRecord, VectorTensorBoard
 from signal_env.wrappers.recording import LineLog
 
@@ -32,7 +33,7 @@ class Logs:
     def __init__(self, envs: Any, config: RunConfig, state: Mapping[str, Any] | None = None) -> None:
         state = state or {"record": None, "board": None, "metrics": None, "cost": None}
         recorded = VectorRecord(envs, config.folder, state["record"])
-        self._record, self._board = recorded.log, None
+        self._folder, self._record, self._board = config.folder, recorded.log, None
         self.envs: VectorRecord | VectorTensorBoard = recorded
         if config.tensorboard:
             hparams = {"env": config.env, "agent": config.agent, "seed": config.seed}
@@ -52,14 +53,16 @@ class Logs:
                 self._board.metrics(metrics)
 
     def state_dict(self) -> dict[str, Any]:
-        """The logs as they are at a round's close."""
-        board = None if self._board is None else self._board.state_dict()
-        return {
+        """The logs as they are at a round's close, and are on the disk from here on."""
+        state = {
             "record": self._record.state_dict(),
-            "board": board,
+            "board": None if self._board is None else self._board.state_dict(),
             "metrics": self._metrics.size,
             "cost": self._cost.size,
         }
+        for name in _sizes(state):
+            sync(self._folder / name)
+        return state
 
     def close(self) -> None:
         """Closes the logs and the environment."""
@@ -70,8 +73,14 @@ class Logs:
 
 def whole(folder: Path, state: Mapping[str, Any]) -> bool:
     """Whether the logs in a run's folder have all that they had when this was their state."""
+    files = {folder / name: size for name, size in _sizes(state).items()}
+    return all(file.is_file() and file.stat().st_size >= size for file, size in files.items())
+
+
+def _sizes(state: Mapping[str, Any]) -> dict[str, int]:
+    """The files of the logs, by their places in the run's folder, and the bytes of each in this state."""
     sizes = {"metrics.jsonl": state["metrics"], "cost.jsonl": state["cost"]}
     sizes |= {f"{name}.jsonl": state["record"][name] for name in ("offers", "labels", "rounds")}
     if state["board"] is not None:
         sizes |= {f"tensorboard/{name}": size for name, size in state["board"]["files"].items()}
-    return all((folder / name).is_file() and (folder / name).stat().st_size >= size for name, size in sizes.items())
+    return sizes

@@ -1,15 +1,15 @@
 """`python -m experiments run`: one agent plays one episode, into a folder of its own."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 from filelock import FileLock, Timeout
 
-from agents.rollout import rollout, state_of
+from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, agent_of, configuration_of, parse
 from experiments.logs import LOGS, Logs, whole
@@ -17,7 +17,7 @@ from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
 from signal_env.experiment import experiment_sizes
 from signal_env.extras import require
-from signal_env.storage import remove, write_text
+from signal_env.storage import remove, sync, write_text
 
 __all__ = ["begun", "finished", "main", "parse", "play"]
 
@@ -108,36 +108,49 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
 
 
 def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool) -> None:
-    options = config.options.as_keywords()
     sizes = experiment_sizes(config.options)
-    envs: Any = gym.make_vec(config.env, num_envs=config.num_envs or sizes.offers, **options)
+    num_envs = config.num_envs or sizes.offers
+    envs: Any = gym.make_vec(config.env, num_envs=num_envs, **config.options.as_keywords())
+    with closing(envs):
+        checkpoint = last_checkpoint(config.folder) if resume else None
+        if checkpoint is None:
+            prepare(config.folder, config.overwrite or resume)
+        under_way = resume
+        try:
+            with closing(_steps(config, envs, checkpoint)) as steps:
+                for step in steps:
+                    under_way = under_way or len(step.texts) > 0
+                    if step.round is None:
+                        continue
+                    if under_way:  # what this run replaces is no longer needed
+                        shutil.rmtree(config.folder / ASIDE, ignore_errors=True)
+                    on_round(step.round["labeled"], sizes.budget, f"accuracy {step.round['accuracy']:.3f}")
+        finally:
+            if not under_way:  # nothing is lost, and the folder is free for another try
+                remove(config.folder, FILES)
+                restore(config.folder)
+
+
+def _steps(config: RunConfig, envs: Any, checkpoint: dict[str, Any] | None) -> Generator[Step, None, None]:
+    """Plays the run, or the rest of it, and writes what happens; a round is on the disk when its last step is yielded.
+
+    A power cut costs the round that is under way.
+    """
     agent = agent_of(config)
-    checkpoint = last_checkpoint(config.folder) if resume else None
     if checkpoint is None:
-        prepare(config.folder, config.overwrite or resume)
         write_text(config.folder / "config.yaml", config.as_yaml())
         checkpoint = {"logs": None, "episode": None}
-    logs = Logs(envs, config, checkpoint["logs"])
-    under_way = resume
-    try:
+    with closing(Logs(envs, config, checkpoint["logs"])) as logs:
         for step in rollout(logs.envs, agent, config.seed, checkpoint["episode"]):
-            under_way = under_way or len(step.texts) > 0
-            if step.round is None:
-                continue
-            index = int(step.round["index"])
-            logs.round(index, step.metrics)
-            state = {"logs": logs.state_dict(), "episode": state_of(envs, agent)}
-            save_checkpoint(config.folder, index, state)
-            if under_way:  # what this run replaces is no longer needed
-                shutil.rmtree(config.folder / ASIDE, ignore_errors=True)
-            on_round(step.round["labeled"], sizes.budget, f"accuracy {step.round['accuracy']:.3f}")
+            if step.round is not None:
+                index = int(step.round["index"])
+                logs.round(index, step.metrics)
+                state = {"logs": logs.state_dict(), "episode": state_of(envs, agent)}
+                save_checkpoint(config.folder, index, state)
+            yield step
         agent.save(config.folder)
-        (config.folder / FINISHED).touch()
-    finally:
-        logs.close()
-        if not under_way:  # nothing is lost, and the folder is free for another try
-            remove(config.folder, FILES)
-            restore(config.folder)
+    sync(config.folder)
+    (config.folder / FINISHED).touch()
 
 
 @contextmanager
@@ -159,6 +172,8 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         if {place.name for place in folder.iterdir()} == {LOCK}:  # nothing was begun
+            # Whoever has opened the lock's file meanwhile notices that it is gone (filelock 3.20.4), and no release
+            # takes away the file of this name, which may be another's by then (filelock 3.30).
             shutil.rmtree(folder)
         lock.release()
 
@@ -166,15 +181,11 @@ def locked(folder: Path) -> Iterator[None]:
 def last_checkpoint(folder: Path) -> dict[str, Any] | None:
     """The state after the last complete round, if the logs have all that was written until then.
 
-    After a power cut they may not: the run is then played from its beginning, to the same end.
+    Where they have not, or no state can be read, there is none: the run is then played from its beginning, to the same
+    end.
     """
     checkpoint = load_checkpoint(folder)
-    if checkpoint is None:
-        rounds = folder / "rounds.jsonl"
-        if rounds.is_file() and rounds.read_bytes().count(b"\n") > 1:
-            raise RunError(f"{folder} has rounds but no checkpoint to go on from. Give --overwrite to play it anew.")
-        return None
-    return checkpoint if whole(folder, checkpoint["logs"]) else None
+    return checkpoint if checkpoint is not None and whole(folder, checkpoint["logs"]) else None
 
 
 def prepare(folder: Path, overwrite: bool) -> None:

@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -21,14 +21,37 @@ def cache_dir(*parts: str) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file under a temporary name and renames it, so that a reader never sees half of it."""
+    """Writes a file under a temporary name and renames it: neither a reader nor a power cut ever finds half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        sync(temporary)
         os.replace(temporary, path)
+        _sync_names(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or all that is in a folder, is on the disk, where a power cut leaves it alone."""
+    if path.is_dir():
+        for place in path.iterdir():
+            sync(place)
+        _sync_names(path)
+    elif path.is_file():
+        with path.open("rb" if os.name == "posix" else "r+b") as file:
+            os.fsync(file.fileno())
+
+
+def _sync_names(folder: Path) -> None:
+    """Waits until the names in a folder are on the disk, where the system can say so."""
+    with suppress(OSError):  # Windows cannot, nor can some network file systems
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def remove(folder: Path, names: Iterable[str]) -> None:
@@ -54,7 +77,7 @@ def cut(file: Path, size: int) -> None:
 
 @contextmanager
 def new_folder(path: Path, mark: str) -> Iterator[Path]:
-    """Yields a temporary folder that becomes `path` if the block ends without an error.
+    """Yields a temporary folder that becomes `path`, whole and on the disk, if the block ends without an error.
 
     Args:
         path: The folder to make. One of the same kind is replaced.
@@ -70,9 +93,11 @@ def new_folder(path: Path, mark: str) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
+        sync(temporary)
         if path.exists():
             shutil.rmtree(path)
         os.replace(temporary, path)
+        _sync_names(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -1,5 +1,7 @@
 """Checkpoints: all that a state may hold comes back as it was, and there is always a whole one."""
 
+import os
+
 import pytest
 import torch
 from hypothesis import given
@@ -45,6 +47,25 @@ def test_the_last_complete_round_counts(tmp_path):
     assert load_checkpoint(tmp_path) == {"round": 10}
     save_checkpoint(tmp_path, 11, {"round": 11})
     assert [place.name for place in (tmp_path / "checkpoints").iterdir()] == ["round-00011"]
+
+
+@pytest.mark.parametrize("name", ["state.json", "tensors.safetensors"])
+@pytest.mark.parametrize("size", [None, 0, 20])
+def test_one_that_cannot_be_read_is_as_none(tmp_path, name, size):
+    for index in (1, 2):
+        save_checkpoint(tmp_path / f"run-{index}", index, {"round": index, "tensor": torch.arange(index)})
+    torn = tmp_path / "run-2" / "checkpoints" / "round-00002"
+    if size is None:
+        (torn / name).unlink()
+    else:
+        os.truncate(torn / name, size)
+    assert load_checkpoint(tmp_path / "run-2") is None
+    torn.rename(tmp_path / "run-1" / "checkpoints" / torn.name)  # the one before was still there
+    state = load_checkpoint(tmp_path / "run-1")
+    assert state["round"] == 1
+    save_checkpoint(tmp_path / "run-1", 2, {"round": 2})
+    assert load_checkpoint(tmp_path / "run-1") == {"round": 2}
+    assert [place.name for place in (tmp_path / "run-1" / "checkpoints").iterdir()] == ["round-00002"]
 
 
 def test_what_is_neither_plain_nor_a_tensor_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 """The command line: a run's folder, its configuration there and back, and what is said of bad input."""
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -12,7 +13,8 @@ import yaml
 from transformers import AutoTokenizer
 
 from experiments.__main__ import COMMANDS, main
-from experiments.config import RunError, make_config, parse
+from experiments.config import RunError, configuration_of, make_config, parse
+from experiments.engines import play_run
 from experiments.run import FILES, LOCK
 from signal_env.classifiers.pretrained import EMBEDDED
 
@@ -217,13 +219,32 @@ def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, read_e
     assert (folders[0] / "rounds.jsonl").read_bytes() == (folders[1] / "rounds.jsonl").read_bytes()
 
 
-def test_a_run_whose_logs_lost_lines_is_played_anew(tmp_path):
+@pytest.mark.parametrize("name", ["offers.jsonl", "checkpoints/round-00003/state.json", "checkpoints"])
+def test_a_run_that_lost_what_it_would_go_on_from_is_played_anew(tmp_path, name):
+    """By a command, or by a sweep, which says nothing but what is missing."""
     assert run(tmp_path, "--agent", "entropy") == 0
     folder = tmp_path / "run"
-    whole = (folder / "offers.jsonl").read_bytes()
-    (folder / "offers.jsonl").write_bytes(whole[:-100])
-    assert main(["run", "--resume", str(folder)]) == 0
-    assert (folder / "offers.jsonl").read_bytes() == whole
+    whole = {file: (folder / file).read_bytes() for file in ("config.yaml", "rounds.jsonl", "offers.jsonl")}
+    for again in (lambda: main(["run", "--resume", str(folder)]), lambda: play_run(configuration_of(folder)) or 0):
+        (folder / "finished").unlink()
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+        else:
+            os.truncate(folder / name, (folder / name).stat().st_size // 2)
+        assert again() == 0
+        assert {file: (folder / file).read_bytes() for file in whole} == whole
+        assert (folder / "finished").exists()
+
+
+def test_logs_that_cannot_be_begun_leave_things_as_they_were(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert run(tmp_path, "--no-tensorboard") == 0
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    (folder / "tensorboard").symlink_to(tmp_path / "nowhere" / "at all")  # a disk that is not there, say
+    assert run(tmp_path, "--seed", "1", "--overwrite") == 1
+    assert "tensorboard" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+    assert not (folder / ".replaced").exists()
 
 
 def test_a_run_that_another_process_plays_is_left_alone(tmp_path, capsys):

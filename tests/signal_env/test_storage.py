@@ -1,5 +1,6 @@
 """Where made things are kept, and that nothing is ever half written."""
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -94,6 +95,27 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
         write_text(file, "new" * 1000)
     assert file.read_text(encoding="utf-8") == "old"
     assert names(tmp_path) == ["note.txt"]
+
+
+def test_what_gets_its_name_is_on_the_disk(tmp_path, monkeypatch):
+    """In this order: what a file holds, the file's new name, the names in its folder."""
+    said = []
+
+    def watch(name, told):
+        call = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args: (said.append((name, told(*args))), call(*args))[1])
+
+    watch("fsync", lambda descriptor: os.fstat(descriptor).st_ino)
+    watch("replace", lambda old, new: new.name)
+    write_text(tmp_path / "note.txt", "text")
+    note, folder = (tmp_path / "note.txt").stat().st_ino, tmp_path.stat().st_ino
+    assert said == [("fsync", note), ("replace", "note.txt"), ("fsync", folder)]
+    said.clear()
+    with new_folder(tmp_path / "model", mark="part") as place:
+        (place / "inner").mkdir()
+        (place / "inner" / "part").write_text("1")
+    inodes = [(tmp_path / "model" / name).stat().st_ino for name in ("inner/part", "inner", "")]
+    assert said == [*(("fsync", inode) for inode in inodes), ("replace", "model"), ("fsync", folder)]
 
 
 def test_an_error_while_renaming_leaves_nothing_behind(tmp_path):
