@@ -21,6 +21,13 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Reads plain data alone; the one in C is ten times as fast."""
 
 
+PLACES = ("task", "data_dir", "encoder", "annotator_model", "generator", "policy")
+"""The options of the environment and of agents that may be files or folders."""
+
+NAMES = ("embedded", "minilm", "small")
+"""What those options may be that is no place, whatever lies in this folder."""
+
+
 class RunError(ValueError):
     """A run that cannot be made as described; the message says why and what to do."""
 
@@ -77,17 +84,32 @@ class RunConfig:
         """The run's folder."""
         return self.out or Path("runs") / f"{self.env}-{self.agent}-seed{self.seed}"
 
+    def absolute(self) -> "RunConfig":
+        """The same run with absolute paths, to be played from any folder."""
+        options, agent_options = _located(self.options), _located(self.agent_options)
+        return dataclasses.replace(self, out=self.folder.resolve(), options=options, agent_options=agent_options)
+
     def as_yaml(self) -> str:
-        """The configuration as a YAML file that `--config` reads back."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        plain |= {"options": dataclasses.asdict(self.options), "agent_options": dataclasses.asdict(self.agent_options)}
-        for place in ("task", "data_dir"):  # so that the file can be read from any folder
-            value = plain["options"][place]
-            if value is not None and Path(value).exists():
-                plain["options"][place] = str(Path(value).resolve())
+        """The configuration as a YAML file that `--config` reads back, from any folder."""
+        plain = dataclasses.asdict(self.absolute())
         for name in ("config", "overwrite", "out", "resume"):
             plain.pop(name)
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+
+
+def _located(options: Any) -> Any:
+    """Options with absolute paths, as far as there is something at these; other values are names."""
+    said = {name: getattr(options, name, None) for name in PLACES}
+    there = {
+        name: str(Path(value).expanduser().resolve())
+        for name, value in said.items()
+        if value is not None and value not in NAMES and _is_place(name, Path(value).expanduser())
+    }
+    return dataclasses.replace(options, **there) if there else options
+
+
+def _is_place(name: str, path: Path) -> bool:
+    return path.is_file() and path.suffix in (".yaml", ".yml") if name == "task" else path.is_dir()
 
 
 def make_config(env: str, agent: str, **values: Any) -> RunConfig:

@@ -4,14 +4,15 @@ Both engines have the same verbs: `submit` a run, `wait` until one is over, and 
 None, or with the text of the error that ended it; a worker that died, whatever killed it, raises `LostWorker`.
 """
 
-import dataclasses
 import multiprocessing
 import os
+import platform
 import threading
 import traceback
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, Protocol
 
 from experiments.config import RunConfig, RunError
@@ -24,6 +25,10 @@ BUSY = "busy"
 
 ERROR = "error.txt"
 """The file in a run's folder that holds the error that ended it."""
+
+
+PLACES = ("SIGNAL_ENV_DATA", "SIGNAL_ENV_CACHE")
+"""The variables that say where a run finds its data and models."""
 
 
 class LostWorker(RuntimeError):
@@ -71,6 +76,16 @@ def play_run(run: RunConfig) -> str | None:
         write_text(error, traceback.format_exc())
         return f"{type(failure).__name__}: {failure}"
     return None
+
+
+def play_there(run: RunConfig, study: Path) -> str | None:
+    """Plays a run on a machine that may not be the sweep's, as `play_run` does, if the study's file is there."""
+    if not study.is_file():
+        return (
+            f"{platform.node()} does not have {study}: the machines of a cluster share the folder of a sweep, at the "
+            "same path. Give --out a folder that all of them have."
+        )
+    return play_run(run)
 
 
 class Local:
@@ -143,10 +158,11 @@ def _stay_with_parent() -> None:
 class Ray:
     """A Ray cluster, or a Ray on this machine: each run is a task with resources of its own.
 
-    The machines share the study's folder, at the same path, and have signal_env installed. A task whose worker is lost
-    is begun again where the run was.
+    The machines share the study's folder, and those of data and models, at the same paths, and have signal_env
+    installed. A task whose worker is lost is begun again where the run was.
 
     Args:
+        study: The study's file in the folder of the runs, by which a task knows that it has this folder before it.
         address: The cluster's address, "auto" for the one that this machine belongs to; None: a Ray of this machine's
             own, for as long as the sweep.
         workers: How many runs at a time; default: as many as the cluster has cores and GPUs for.
@@ -158,22 +174,25 @@ class Ray:
         RunError: If there is no cluster at the address.
     """
 
-    def __init__(self, address: str | None, workers: int | None, cpus: float = 1, gpus: float = 0) -> None:
+    def __init__(self, study: Path, address: str | None, workers: int | None, cpus: float = 1, gpus: float = 0) -> None:
         self._ray = ray = require("ray", "ray")
+        self._study = study.resolve()
         own = {} if address else {"include_dashboard": False}
+        said = {name: str(Path(os.environ[name]).expanduser().resolve()) for name in PLACES if os.environ.get(name)}
+        quiet = {"log_to_driver": False, "logging_level": "warning"}
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="warning", **own)
+            ray.init(address=address or "local", runtime_env={"env_vars": said}, **quiet, **own)
         except ConnectionError as error:
             raise RunError(f"No Ray cluster at {address!r}: {error} Start one with `ray start --head`.") from error
         there = ray.cluster_resources()
         room = [there.get(kind, 0) / share for kind, share in (("CPU", cpus), ("GPU", gpus)) if share > 0]
         self.slots = workers or max(1, int(min(room, default=1)))
-        task: Callable[..., Any] = ray.remote(play_run)
+        task: Callable[..., Any] = ray.remote(play_there)
         self._task = task.options(num_cpus=cpus, num_gpus=gpus, max_retries=0)  # type: ignore[attr-defined]  # Ray's
 
     def submit(self, run: RunConfig) -> Any:
-        """Begins a run; its folder is that of this process, wherever the task is."""
-        return self._task.remote(dataclasses.replace(run, out=run.folder.resolve()))
+        """Begins a run; its paths are those of this process, wherever the task is."""
+        return self._task.remote(run.absolute(), self._study)
 
     def wait(self, tickets: Collection[Any], seconds: float) -> list[Any]:
         """The tickets of the runs that are over."""

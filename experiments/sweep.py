@@ -26,7 +26,7 @@ from experiments.study import read_study
 from signal_env.storage import write_text
 
 TRIES = 3
-"""How often a run is begun again whose worker died."""
+"""How often a run is begun again whose worker died, without having come any further in between."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,11 +65,11 @@ def main(config: SweepConfig) -> Path:
     runs = [run for run in study.runs if not config.only or any(matches(run, out, p) for p in config.only)]
     if not runs:
         raise RunError(f"No run of {study.name} matches {' '.join(config.only)}; one is {name(study.runs[0], out)}.")
-    refuse_others(runs)
+    refuse_others(study.runs)
     write_text(out / "study.yaml", study.text)  # its caption, for the report
     missing = [run for run in runs if not finished(run)]
     console.print(f"{study.name}: {len(runs)} runs, {len(runs) - len(missing)} of them finished, in {out}")
-    failures = sweep(missing, out, engine_of(config)) if missing else {}
+    failures = sweep(missing, out, engine_of(config, out)) if missing else {}
     if failures:
         table = Table("run", "error")
         for failed, error in failures.items():
@@ -132,9 +132,10 @@ def played(
 ) -> Iterator[tuple[Sequence[RunConfig], RunConfig | None, str | None]]:
     """Plays runs; yields, every second or so, those that are played, and one that is over with its error, if one is.
 
-    A run whose worker died goes on with another one, some times; one that another process plays is looked at again.
+    A run whose worker died goes on with another one, as long as it comes further, and some times if it does not; one
+    that another process plays is looked at again.
     """
-    waiting, playing, deaths = deque(runs), dict[Any, RunConfig](), Counter[Path]()
+    waiting, playing, deaths = deque(runs), dict[Any, RunConfig](), Deaths()
     try:
         while waiting or playing:
             while waiting and len(playing) < engine.slots:
@@ -149,9 +150,8 @@ def played(
                 try:
                     error = engine.outcome(ticket)
                 except LostWorker as death:
-                    deaths[run.folder] += 1
                     error = str(death)
-                    if deaths[run.folder] <= TRIES:
+                    if deaths.note(run) <= TRIES:
                         waiting.appendleft(run)
                         continue
                     write_text(run.folder / ERROR, f"{error}\n")
@@ -164,8 +164,8 @@ def played(
         engine.close()
 
 
-def engine_of(config: SweepConfig) -> Engine:
-    """The engine that the options describe.
+def engine_of(config: SweepConfig, out: Path) -> Engine:
+    """The engine that the options describe, for the study in a folder.
 
     Raises:
         RunError: If they do not fit.
@@ -173,7 +173,7 @@ def engine_of(config: SweepConfig) -> Engine:
     if config.workers is not None and config.workers < 1:
         raise RunError(f"--workers is at least 1; got {config.workers}.")
     if config.engine == "ray":
-        return Ray(config.address, config.workers, config.cpus, config.gpus)
+        return Ray(out / "study.yaml", config.address, config.workers, config.cpus, config.gpus)
     if config.address is not None:
         raise RunError("--address is for --engine ray.")
     return Local(config.workers or cores())
@@ -192,6 +192,23 @@ def share(run: RunConfig) -> float:
         complete = ""
     last = json.loads(complete.rpartition("\n")[2]) if complete else {"labeled": 0, "budget": 1}
     return float(last["labeled"] / last["budget"])
+
+
+class Deaths:
+    """Counts how often a run's workers have died since it last came further.
+
+    A long run may lose many, to machines that are taken away; one that kills its workers comes no further.
+    """
+
+    def __init__(self) -> None:
+        self._shares, self._counts = dict[Path, float](), Counter[Path]()
+
+    def note(self, run: RunConfig) -> int:
+        """Takes note of a death; returns how many there have been since the run last came further."""
+        now, before = share(run), self._shares.get(run.folder, 0.0)
+        self._counts[run.folder] = 1 if now > before else self._counts[run.folder] + 1
+        self._shares[run.folder] = max(now, before)
+        return self._counts[run.folder]
 
 
 class Forecast:

@@ -126,6 +126,23 @@ def test_bad_input_ends_in_one_line(tmp_path, capsys, args, message):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_configuration_may_be_read_from_any_folder(tmp_path, monkeypatch):
+    for name in ("data", "models/encoder", "models/generator", "small", "sst2"):
+        (tmp_path / name).mkdir(parents=True)
+    options = {"task": "sst2", "data_dir": "data", "encoder": "./models/encoder", "annotator_model": "no/folder"}
+    monkeypatch.chdir(tmp_path)
+    runs = [
+        make_config("SignalEnv-v0", "generator", options=options, agent_options={"generator": generator})
+        for generator in ("models/generator", "small")
+    ]
+    told = [yaml.safe_load(run.as_yaml()) for run in runs]
+    options = told[0]["options"]
+    assert (options["data_dir"], options["encoder"]) == (str(tmp_path / "data"), str(tmp_path / "models" / "encoder"))
+    assert (options["task"], options["annotator_model"]) == ("sst2", "no/folder")  # names
+    names = [each["agent_options"]["generator"] for each in told]
+    assert names == [str(tmp_path / "models" / "generator"), "small"]
+
+
 def test_unknown_names_in_a_file(tmp_path):
     with pytest.raises(RunError, match=r"EnvironmentOptions has no pool_sise. Its values are: .*pool_size"):
         make_config("SignalEnv-reviews-v0", "random", options={"pool_sise": 3})

@@ -3,14 +3,22 @@
 import json
 import os
 import random
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
 from experiments.__main__ import main
+from experiments.engines import LostWorker, play_run, play_there
+from experiments.study import read_study
+from experiments.sweep import Forecast, played
+from signal_env.classifiers.pretrained import EMBEDDED
 
 KILLS = int(os.environ.get("SIGNAL_ENV_KILLS", "3"))
 """How often a sweep is killed in the test of that."""
@@ -133,9 +141,12 @@ def test_runs_of_other_options_are_left_alone(study, tmp_path, capsys):
     assert sweep(study, out, "--workers", "1", "--only", "few/random/seed-0") == 0
     before = files(out)
     study.write_text(STUDY.replace("round_size: 10", "round_size: 20"))
-    assert sweep(study, out, "--workers", "1") == 1
-    assert "1 folders hold runs with other options than the study's" in capsys.readouterr().err
+    for only in ((), ("--only", "few/entropy")):  # whatever it is that would be played
+        assert sweep(study, out, "--workers", "1", *only) == 1
+        assert "1 folders hold runs with other options than the study's" in capsys.readouterr().err
     assert files(out) == before
+    assert (out / "study.yaml").read_text() == STUDY
+    study.write_text(STUDY)
     assert sweep(study, out, "--only", "nothing") == 1
     assert "No run of small matches nothing; one is few/random/seed-0" in capsys.readouterr().err
     assert sweep(study, out, "--address", "auto") == 1
@@ -144,11 +155,50 @@ def test_runs_of_other_options_are_left_alone(study, tmp_path, capsys):
     assert "--workers is at least 1; got -1" in capsys.readouterr().err
 
 
+class Mortal:
+    """An engine of one slot whose workers die after the shares of the budget that it is given."""
+
+    slots = 1
+
+    def __init__(self, *deaths):
+        self.deaths = list(deaths)
+
+    def submit(self, run):
+        return run
+
+    def wait(self, tickets, seconds):
+        return list(tickets)
+
+    def outcome(self, run):
+        run.folder.mkdir(parents=True, exist_ok=True)
+        labeled = round(100 * self.deaths.pop(0)) if self.deaths else 100
+        (run.folder / "rounds.jsonl").write_text(json.dumps({"labeled": labeled, "budget": 100}) + "\n")
+        if labeled < 100:
+            raise LostWorker("it was taken away")
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("deaths", "error"),
+    [
+        ((0.1, 0.2, 0.2, 0.2, 0.3, 0.3, 0.3, 0.4, 0.5), None),
+        ((0.0, 0.0, 0.0), None),
+        ((0.0, 0.0, 0.0, 0.0), "it was taken away"),
+        ((0.1, 0.2, 0.2, 0.2, 0.2), "it was taken away"),
+        ((0.3, 0.1, 0.2, 0.3), "it was taken away"),
+    ],
+)
+def test_a_run_is_given_up_when_its_workers_die_and_it_comes_no_further(study, tmp_path, deaths, error):
+    run, engine = read_study(str(study), tmp_path / "out").runs[0], Mortal(*deaths)
+    *_, (_, over, said) = played([run], engine)
+    assert (over, said, engine.deaths) == (run, error, [])
+    assert (run.folder / "error.txt").exists() == (error is not None)
+
+
 def test_a_worker_trusts_a_folder_only_once_it_has_it(study, tmp_path):
     """What a sweep has seen of a folder may be wrong when a worker comes to it: another one may have been there."""
-    from experiments.engines import play_run
-    from experiments.study import read_study
-
     out = tmp_path / "out"
     mine = read_study(str(study), out).runs[0]
     study.write_text(STUDY.replace("round_size: 10", "round_size: 20"))
@@ -186,6 +236,49 @@ def test_a_worker_that_dies_costs_nothing(tmp_path, capfd):
         assert files(out) == files(tmp_path / "whole"), engine
 
 
+def test_a_cluster_has_the_sweeps_places(study, tmp_path, monkeypatch):
+    """A cluster that was begun elsewhere, and knows nothing of where this process has its models."""
+    pytest.importorskip("ray")
+    shutil.copytree(EMBEDDED / "encoder", tmp_path / "encoder")
+    model = tmp_path / "cache" / "generators" / "reviews"
+    shutil.copytree(EMBEDDED / "generator", model)
+    (model / "training.json").write_text(json.dumps({"excluded_seeds": 1, "excluded_pool_size": 40}))
+    study.write_text("""
+seeds: [0]
+defaults: {tensorboard: false, options: {pool_size: 40, round_size: 10, budget: 20, encoder: encoder}}
+settings: {few: {env: SignalEnv-reviews-v0}}
+methods: {writes: {agent: generator, agent_options: {generator: small, max_new_tokens: 8}}}
+""")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("RAY_TMPDIR", tempfile.mkdtemp(prefix="ray."))  # its sockets want a short path
+    port = free_port()
+    start = [*("ray", "start", "--head", "--block", "--num-cpus", "1"), f"--port={port}", "--include-dashboard=false"]
+    start[0] = str(Path(sys.executable).with_name("ray"))
+    with subprocess.Popen(start, cwd=tmp_path / "elsewhere", stdout=subprocess.PIPE, text=True) as head:
+        try:
+            assert any("Ray runtime started" in line for line in head.stdout)
+            monkeypatch.chdir(tmp_path)
+            monkeypatch.setenv("SIGNAL_ENV_CACHE", "cache")
+            assert sweep(study.name, "out", "--engine", "ray", "--address", f"127.0.0.1:{port}") == 0
+        finally:
+            head.terminate()
+    assert (tmp_path / "out" / "few" / "writes" / "seed-0" / "finished").exists()
+    shutil.rmtree(os.environ["RAY_TMPDIR"])
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def test_a_machine_without_the_sweeps_folder_says_so(study, tmp_path):
+    run = read_study(str(study), tmp_path / "not shared").runs[0]
+    assert "does not have" in play_there(run, tmp_path / "not shared" / "study.yaml")
+    assert not (tmp_path / "not shared").exists()
+    assert play_there(run, study) is None
+
+
 def opened(process):
     """The files that a process has open; none if it may not be asked."""
     import psutil
@@ -197,9 +290,6 @@ def opened(process):
 
 
 def test_the_time_left(study, tmp_path):
-    from experiments.study import read_study
-    from experiments.sweep import Forecast
-
     runs = read_study(str(study), tmp_path / "out").runs
     forecast = Forecast(runs, slots=2)
     assert forecast.left(()) == "time left not known yet"
