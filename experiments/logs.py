@@ -24,13 +24,14 @@ class Logs:
     Args:
         envs: The environment.
         config: The run.
+        meter: What measures the run, from its beginning on.
         state: What `state_dict` returned at a round's close: the logs go on from there.
 
     Raises:
         FileExistsError: If there are logs already, and no state is given.
     """
 
-    def __init__(self, envs: Any, config: RunConfig, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, envs: Any, config: RunConfig, meter: Meter, state: Mapping[str, Any] | None = None) -> None:
         state = state or {"record": None, "board": None, "metrics": None, "cost": None}
         recorded = VectorRecord(envs, config.folder, state["record"])
         self._folder, self._record, self._board = config.folder, recorded.log, None
@@ -42,7 +43,7 @@ class Logs:
             self.envs, self._board = shown, shown.board
         self._metrics = LineLog(config.folder / "metrics.jsonl", state["metrics"])
         self._cost = LineLog(config.folder / "cost.jsonl", state["cost"])
-        self._meter = Meter()
+        self._meter = meter
 
     def round(self, index: int, metrics: Mapping[str, float]) -> None:
         """Writes what the round cost, and what the agent says at its close."""

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, agent_of, configuration_of, parse
+from experiments.cost import Meter
 from experiments.logs import LOGS, Logs, whole
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
@@ -109,7 +110,7 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
 
 def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool) -> None:
     sizes = experiment_sizes(config.options)
-    num_envs = config.num_envs or sizes.offers
+    num_envs, meter = config.num_envs or sizes.offers, Meter()
     envs: Any = gym.make_vec(config.env, num_envs=num_envs, **config.options.as_keywords())
     with closing(envs):
         checkpoint = last_checkpoint(config.folder) if resume else None
@@ -117,7 +118,7 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
             prepare(config.folder, config.overwrite or resume)
         under_way = resume
         try:
-            with closing(_steps(config, envs, checkpoint)) as steps:
+            with closing(_steps(config, envs, meter, checkpoint)) as steps:
                 for step in steps:
                     under_way = under_way or len(step.texts) > 0
                     if step.round is None:
@@ -131,7 +132,9 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
                 restore(config.folder)
 
 
-def _steps(config: RunConfig, envs: Any, checkpoint: dict[str, Any] | None) -> Generator[Step, None, None]:
+def _steps(
+    config: RunConfig, envs: Any, meter: Meter, checkpoint: dict[str, Any] | None
+) -> Generator[Step, None, None]:
     """Plays the run, or the rest of it, and writes what happens; a round is on the disk when its last step is yielded.
 
     A power cut costs the round that is under way.
@@ -140,7 +143,7 @@ def _steps(config: RunConfig, envs: Any, checkpoint: dict[str, Any] | None) -> G
     if checkpoint is None:
         write_text(config.folder / "config.yaml", config.as_yaml())
         checkpoint = {"logs": None, "episode": None}
-    with closing(Logs(envs, config, checkpoint["logs"])) as logs:
+    with closing(Logs(envs, config, meter, checkpoint["logs"])) as logs:
         for step in rollout(logs.envs, agent, config.seed, checkpoint["episode"]):
             if step.round is not None:
                 index = int(step.round["index"])

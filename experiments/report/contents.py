@@ -82,8 +82,8 @@ def table_parts(tables: dict[str, Any]) -> list[Part]:
     )
     spent = (
         "Means a run; memory is the most that a process held while it played one, with the models of runs that it had "
-        "played before. Tokens are those of the texts written; where a log does not count these, of as many as were "
-        "offered."
+        "played before, and of it added the most that it did not hold when the run began. Tokens are those of the "
+        "texts written; where a log does not count these, of as many as were offered."
     )
     return [
         Part("accuracy", "Accuracy", _accuracy(tables["accuracy"]), summed),
@@ -155,7 +155,9 @@ def _cost(table: Any) -> Any:
         cells[name.replace("_", " ")] = _numbers(table[name], "{:,.0f}")
     for name, title in (("seconds", "minutes"), ("cpu_seconds", "CPU minutes")):
         cells[title] = _numbers(table[name] / 60, "{:,.1f}")
-    cells["memory, GiB"] = _numbers(table["memory"] / 2**30, "{:.1f}")
+    for name, title in (("memory", "memory"), ("memory_added", "of it added"), ("gpu_memory", "GPU memory")):
+        if name != "gpu_memory" or table[name].notna().any():
+            cells[f"{title}, GiB"] = _numbers(table[name] / 2**30, "{:.1f}")
     return cells
 
 

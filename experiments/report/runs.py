@@ -33,6 +33,9 @@ COUNTS = ("label_counts", "synthetic_label_counts")
 KEYS = ("setting", "method", "seed")
 """What tells one run from another."""
 
+SPENT = ("seconds", "cpu_seconds", "memory", "memory_before", "gpu_memory", "gpu_memory_before")
+"""What a line of `cost.jsonl` says; earlier versions said less."""
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as fast, where PyYAML has it
 
 
@@ -45,7 +48,7 @@ class Runs:
             training split that the pool is, or not a number), `agent`, `folder` (a str), the fields of
             `signal_env.outcomes.Round`, and `share`, labeled instances over |R|. Sorted by setting, method and seed.
         metrics: What the agents said: `setting`, `method`, `seed`, `round`, and a column for each metric.
-        cost: What the rounds took: `setting`, `method`, `seed`, `round`, `seconds`, `cpu_seconds`, `memory`.
+        cost: What the rounds took: `setting`, `method`, `seed`, `round`, and what `experiments.cost.Meter` reads.
         configs: What `config.yaml` says, by the run's folder as it is in `rounds`.
         problems: Folders that were left out, or parts of them, and why.
     """
@@ -101,10 +104,11 @@ def read_runs(places: Iterable[Path]) -> Runs:
     rounds = rounds.reindex(columns=[*rounds, *(name for name in FIELDS if name not in rounds)])
     rounds["share"] = rounds["labeled"] / rounds["pool"]
     logs = {}
-    for name, columns in (("metrics", ()), ("cost", ("seconds", "cpu_seconds", "memory"))):
+    for name, columns in (("metrics", ()), ("cost", SPENT)):
         rows = [run.keys | line for run in runs for line in _log(run.folder / f"{name}.jsonl", problems)]
         log = pandas.DataFrame(rows, columns=None if rows else [*KEYS, "round", *columns])
         log = log.reindex(columns=[*log, *(column for column in columns if column not in log)])
+        log = log.astype(dict.fromkeys(columns, float))  # where all is None, too
         logs[name] = log.drop_duplicates([*KEYS, "round"], keep="last")
     return Runs(rounds, logs["metrics"], logs["cost"], {str(run.folder): run.config for run in runs}, problems)
 

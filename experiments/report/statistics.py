@@ -44,6 +44,8 @@ RESAMPLES = 2000
 POOL_BASED = "best pool-based"
 """The name of a baseline: in each setting the pool-based method with the highest mean."""
 
+MEMORY = ["memory", "memory_added", "gpu_memory"]
+"""The columns of memory in the table of costs."""
 
 TASKS = ("sst2", "agnews", "qnli")
 """The paper's tasks, in its order."""
@@ -346,6 +348,7 @@ def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:
 def cost(runs: Runs) -> Any:
     """What a run takes on average: labels, texts and tokens, seconds, and the most memory that any of them took.
 
+    `memory` is all that its process held, `memory_added` what it held beyond what it did when the run began.
     What no log says is not a number. Tokens are those of the texts written; where a log does not count these, they are
     taken to be as many as were offered.
     """
@@ -362,9 +365,10 @@ def cost(runs: Runs) -> Any:
         labels["tokens"] = np.nan
     spent = runs.cost.groupby(keys)
     labels[["seconds", "cpu_seconds"]] = spent[["seconds", "cpu_seconds"]].sum().reindex(labels.index)
-    labels["memory"] = spent["memory"].max().reindex(labels.index)
+    memory = runs.cost.assign(memory_added=runs.cost["memory"] - runs.cost["memory_before"]).groupby(keys)
+    labels[MEMORY] = memory[MEMORY].max().reindex(labels.index)
     by_method = labels.groupby(level=["setting", "method"])
     table = by_method.mean()
-    table["memory"] = by_method["memory"].max()
+    table[MEMORY] = by_method[MEMORY].max()
     table.insert(0, "seeds", by_method.size())
     return table.reset_index()

@@ -183,18 +183,21 @@ def test_costs_are_means_of_runs_and_the_most_memory(study):
     keys = ["setting", "method", "seed"]
     spent = study.rename(columns={"index": "round"})[[*keys, "round"]]
     spent = spent.assign(seconds=spent["seed"] + 1.0, cpu_seconds=0.5, memory=spent["round"] * 10 + spent["seed"])
+    spent = spent.assign(memory_before=50 * spent["seed"], gpu_memory=np.nan, gpu_memory_before=np.nan)
     said = spent[(spent["method"] == "ours") & (spent["round"] > 0)][[*keys, "round"]].assign(**{"texts/tokens": 7.0})
     row = cost(Said(study, said, spent)).set_index(["setting", "method"]).loc[("a", "ours")]
     assert row["seconds"] == pytest.approx(20 * (1 + 2 + 3) / 3)
     assert row["cpu_seconds"] == pytest.approx(10)
     assert row["memory"] == 192
+    assert row["memory_added"] == 190  # of the first seed; the last one began at 100
+    assert np.isnan(row["gpu_memory"])
     assert row["tokens"] == pytest.approx(19 * 10 * 7)
     assert (row["real_labels"], row["synthetic_labels"]) == (160, 40)
     counted = said.assign(**{"texts/written": np.where(said["round"] < 5, 30, np.nan)})
     counted.loc[counted["round"] == 19, ["texts/tokens", "texts/written"]] = np.nan, 0  # nothing was written
     row = cost(Said(study, counted, spent)).set_index(["setting", "method"]).loc[("a", "ours")]
     assert row["tokens"] == pytest.approx((4 * 30 + 14 * 10) * 7)
-    unsaid = cost(Said(study, said[:0], pd.DataFrame(columns=[*keys, "round", "seconds", "cpu_seconds", "memory"])))
+    unsaid = cost(Said(study, said[:0], spent[:0]))
     assert unsaid[["tokens", "seconds", "memory"]].isna().all().all()
 
 
