@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import experiments
 from experiments.__main__ import main
 from experiments.engines import LostWorker, play_run, play_there
 from experiments.study import read_study
@@ -164,15 +165,15 @@ class Mortal:
         self.deaths = list(deaths)
 
     def submit(self, run):
-        return run
+        return run.folder
 
     def wait(self, tickets, seconds):
         return list(tickets)
 
-    def outcome(self, run):
-        run.folder.mkdir(parents=True, exist_ok=True)
+    def outcome(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
         labeled = round(100 * self.deaths.pop(0)) if self.deaths else 100
-        (run.folder / "rounds.jsonl").write_text(json.dumps({"labeled": labeled, "budget": 100}) + "\n")
+        (folder / "rounds.jsonl").write_text(json.dumps({"labeled": labeled, "budget": 100}) + "\n")
         if labeled < 100:
             raise LostWorker("it was taken away")
 
@@ -254,7 +255,8 @@ methods: {writes: {agent: generator, agent_options: {generator: small, max_new_t
     port = free_port()
     start = [*("ray", "start", "--head", "--block", "--num-cpus", "1"), f"--port={port}", "--include-dashboard=false"]
     start[0] = str(Path(sys.executable).with_name("ray"))
-    with subprocess.Popen(start, cwd=tmp_path / "elsewhere", stdout=subprocess.PIPE, text=True) as head:
+    mine = {**os.environ, "PYTHONPATH": str(Path(experiments.__file__).parents[1])}  # its tasks have this very version
+    with subprocess.Popen(start, cwd=tmp_path / "elsewhere", env=mine, stdout=subprocess.PIPE, text=True) as head:
         try:
             assert any("Ray runtime started" in line for line in head.stdout)
             monkeypatch.chdir(tmp_path)
