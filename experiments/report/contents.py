@@ -19,10 +19,11 @@ FIGURES = {
     ),
     "curves_others": ("Learning curves of the other methods", "The same, with two methods of the figure above."),
     "interquartile_means": (
-        "Over all settings",
-        "Interquartile means and probabilities of improvement, with 95 % stratified bootstrap intervals "
-        f"({RESAMPLES:,} draws within settings), of the methods that have been run in all settings. The first two and "
-        "the probabilities are at equal label budgets; at the end methods that write have more labels.",
+        "Over all settings: gains over random",
+        "Interquartile means of the differences to random on equal seeds and settings, in points of accuracy, and "
+        f"probabilities of improvement, with 95 % stratified bootstrap intervals ({RESAMPLES:,} draws within settings; "
+        "of few seeds they are too narrow), of the methods that have been run in all settings. The first two and the "
+        "probabilities are at equal label budgets; at the end methods that write have more labels.",
     ),
     "differences_area_100": (
         "Paired differences at equal label budgets",
@@ -66,6 +67,12 @@ def notes(table: Any) -> list[str]:
     at_100 = table[table["pool_based"]].dropna(subset=["at_100"]).groupby(["setting", "seed"])["at_100"]
     if (at_100.size() > 1).any() and (at_100.nunique() == 1).all():
         found.append("At 100 % all pool-based methods have labeled the whole pool, so there they are equal.")
+    alone = sorted(set(table["setting"]) - set(table.loc[table["method"] == "random", "setting"]))
+    if alone:
+        found.append(
+            f"random has not played in {', '.join(alone)}, so what is compared with it leaves "
+            f"{'this setting' if len(alone) == 1 else 'these settings'} out: differences and interquartile means."
+        )
     return found
 
 
@@ -77,8 +84,9 @@ def table_parts(tables: dict[str, Any]) -> list[Part]:
         f"the interval leaves out zero. The {POOL_BASED} method is chosen in each setting by these same runs."
     )
     over = (
-        "Interquartile means, and the probability that a run is better than one of random, or of the "
-        f"{POOL_BASED} method; 95 % stratified bootstrap intervals."
+        "Interquartile means of the differences to random on equal seeds and settings, in percentage points, and the "
+        f"probability that a run is better than one of random, or of the {POOL_BASED} method; 95 % stratified bootstrap "
+        "intervals, too narrow where seeds are few."
     )
     spent = (
         "Means a run; memory is the most that a process held while it played one, with the models of runs that it had "
@@ -141,7 +149,8 @@ def _aggregate(table: Any) -> Any:
     columns = {}
     for measure in COMPARED:
         part = table[table["measure"] == measure].set_index("method")
-        columns[MEASURES[measure]] = _cells(part, "iqm", _between)
+        points = part[["iqm", "iqm_low", "iqm_high"]] * 100
+        columns[f"{MEASURES[measure]} − random"] = _cells(points, "iqm", _gain, 2)
         if measure == "area_100":
             columns |= {"P > random": _cells(part, "random", _between, 2)}
             columns |= {f"P > {POOL_BASED}": _cells(part, "pool", _between, 2)}
@@ -182,6 +191,12 @@ def _between(value: float, low: float, high: float, digits: int) -> str:
     if np.isnan(value):
         return ""
     return f"{value:.{digits}f}" + ("" if np.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]")
+
+
+def _gain(value: float, low: float, high: float, digits: int) -> str:
+    if np.isnan(value):
+        return ""
+    return f"{value:+.{digits}f}" + ("" if np.isnan(low) else f" [{low:+.{digits}f}, {high:+.{digits}f}]")
 
 
 def _signed(mean: float, low: float, high: float) -> str:

@@ -149,17 +149,20 @@ def _stack(axis: Any, group: Any, named: bool) -> None:
 
 
 def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
-    """The interquartile means, and the probabilities of improvement at equal budgets, of all methods.
+    """Interquartile means of what all methods gain over random, and probabilities of improvement at equal budgets.
 
-    Only methods that have been run in all settings are comparable, so only those are shown.
+    Only methods that have been run in all settings are comparable, so only those are shown. Without random there are
+    no gains, and no columns of them.
     """
     table = table[table["settings"] == table["settings"].max()]
     area = table[table["measure"] == "area_100"]
     columns: list[tuple[str, Any, str]] = [
-        (f"accuracy, {MEASURES[measure]}\n(IQM)", group, "iqm")
+        (f"points above random,\n{MEASURES[measure]} (IQM)", group, "iqm")
         for measure, group in table.groupby("measure", sort=False)
+        if group["iqm"].notna().any()
     ]
-    columns += [("P(better than random)\narea to 100 %", area, "random")]
+    if area["random"].notna().any():
+        columns += [("P(better than random)\narea to 100 %", area, "random")]
     columns += [("P(better than best pool)\narea to 100 %", area, "pool")]
     shown = [method for method in styles if method in set(table["method"])]
     figure = new_figure(2.15 * len(columns) + 1.5, 0.25 * len(shown) + 0.8)
@@ -167,10 +170,12 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
     for axis, (title, group, name) in zip(axes, columns, strict=True):
         y = len(shown) - group["method"].map(shown.index)
         colors = [styles[method].color for method in group["method"]]
-        axis.hlines(y, group[f"{name}_low"], group[f"{name}_high"], color=colors, linewidth=5, alpha=0.35)
-        axis.scatter(group[name], y, marker="|", s=110, linewidth=2.2, color=colors, zorder=4)
+        scale, equal = (100, 0) if name == "iqm" else (1, 0.5)
+        low, high = scale * group[f"{name}_low"], scale * group[f"{name}_high"]
+        axis.hlines(y, low, high, color=colors, linewidth=5, alpha=0.35)
+        axis.scatter(scale * group[name], y, marker="|", s=110, linewidth=2.2, color=colors, zorder=4)
+        axis.axvline(equal, color="#555555", linewidth=0.9, linestyle=":")
         if name != "iqm":
-            axis.axvline(0.5, color="#555555", linewidth=0.9, linestyle=":")
             axis.set_xlim(-0.03, 1.03)
         axis.set_title(title, fontsize=8.5, weight="normal")
         axis.locator_params(axis="x", nbins=3)

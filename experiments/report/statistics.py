@@ -236,15 +236,17 @@ def baselines(table: Any, measure: str) -> dict[str, dict[str, str]]:
 
 
 def aggregate(table: Any) -> Any:
-    """For each compared score and method: its interquartile mean over all settings, and how probably it is better.
+    """For each compared score and method, over all settings: how far it is above `random`, and how probably better.
 
-    Intervals are 95 % stratified bootstrap intervals: runs are drawn within settings. A method's numbers are over
-    the settings that it has been run in, which `settings` counts.
+    The interquartile mean is that of the differences to `random` on equal seeds and settings. Of the scores themselves
+    it would not do: tasks differ by more than methods, so that to trim a quarter would be to drop whole tasks.
+    Intervals are 95 % stratified bootstrap intervals: runs, and pairs of runs, are drawn within settings.
 
     Returns:
-        A table with `measure`, `method`, `settings`, `runs`, `iqm`, `iqm_low`, `iqm_high`, and for each of the
-        baselines `random` and `pool` the probability of improvement over it, `_low` and `_high`. Where a method is
-        the best pool-based one itself, it is compared with itself.
+        A table with `measure`, `method`, `settings`, `runs`, the `pairs` that these make with runs of `random`, `iqm`
+        of the pairs' differences, `iqm_low` and `iqm_high` (not a number where `random` has not played, and of
+        itself), and for each of the baselines `random` and `pool` the probability of improvement over it, `_low` and
+        `_high`. Where a method is the best pool-based one itself, it is compared with itself.
     """
     pandas = require("pandas", "plots")
     rows = []
@@ -253,11 +255,15 @@ def aggregate(table: Any) -> Any:
         against = baselines(table, measure)
         for method in dict.fromkeys(method for method, _ in runs):
             own = {setting: values for (of, setting), values in runs.items() if of == method}
-            row = {"measure": measure, "method": method, "settings": len(own), "runs": sum(map(len, own.values()))}
-            row |= dict(zip(("iqm", "iqm_low", "iqm_high"), stratified(list(own.values()), iqm), strict=True))
+            pairs = {s: (own[s] - runs["random", s]).dropna() for s in own if ("random", s) in runs}
+            gains = [gain.to_numpy() for gain in pairs.values() if len(gain)]
+            row = {"measure": measure, "method": method, "settings": len(own)}
+            row |= {"runs": sum(map(len, own.values())), "pairs": sum(map(len, gains))}
+            found = (np.nan,) * 3 if method == "random" or not gains else stratified(gains, iqm)
+            row |= dict(zip(("iqm", "iqm_low", "iqm_high"), found, strict=True))
             for name, baseline in (("random", against["random"]), ("pool", against[POOL_BASED])):
                 both = [s for s in own if s in baseline and (baseline[s], s) in runs]
-                samples = [own[s] for s in both] + [runs[baseline[s], s] for s in both]
+                samples = [x.to_numpy() for x in (*(own[s] for s in both), *(runs[baseline[s], s] for s in both))]
                 itself = {baseline[s] for s in both} <= {method}
                 found = (np.nan,) * 3 if itself else stratified(samples, probability_of_improvement)
                 row |= dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
@@ -265,10 +271,10 @@ def aggregate(table: Any) -> Any:
     return pandas.DataFrame(rows)
 
 
-def _values(table: Any, measure: str) -> dict[tuple[str, str], Array]:
-    """The runs' scores by method and setting, where there are any."""
-    groups = table.dropna(subset=[measure]).groupby(["method", "setting"])[measure]
-    return {keys: group.to_numpy() for keys, group in groups}
+def _values(table: Any, measure: str) -> dict[tuple[str, str], Any]:
+    """The runs' scores by method and setting, where there are any, each a series by seed."""
+    groups = table.dropna(subset=[measure]).set_index("seed").groupby(["method", "setting"])[measure]
+    return dict(iter(groups))
 
 
 def differences(table: Any) -> Any:

@@ -110,10 +110,10 @@ def test_a_stratified_bootstrap_draws_within_settings():
 def test_an_aggregate_is_over_all_settings(study):
     table = scores(study)
     rows = aggregate(table).set_index(["measure", "method"])
-    ours = table.loc[table["method"] == "ours", "area_100"].to_numpy()
+    ours, random = (table[table["method"] == method]["area_100"].to_numpy() for method in ("ours", "random"))
     row = rows.loc[("area_100", "ours")]
-    assert (row["settings"], row["runs"]) == (2, 6)
-    assert row["iqm"] == pytest.approx(np.sort(ours)[1:-1].mean())
+    assert (row["settings"], row["runs"], row["pairs"]) == (2, 6, 6)
+    assert row["iqm"] == pytest.approx(np.sort(ours - random)[1:-1].mean())
     assert row["iqm_low"] < row["iqm"] < row["iqm_high"]
     pairs = [
         float(x > y)
@@ -122,10 +122,23 @@ def test_an_aggregate_is_over_all_settings(study):
         for y in table.loc[(table["method"] == "random") & (table["setting"] == setting), "area_100"]
     ]
     assert row["random"] == pytest.approx(np.mean(pairs))
-    assert np.isnan(rows.loc[("area_100", "random"), "random"])
+    assert rows.loc[("area_100", "random"), ["iqm", "random"]].isna().all()
     best = best_pool_based(table, "area_100")
     means = table[table["method"] != "ours"].groupby(["setting", "method"])["area_100"].mean()
     assert best == {setting: means[setting].idxmax() for setting in ("a", "b")}
+
+
+def test_a_gain_over_random_does_not_depend_on_how_hard_a_task_is(made):
+    accuracies = {"easy": 0.9, "hard": 0.5}  # of the ten gains the middle six count: 1 to 6 points
+    gains = {"easy": (0.01, 0.02, 0.03, 0.04, -0.2), "hard": (0.05, 0.06, -0.01, 0.2, 0.3)}
+    runs = {(s, "random", seed): [base + seed / 50] * 10 for s, base in accuracies.items() for seed in range(5)}
+    runs |= {(s, "ours", i): np.array(runs[s, "random", i]) + gain for s in gains for i, gain in enumerate(gains[s])}
+    rows = aggregate(scores(made(runs))).set_index(["measure", "method"])
+    assert rows.loc[("area_100", "ours"), "iqm"] == pytest.approx(0.035)
+    unpaired = {keys: run for keys, run in runs.items() if keys[1] == "ours" or keys[2] > 3}
+    row = aggregate(scores(made(unpaired))).set_index(["measure", "method"]).loc[("end", "ours")]
+    assert (row["runs"], row["pairs"], row["iqm"]) == (10, 2, pytest.approx(0.05))
+    assert np.isnan([row["iqm_low"], row["iqm_high"]]).all()
 
 
 def test_differences_are_paired_by_seed(study):
@@ -157,7 +170,7 @@ def test_a_single_pair_has_a_difference_and_no_interval(study):
 def test_without_baselines_there_are_no_differences(study):
     table = scores(study[study["method"] == "ours"])
     assert len(differences(table)) == 0
-    assert aggregate(table)[["random", "pool"]].isna().all().all()
+    assert aggregate(table)[["iqm", "random", "pool"]].isna().all().all()
 
 
 def test_balance_is_the_mean_share_of_each_class(study):
