@@ -85,8 +85,8 @@ def table_parts(tables: dict[str, Any]) -> list[Part]:
     )
     over = (
         "Interquartile means of the differences to random on equal seeds and settings, in percentage points, and the "
-        f"probability that a run is better than one of random, or of the {POOL_BASED} method; 95 % stratified bootstrap "
-        "intervals, too narrow where seeds are few."
+        f"probability that a run is better than one of random, or of the {POOL_BASED} method; 95 % stratified "
+        "bootstrap intervals, too narrow where seeds are few."
     )
     spent = (
         "Means a run; memory is the most that a process held while it played one, with the models of runs that it had "
@@ -105,8 +105,8 @@ def claim_part(claims: Any) -> Part:
     """The claims with their verdicts."""
     caption = (
         "The paper's claims and this project's questions, with what these runs say of them. Differences are in points "
-        "of accuracy, paired by seed, with 95 % intervals; an undecided one says how many seeds would decide it if "
-        "means and deviations stay as they are. They vary, so that with so many it is decided about as likely as not."
+        "of accuracy, paired by seed, with 95 % intervals; for an undecided one the seeds are those with which "
+        "four of five new studies would decide it, if the true means and deviations are those seen here."
     )
     return Part("claims", "Claims", claims, caption)
 
