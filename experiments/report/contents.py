@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.report.page import Part
-from experiments.report.statistics import COMPARED, MEASURES, POOL_BASED, RESAMPLES
+from experiments.report.statistics import COMPARED, FEWEST, MEASURES, POOL_BASED, RESAMPLES
 from signal_env.extras import require
 
 FIGURES = {
@@ -22,8 +22,9 @@ FIGURES = {
         "Over all settings: gains over random",
         "Interquartile means of the differences to random on equal seeds and settings, in points of accuracy, and "
         f"probabilities of improvement, with 95 % stratified bootstrap intervals ({RESAMPLES:,} draws within settings; "
-        "of few seeds they are too narrow), of the methods that have been run in all settings. The first two and the "
-        "probabilities are at equal label budgets; at the end methods that write have more labels.",
+        f"too narrow where seeds are few, and none of a probability under {FEWEST} runs a setting), of the methods that "
+        "have been run in all settings. The first two and the probabilities are at equal label budgets; at the end "
+        "methods that write have more labels.",
     ),
     "differences_area_100": (
         "Paired differences at equal label budgets",
@@ -86,7 +87,7 @@ def table_parts(tables: dict[str, Any]) -> list[Part]:
     over = (
         "Interquartile means of the differences to random on equal seeds and settings, in percentage points, and the "
         f"probability that a run is better than one of random, or of the {POOL_BASED} method; 95 % stratified "
-        "bootstrap intervals, too narrow where seeds are few."
+        f"bootstrap intervals, too narrow where seeds are few; the probability has none under {FEWEST} runs a setting."
     )
     spent = (
         "Means a run; memory is the most that a process held while it played one, with the models of runs that it had "

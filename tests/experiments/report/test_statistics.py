@@ -128,6 +128,19 @@ def test_an_aggregate_is_over_all_settings(study):
     assert best == {setting: means[setting].idxmax() for setting in ("a", "b")}
 
 
+def test_a_probability_of_improvement_has_an_interval_from_five_runs_a_setting_on(made):
+    def found(seeds):
+        bases = {"random": 0.5, "ours": 0.53}
+        runs = {("a", name, i): [base + i / 100] * 10 for name, base in bases.items() for i in range(seeds)}
+        return aggregate(scores(made(runs))).set_index(["measure", "method"]).loc[("end", "ours")]
+
+    few, many = found(4), found(5)
+    assert few["random"] == pytest.approx(1 - 0.5 / 16)  # one tie
+    assert many["random"] == pytest.approx(1 - (1 + 2 * 0.5) / 25)  # one pair is lost, two are ties
+    assert np.isnan([few["random_low"], few["random_high"]]).all()
+    assert many["random_low"] < many["random"] <= many["random_high"]
+
+
 def test_a_gain_over_random_does_not_depend_on_how_hard_a_task_is(made):
     accuracies = {"easy": 0.9, "hard": 0.5}  # of the ten gains the middle six count: 1 to 6 points
     gains = {"easy": (0.01, 0.02, 0.03, 0.04, -0.2), "hard": (0.05, 0.06, -0.01, 0.2, 0.3)}
