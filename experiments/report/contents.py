@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.report.page import Part
-from experiments.report.statistics import COMPARED, FEWEST, MEASURES, POOL_BASED, RESAMPLES
+from experiments.report.statistics import BEST_POOL, COMPARED, FEWEST, MEASURES, RESAMPLES
 from signal_env.extras import require
 
 FIGURES = {
@@ -21,8 +21,8 @@ FIGURES = {
     "interquartile_means": (
         "Over all settings: gains over random",
         "Interquartile means of the differences to random on equal seeds and settings, in points of accuracy, and "
-        f"probabilities of improvement, with 95 % stratified bootstrap intervals ({RESAMPLES:,} draws within settings; "
-        f"too narrow where seeds are few, and none of a probability under {FEWEST} runs a setting), of the methods that "
+        f"probabilities of improvement, with 95 % stratified bootstrap intervals ({RESAMPLES:,} draws in settings, too "
+        f"narrow where seeds are few, and none of a probability under {FEWEST} runs a setting), of the methods that "
         "have been run in all settings. The first two and the probabilities are at equal label budgets; at the end "
         "methods that write have more labels.",
     ),
@@ -82,11 +82,11 @@ def table_parts(tables: dict[str, Any]) -> list[Part]:
     summed = f"Means over seeds with 95 % intervals (Student's t). {SCORES}"
     paired = (
         "Percentage points on equal seeds, with 95 % intervals (Student's t), not corrected for their number; * where "
-        f"the interval leaves out zero. The {POOL_BASED} method is chosen in each setting by these same runs."
+        f"the interval leaves out zero. The {BEST_POOL} method is chosen in each setting by these same runs."
     )
     over = (
         "Interquartile means of the differences to random on equal seeds and settings, in percentage points, and the "
-        f"probability that a run is better than one of random, or of the {POOL_BASED} method; 95 % stratified "
+        f"probability that a run is better than one of random, or of the {BEST_POOL} method; 95 % stratified "
         f"bootstrap intervals, too narrow where seeds are few; the probability has none under {FEWEST} runs a setting."
     )
     spent = (
@@ -136,7 +136,7 @@ def _differences(table: Any) -> Any:
     keys = ["setting", "method"]
     columns = {}
     for measure in COMPARED:
-        for baseline, short in (("random", "random"), (POOL_BASED, "best pool")):
+        for baseline, short in (("random", "random"), (BEST_POOL, "best pool")):
             part = table[(table["measure"] == measure) & (table["baseline"] == baseline)].set_index(keys)
             points = part[["mean", "low", "high"]] * 100
             cells = [_signed(*row) for row in points.itertuples(index=False)]
@@ -154,7 +154,7 @@ def _aggregate(table: Any) -> Any:
         columns[f"{MEASURES[measure]} − random"] = _cells(points, "iqm", _gain, 2)
         if measure == "area_100":
             columns |= {"P > random": _cells(part, "random", _between, 2)}
-            columns |= {f"P > {POOL_BASED}": _cells(part, "pool", _between, 2)}
+            columns |= {f"P > {BEST_POOL}": _cells(part, "pool", _between, 2)}
     rows = table.drop_duplicates("method").set_index("method")[["settings", "runs"]]
     return rows.assign(**columns).fillna("").reset_index()
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.names import PAPER, SIGNAL
 from experiments.report.drawing import (
-    EMPHASISED,
     Layout,
     Style,
     finish,
@@ -18,7 +18,7 @@ from experiments.report.drawing import (
     save,
     styles_of,
 )
-from experiments.report.statistics import MEASURES, PAPER, POOL_BASED, methods_of, settings_of
+from experiments.report.statistics import BEST_POOL, MEASURES, methods_of, settings_of
 from signal_env.extras import require
 
 SHADES = ("#4477aa", "#ddaa33", "#66a182", "#bb5566", "#997700", "#88ccee", "#777777", "#aa4499")
@@ -70,11 +70,11 @@ def _by_figure(methods: Sequence[str], most: int = 8) -> dict[str, list[str]]:
     The second one has random and SIGnAL too, to compare with. Without SIGnAL there is one figure, unless there are too
     many methods for it.
     """
-    if EMPHASISED not in methods and len(methods) <= most:
+    if SIGNAL not in methods and len(methods) <= most:
         return {"curves": list(methods)}
     paper = [name for name in methods if name in PAPER] or list(methods[:most])
     others = [name for name in methods if name not in paper]
-    ends = [name for name in ("random", EMPHASISED) if name in paper]
+    ends = [name for name in ("random", SIGNAL) if name in paper]
     return {"curves": paper} | ({"curves_others": [*ends, *others]} if others else {})
 
 
@@ -116,7 +116,7 @@ def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: 
     The columns are SIGnAL and the generator that does not learn, or the first methods that write.
     """
     writers = [name for name in methods if name in set(table["method"])]
-    writers = sorted(writers, key=lambda name: name not in (EMPHASISED, "frozen"))[:most]
+    writers = sorted(writers, key=lambda name: name not in (SIGNAL, "frozen"))[:most]
     settings = [name for name in settings if name in set(table.loc[table["method"].isin(writers), "setting"])]
     size = (4.4, 1.65)
     figure = new_figure(size[0] * len(writers) + 1.6, size[1] * len(settings))
@@ -194,7 +194,7 @@ def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
     def draw(axis: Any, setting: str) -> None:
         axis.axvline(0, color="#555555", linewidth=0.9)
         group = groups.get(setting, table[:0])
-        for baseline, shift, marker in (("random", 0.16, "o"), (POOL_BASED, -0.18, "s")):
+        for baseline, shift, marker in (("random", 0.16, "o"), (BEST_POOL, -0.18, "s")):
             part = group[group["baseline"] == baseline]
             y = len(shown) - part["method"].map(shown.index) + shift
             colors = [styles[method].color for method in part["method"]]
@@ -211,17 +211,17 @@ def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
     line = require("matplotlib.lines", "plots").Line2D
     legend = [
         line([], [], color="#333333", marker="o", ls="", ms=4, label="over random"),
-        line([], [], color="#333333", marker="s", ls="", ms=4, mfc="white", label=f"over the {POOL_BASED}"),
+        line([], [], color="#333333", marker="s", ls="", ms=4, mfc="white", label=f"over the {BEST_POOL}"),
     ]
     return finish(figure, legend, sides=(1.4, 0.15))
 
 
 def _of_pairs(setting: str, group: Any) -> str:
     """The setting with its number of pairs, and which pool-based method is the best."""
-    best = group.loc[group["baseline"] == POOL_BASED, "against"].unique()
+    best = group.loc[group["baseline"] == BEST_POOL, "against"].unique()
     low, high = (group["pairs"].min(), group["pairs"].max()) if len(group) else (0, 0)
     pairs = f"{low} to {high} pairs" if low < high else f"{high} pairs"
-    return f"{setting}  ({pairs}{''.join(f', {POOL_BASED}: {name}' for name in best)})"
+    return f"{setting}  ({pairs}{''.join(f', {BEST_POOL}: {name}' for name in best)})"
 
 
 def _name_rows(axis: Any, names: Sequence[str]) -> None:

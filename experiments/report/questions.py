@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
+from experiments.names import FROZEN, SIGNAL, WITHOUT_AL
 from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
 from experiments.report.measures import MEASURES, BySeed, Measures, mean, minus
 from experiments.report.runs import Runs
 
-SIGNAL, FROZEN, WITHOUT_AL = "SIGnAL", "frozen", "no-AL"
 SCHEDULES = ("SIGnAL-linear", "SIGnAL-adaptive")
 SYNTHESIS = {"gaal": "at_200", "asal": "area_100", "bgadl": "at_200"}
 """Query synthesis before SIGnAL, and what it is compared by: asal labels real texts alone, and ends at 100 %."""

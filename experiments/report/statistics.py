@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.agent import agents
+from agents.pool import PoolAgent
+from experiments.names import PAPER, TASKS
 from experiments.report.runs import KEYS, Runs
 from signal_env.extras import require
 
@@ -35,9 +38,6 @@ LEARNING = {
 }
 """The metrics that are followed over the rounds, and what they are called."""
 
-PAPER = ("random", "entropy", "bertkm", "badge", "cal", "SIGnAL")
-"""The methods of the paper's Figure 3, in its order."""
-
 RESAMPLES = 2000
 """How often a bootstrap draws; always with the same seed, so that equal runs have equal intervals."""
 
@@ -45,15 +45,11 @@ FEWEST = 5
 """The runs in each setting that an interval of the probability of improvement takes: of three against three one method
 often wins all, and then so it does in each draw."""
 
-POOL_BASED = "best pool-based"
+BEST_POOL = "best pool-based"
 """The name of a baseline: in each setting the pool-based method with the highest mean."""
 
 MEMORY = ["memory", "memory_added", "gpu_memory"]
 """The columns of memory in the table of costs."""
-
-TASKS = ("sst2", "agnews", "qnli")
-"""The paper's tasks, in its order."""
-
 
 def methods_of(rounds: Any) -> list[str]:
     """The methods: the paper's in its order, then the others by name."""
@@ -63,9 +59,9 @@ def methods_of(rounds: Any) -> list[str]:
 
 def settings_of(rounds: Any) -> list[str]:
     """The settings: by task, the paper's first, then by the share of the split that the pool is, then by name."""
-    first = rounds.drop_duplicates("setting")
+    first, tasks = rounds.drop_duplicates("setting"), [*TASKS]
     keys = {
-        setting: (TASKS.index(task) if task in TASKS else len(TASKS), task, np.nan_to_num(fraction, nan=2.0), setting)
+        setting: (tasks.index(task) if task in tasks else len(tasks), task, np.nan_to_num(fraction, nan=2.0), setting)
         for setting, task, fraction in zip(first["setting"], first["task"], first["fraction"], strict=True)
     }
     return sorted(keys, key=keys.__getitem__)
@@ -99,19 +95,17 @@ def run_scores(share: Array, accuracy: Array) -> dict[str, float]:
 def scores(rounds: Any) -> Any:
     """A table with a row for each run: what it is, its labels, and its scores.
 
-    `pool_based` says that no run of this method labeled a synthetic text in this setting.
+    `pool_based` says that the run's agent is one of `agents.pool`, which choose among real texts and write none.
     """
     pandas = require("pandas", "plots")
+    choosing = {name for name in agents if issubclass(agents[name], PoolAgent)}
     rows = []
     for keys, run in rounds.groupby(list(KEYS), sort=True):
-        row = dict(zip(KEYS, keys, strict=True))
+        row = dict(zip(KEYS, keys, strict=True)) | {"pool_based": run["agent"].iloc[0] in choosing}
         row |= {name: run[name].iloc[-1] for name in ("task", "fraction", "pool", "labeled")}
         row["synthetic"] = int(run["selected_synthetic"].sum())
         rows.append(row | run_scores(run["share"].to_numpy(np.float64), run["accuracy"].to_numpy(np.float64)))
-    table = pandas.DataFrame(rows)
-    pool_based = table.groupby(["setting", "method"])["synthetic"].transform("max") == 0
-    table.insert(table.columns.get_loc("synthetic") + 1, "pool_based", pool_based)
-    return table
+    return pandas.DataFrame(rows)
 
 
 def summary(table: Any) -> Any:
@@ -236,7 +230,7 @@ def best_pool_based(table: Any, measure: str) -> dict[str, str]:
 def baselines(table: Any, measure: str) -> dict[str, dict[str, str]]:
     """For each baseline the method that it is in each setting."""
     with_random = table.loc[table["method"] == "random", "setting"].unique()
-    return {"random": dict.fromkeys(with_random, "random"), POOL_BASED: best_pool_based(table, measure)}
+    return {"random": dict.fromkeys(with_random, "random"), BEST_POOL: best_pool_based(table, measure)}
 
 
 def aggregate(table: Any) -> Any:
@@ -265,7 +259,7 @@ def aggregate(table: Any) -> Any:
             row |= {"runs": sum(map(len, own.values())), "pairs": sum(map(len, gains))}
             found = (np.nan,) * 3 if method == "random" or not gains else stratified(gains, iqm)
             row |= dict(zip(("iqm", "iqm_low", "iqm_high"), found, strict=True))
-            for name, baseline in (("random", against["random"]), ("pool", against[POOL_BASED])):
+            for name, baseline in (("random", against["random"]), ("pool", against[BEST_POOL])):
                 both = [s for s in own if s in baseline and (baseline[s], s) in runs]
                 samples = [x.to_numpy() for x in (*(own[s] for s in both), *(runs[baseline[s], s] for s in both))]
                 itself = {baseline[s] for s in both} <= {method}

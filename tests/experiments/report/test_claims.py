@@ -7,12 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import nct, t, ttest_rel
 
+from experiments.names import POOL_BASED, SIGNAL
 from experiments.progress import console
 from experiments.report.claim import judge
 from experiments.report.claims import (
-    POOL_BASED,
     SETTINGS,
-    SIGNAL,
     above_pool_based,
     claims,
     claims_frame,

@@ -128,6 +128,15 @@ def test_an_aggregate_is_over_all_settings(study):
     assert best == {setting: means[setting].idxmax() for setting in ("a", "b")}
 
 
+def test_the_best_pool_based_method_is_one_that_chooses_among_real_texts(made):
+    accuracies = {"random": 0.6, "chance": 0.7, "asal": 0.9}  # asal writes, and labels real texts alone
+    rounds = made({("a", name, 0): [accuracy] * 10 for name, accuracy in accuracies.items()})
+    rounds["agent"] = rounds["agent"].replace("chance", "random")
+    table = scores(rounds)
+    assert (table["synthetic"] == 0).all()
+    assert best_pool_based(table, "area_100") == {"a": "chance"}
+
+
 def test_a_probability_of_improvement_has_an_interval_from_five_runs_a_setting_on(made):
     def found(seeds):
         bases = {"random": 0.5, "ours": 0.53}
