@@ -24,6 +24,9 @@ from signal_env.extras import require
 SHADES = ("#4477aa", "#ddaa33", "#66a182", "#bb5566", "#997700", "#88ccee", "#777777", "#aa4499")
 """The colours of classes."""
 
+BASELINES = {"random": ("o", True), BEST_POOL: ("s", False), SIGNAL: ("D", False)}
+"""The marker of a difference to each baseline, and whether it is filled."""
+
 SHARE = "labeled instances (% of the real pool)"
 
 
@@ -187,19 +190,21 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
 
 
 def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
-    """Paired differences with their intervals: filled against random, hollow against the best pool-based method."""
+    """Paired differences with their intervals: each baseline that has played has a marker of its own."""
     shown = [method for method in styles if method in set(table["method"])]
     groups = {setting: group for setting, group in table.groupby("setting")}
+    against = [baseline for baseline in BASELINES if baseline in set(table["baseline"])]
 
     def draw(axis: Any, setting: str) -> None:
         axis.axvline(0, color="#555555", linewidth=0.9)
         group = groups.get(setting, table[:0])
-        for baseline, shift, marker in (("random", 0.16, "o"), (BEST_POOL, -0.18, "s")):
+        for i, baseline in enumerate(against):
+            marker, filled = BASELINES[baseline]
             part = group[group["baseline"] == baseline]
-            y = len(shown) - part["method"].map(shown.index) + shift
+            y = len(shown) - part["method"].map(shown.index) + 0.3 * ((len(against) - 1) / 2 - i)
             colors = [styles[method].color for method in part["method"]]
             axis.hlines(y, 100 * part["low"], 100 * part["high"], color=colors, linewidth=1.4)
-            faces = colors if marker == "o" else "white"
+            faces = colors if filled else "white"
             axis.scatter(100 * part["mean"], y, marker=marker, s=18, c=faces, edgecolors=colors, zorder=4)
         axis.set_title(_of_pairs(setting, group), loc="left", fontsize=9)
         _name_rows(axis, shown)
@@ -207,12 +212,15 @@ def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
             axis.tick_params(labelleft=False)
 
     label = f"difference of accuracy, {MEASURES[table['measure'].iloc[0]]} (percentage points)"
-    figure = panels(layout, draw, label, "", (4.8, 0.22 * len(shown) + 0.75), share_x=False)
+    height = 0.11 * max(2, len(against)) * len(shown) + 0.75
+    figure = panels(layout, draw, label, "", (4.8, height), share_x=False)
     line = require("matplotlib.lines", "plots").Line2D
-    legend = [
-        line([], [], color="#333333", marker="o", ls="", ms=4, label="over random"),
-        line([], [], color="#333333", marker="s", ls="", ms=4, mfc="white", label=f"over the {BEST_POOL}"),
-    ]
+    legend = []
+    for baseline in against:
+        (marker, filled), label = BASELINES[baseline], f"over {'the ' * (baseline == BEST_POOL)}{baseline}"
+        legend.append(
+            line([], [], color="#333333", marker=marker, ls="", ms=4, mfc=None if filled else "w", label=label)
+        )
     return finish(figure, legend, sides=(1.4, 0.15))
 
 

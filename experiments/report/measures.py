@@ -39,6 +39,11 @@ class Measures:
                 if not np.isnan(value):
                     of_seeds[name][seed] = value
 
+    @property
+    def methods(self) -> list[str]:
+        """The methods that have played, by name."""
+        return sorted({method for _, method in self._of})
+
     def settings(self, methods: Sequence[str]) -> list[str]:
         """The settings in which all of these methods have played."""
         names = dict.fromkeys(setting for setting, _ in self._of)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from agents.agent import agents
 from agents.pool import PoolAgent
-from experiments.names import PAPER, TASKS
+from experiments.names import PAPER, SIGNAL, TASKS
 from experiments.report.runs import KEYS, Runs
 from signal_env.extras import require
 
@@ -228,9 +228,10 @@ def best_pool_based(table: Any, measure: str) -> dict[str, str]:
 
 
 def baselines(table: Any, measure: str) -> dict[str, dict[str, str]]:
-    """For each baseline the method that it is in each setting."""
-    with_random = table.loc[table["method"] == "random", "setting"].unique()
-    return {"random": dict.fromkeys(with_random, "random"), BEST_POOL: best_pool_based(table, measure)}
+    """For each baseline the method that it is in each setting: random, the best pool-based one, and SIGnAL."""
+    played = {name: table.loc[table["method"] == name, "setting"].unique() for name in ("random", SIGNAL)}
+    fixed = {name: dict.fromkeys(settings, name) for name, settings in played.items()}
+    return {"random": fixed["random"], BEST_POOL: best_pool_based(table, measure), SIGNAL: fixed[SIGNAL]}
 
 
 def aggregate(table: Any) -> Any:
@@ -277,6 +278,8 @@ def _values(table: Any, measure: str) -> dict[tuple[str, str], Any]:
 
 def differences(table: Any) -> Any:
     """How much better a method is than a baseline on equal seeds: mean, 95 % interval (Student's t) and pairs.
+
+    Of a method that is SIGnAL but for one part, what is below zero against SIGnAL is what that part is worth.
 
     Equal seeds have the same pool and the same first labels, so a difference holds what the method makes of them. The
     best pool-based method is chosen by the same runs, which makes it look a little better than it is.

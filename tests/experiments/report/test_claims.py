@@ -252,6 +252,19 @@ def test_the_project_s_questions():
     assert {claim.origin for claim in found[-8:]} == {"project"}
 
 
+def test_an_ablation_that_has_played_has_a_row():
+    curves = study(lambda _: line(0.6, 0.8, 0.82), only=SETTINGS[:2], jitter=0.0003)
+    without = {"KL-only": line(0.6, 0.8, 0.80), "offers-128": line(0.6, 0.8, 0.83), "SIGnAL-half": line(0.6, 0.8)}
+    for (setting, name, seed), curve in curves.copy().items():
+        if name == SIGNAL:
+            curves |= {(setting, other, seed): np.array(of) + NOISE[seed] for other, of in without.items()}
+            assert len(curve) == 20
+    found = claims(runs_of(curves))
+    below = {claim.claim.split()[0]: claim.verdict for claim in found if "is below SIGnAL up to 200 %" in claim.claim}
+    assert below == {"KL-only": "supported", "SIGnAL-half": "not measured", "offers-128": "not supported"}
+    assert "mean of 2 settings" in find(found, "KL-only").evidence
+
+
 def test_noise_is_compared_among_runs_that_are_alike_in_all_else():
     curves, configs = {}, {}
     for name, noise, offers, accuracy in (

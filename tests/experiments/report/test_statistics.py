@@ -182,6 +182,17 @@ def test_differences_are_paired_by_seed(study):
         assert rows.loc[("area_100", setting, "ours", "best pool-based"), "against"] == best
 
 
+def test_signal_is_a_baseline_for_what_lacks_a_part_of_it(made):
+    base = {"SIGnAL": 0.8, "KL-only": 0.77, "entropy": 0.75}
+    changes = {"SIGnAL": (0, 0, 0), "KL-only": (0.01, 0.0, -0.01), "entropy": (0, 0, 0)}
+    runs = {("a", name, i): [base[name] + changes[name][i]] * 20 for name in base for i in range(3)}
+    rows = differences(scores(made(runs))).set_index(["baseline", "measure", "method"]).loc["SIGnAL"]
+    assert set(rows.index) == {(m, name) for m in ("area_100", "at_100", "end") for name in ("KL-only", "entropy")}
+    row = rows.loc[("end", "KL-only")]
+    half = stats.t.ppf(0.975, 2) * 0.01 / 3**0.5
+    assert row[["mean", "low", "high"]].tolist() == pytest.approx([-0.03, -0.03 - half, -0.03 + half])
+
+
 def test_a_single_pair_has_a_difference_and_no_interval(study):
     row = differences(scores(study[study["seed"] == 0])).iloc[0]
     assert row["pairs"] == 1
