@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from experiments.names import PAPER, SIGNAL
 from experiments.report.drawing import (
     Layout,
@@ -171,7 +174,7 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
     figure = new_figure(2.15 * len(columns) + 1.5, 0.25 * len(shown) + 0.8)
     axes = figure.subplots(1, len(columns), squeeze=False, sharey=True)[0]
     for axis, (title, group, name) in zip(axes, columns, strict=True):
-        y = len(shown) - group["method"].map(shown.index)
+        y = _rows(group["method"], shown)
         colors = [styles[method].color for method in group["method"]]
         scale, equal = (100, 0) if name == "iqm" else (1, 0.5)
         low, high = scale * group[f"{name}_low"], scale * group[f"{name}_high"]
@@ -201,7 +204,7 @@ def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
         for i, baseline in enumerate(against):
             marker, filled = BASELINES[baseline]
             part = group[group["baseline"] == baseline]
-            y = len(shown) - part["method"].map(shown.index) + 0.3 * ((len(against) - 1) / 2 - i)
+            y = _rows(part["method"], shown) + 0.3 * ((len(against) - 1) / 2 - i)
             colors = [styles[method].color for method in part["method"]]
             axis.hlines(y, 100 * part["low"], 100 * part["high"], color=colors, linewidth=1.4)
             faces = colors if filled else "white"
@@ -230,6 +233,11 @@ def _of_pairs(setting: str, group: Any) -> str:
     low, high = (group["pairs"].min(), group["pairs"].max()) if len(group) else (0, 0)
     pairs = f"{low} to {high} pairs" if low < high else f"{high} pairs"
     return f"{setting}  ({pairs}{''.join(f', {BEST_POOL}: {name}' for name in best)})"
+
+
+def _rows(methods: Any, names: Sequence[str]) -> NDArray[np.float64]:
+    """The heights of methods, of which there may be none, among the rows of a chart that `_name_rows` names."""
+    return np.array([len(names) - names.index(method) for method in methods], dtype=np.float64)
 
 
 def _name_rows(axis: Any, names: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.report.runs import KEYS
-from experiments.report.statistics import run_scores
+from experiments.scores import run_scores
 
 MEASURES = {
     "at_100": "at 100 %",

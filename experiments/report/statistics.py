@@ -1,6 +1,5 @@
-"""What the runs say together: scores, curves and comparisons with their intervals, over seeds and over settings."""
+"""What the runs say together: scores and comparisons with their intervals, over seeds and over settings."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,8 @@ from numpy.typing import NDArray
 from agents.agent import agents
 from agents.pool import PoolAgent
 from experiments.names import PAPER, SIGNAL, TASKS
-from experiments.report.runs import KEYS, Runs
+from experiments.report.runs import KEYS
+from experiments.scores import run_scores
 from signal_env.extras import require
 
 Array = NDArray[np.float64]
@@ -28,16 +28,6 @@ MEASURES = {
 COMPARED = ("area_100", "at_100", "end")
 """The scores that methods are compared by: the first two at equal label budgets, the last as the paper does."""
 
-LEARNING = {
-    "reward/mean": "mean reward",
-    "lift/mean": "mean reward above the reference's",
-    "policy/kl": "KL from the reference, nats a text",
-    "texts/distinct_2": "distinct pairs of words",
-    "texts/invalid": "texts that are not valid",
-    "labels/imbalance": "imbalance of the synthetic labels",
-}
-"""The metrics that are followed over the rounds, and what they are called."""
-
 RESAMPLES = 2000
 """How often a bootstrap draws; always with the same seed, so that equal runs have equal intervals."""
 
@@ -48,8 +38,6 @@ often wins all, and then so it does in each draw."""
 BEST_POOL = "best pool-based"
 """The name of a baseline: in each setting the pool-based method with the highest mean."""
 
-MEMORY = ["memory", "memory_added", "gpu_memory"]
-"""The columns of memory in the table of costs."""
 
 def methods_of(rounds: Any) -> list[str]:
     """The methods: the paper's in its order, then the others by name."""
@@ -65,31 +53,6 @@ def settings_of(rounds: Any) -> list[str]:
         for setting, task, fraction in zip(first["setting"], first["task"], first["fraction"], strict=True)
     }
     return sorted(keys, key=keys.__getitem__)
-
-
-def run_scores(share: Array, accuracy: Array) -> dict[str, float]:
-    """The scores of one run; not a number what it has not reached.
-
-    Between two rounds accuracy is taken to be linear, so that methods whose rounds end at slightly different numbers
-    of labels are read at the same number. Areas are under the curve from the first round on, divided by its width.
-
-    Args:
-        share: `(n,)` labeled instances over |R| at each round, rising.
-        accuracy: `(n,)` accuracy at each round.
-
-    Example:
-        >>> scores = run_scores(np.array([0.2, 0.6, 1.2]), np.array([0.5, 0.7, 0.9]))
-        >>> {name: round(float(score), 3) for name, score in scores.items()}
-        {'first': 0.5, 'at_50': 0.65, 'at_100': 0.833, 'at_200': nan, 'area_100': 0.683, 'area_end': 0.72, 'end': 0.9}
-    """
-    scores = {"first": accuracy[0]}
-    scores |= {f"at_{round(100 * at)}": np.interp(at, share, accuracy, np.nan, np.nan) for at in (0.5, 1.0, 2.0)}
-    for name, until in (("area_100", 1.0), ("area_end", share[-1])):
-        within = share < until
-        x, y = np.append(share[within], until), np.append(accuracy[within], np.interp(until, share, accuracy))
-        reached = share[0] < until <= share[-1]
-        scores[name] = np.trapezoid(y, x) / (until - share[0]) if reached else np.nan
-    return {name: float(score) for name, score in (scores | {"end": accuracy[-1]}).items()}
 
 
 def scores(rounds: Any) -> Any:
@@ -134,30 +97,6 @@ def student(groups: Any) -> tuple[Any, Any, Any]:
     mean, error = groups.mean().where(count == groups.size()), groups.sem()
     half = error * require("scipy.stats", "plots").t.ppf(0.975, np.maximum(count - 1, 1))
     return mean, mean - half, mean + half
-
-
-def curves(rounds: Any) -> Any:
-    """The mean accuracy in each round, with its 95 % bootstrap band over the seeds.
-
-    Only rounds that all seeds of a method have are in it; one seed alone has no band.
-
-    Returns:
-        A table with `setting`, `method`, `round`, `seeds`, `mean`, `low`, `high`.
-    """
-    pandas = require("pandas", "plots")
-    wide = rounds.set_index([*KEYS, "index"])["accuracy"].astype(np.float64).unstack()
-    groups = {keys: group.dropna(axis=1) for keys, group in wide.groupby(level=["setting", "method"])}
-    parts = []
-    for seeds in sorted({len(group) for group in groups.values()}):
-        alike = {keys: group for keys, group in groups.items() if len(group) == seeds}
-        low, high = band(np.concatenate([group.to_numpy() for group in alike.values()], axis=1))
-        rows = pandas.concat(
-            pandas.DataFrame({"setting": setting, "method": method, "round": group.columns, "mean": group.mean().array})
-            for (setting, method), group in alike.items()
-        )
-        parts.append(rows.assign(seeds=seeds, low=low, high=high))
-    columns = ["setting", "method", "round", "seeds", "mean", "low", "high"]
-    return pandas.concat(parts, ignore_index=True)[columns]
 
 
 def band(values: Array) -> tuple[Array, Array]:
@@ -303,79 +242,3 @@ def differences(table: Any) -> Any:
     groups = pairs.groupby(keys)["difference"]
     mean, low, high = student(groups)
     return pandas.DataFrame({"pairs": groups.size(), "mean": mean, "low": low, "high": high}).reset_index()
-
-
-def learning(runs: Runs) -> Any:
-    """What the agents say of their texts and their learning: means over seeds with 95 % intervals (Student's t).
-
-    Only rounds that all seeds of a method speak of are in it.
-
-    Returns:
-        A table with `metric`, one of `LEARNING`, `setting`, `method`, `round`, `seeds`, `mean`, `low`, `high`.
-    """
-    pandas = require("pandas", "plots")
-    keys = ["metric", "setting", "method", "round"]
-    said = [name for name in LEARNING if name in runs.metrics]
-    long = runs.metrics[[*KEYS, "round", *said]].melt([*KEYS, "round"], var_name="metric").dropna()
-    groups = long.assign(value=long["value"].astype(np.float64)).groupby(keys)["value"]
-    mean, low, high = student(groups)
-    table = pandas.DataFrame({"seeds": groups.size(), "mean": mean, "low": low, "high": high}).reset_index()
-    return table[table["seeds"] == table.groupby(keys[:3])["seeds"].transform("max")]
-
-
-def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:
-    """The annotator's labels of each round's synthetic texts: the mean share of each class, and its 95 % interval.
-
-    A seed counts in the rounds in which it labeled a synthetic text; the interval is Student's t, within [0, 1].
-
-    Args:
-        rounds: The rounds.
-        classes: The names of each task's classes.
-
-    Returns:
-        A table with `setting`, `method`, `round`, `class`, `seeds`, `texts` (over all seeds), `mean`, `low`, `high`.
-    """
-    pandas = require("pandas", "plots")
-    written = rounds[rounds["selected_synthetic"] > 0]
-    counts = written["synthetic_label_counts"]
-    names = [
-        classes.get(task) or [str(i) for i in range(len(c))] for task, c in zip(written["task"], counts, strict=True)
-    ]
-    long = written[["setting", "method", "index"]].assign(**{"class": names, "texts": counts})
-    long = long.explode(["class", "texts"]).rename(columns={"index": "round"})
-    long = long.assign(
-        texts=long["texts"].astype(int), share=long["texts"] / long.groupby(level=0)["texts"].transform("sum")
-    )
-    groups = long.assign(share=long["share"].astype(float)).groupby(["setting", "method", "round", "class"], sort=False)
-    mean, low, high = student(groups["share"])
-    limits = {"mean": mean, "low": low.clip(lower=0), "high": high.clip(upper=1)}
-    return pandas.DataFrame({"seeds": groups.size(), "texts": groups["texts"].sum(), **limits}).reset_index()
-
-
-def cost(runs: Runs) -> Any:
-    """What a run takes on average: labels, texts and tokens, seconds, and the most memory that any of them took.
-
-    `memory` is all that its process held, `memory_added` what it held beyond what it did when the run began.
-    What no log says is not a number. Tokens are those of the texts written; where a log does not count these, they are
-    taken to be as many as were offered.
-    """
-    keys = list(KEYS)
-    rounds = runs.rounds
-    labels = rounds.groupby(keys)[["selected_real", "selected_synthetic", "offers"]].sum()
-    labels.columns = ["real_labels", "synthetic_labels", "texts"]
-    if "texts/tokens" in runs.metrics:
-        with_offers = runs.metrics.merge(rounds.rename(columns={"index": "round"})[[*keys, "round", "offers"]])
-        written = with_offers.get("texts/written", with_offers["offers"]).fillna(with_offers["offers"])
-        tokens = (with_offers["texts/tokens"] * written).groupby([with_offers[key] for key in keys])
-        labels["tokens"] = tokens.sum()
-    else:
-        labels["tokens"] = np.nan
-    spent = runs.cost.groupby(keys)
-    labels[["seconds", "cpu_seconds"]] = spent[["seconds", "cpu_seconds"]].sum().reindex(labels.index)
-    memory = runs.cost.assign(memory_added=runs.cost["memory"] - runs.cost["memory_before"]).groupby(keys)
-    labels[MEMORY] = memory[MEMORY].max().reindex(labels.index)
-    by_method = labels.groupby(level=["setting", "method"])
-    table = by_method.mean()
-    table[MEMORY] = by_method[MEMORY].max()
-    table.insert(0, "seeds", by_method.size())
-    return table.reset_index()

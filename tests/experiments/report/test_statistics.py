@@ -7,43 +7,17 @@ from scipy import stats
 
 from experiments.report.statistics import (
     aggregate,
-    balance,
     band,
     best_pool_based,
-    cost,
-    curves,
     differences,
     iqm,
-    learning,
     methods_of,
     probability_of_improvement,
-    run_scores,
     scores,
     settings_of,
     stratified,
     summary,
 )
-
-
-def test_areas_are_means_over_a_fine_grid():
-    share, accuracy = np.array([0.1, 0.25, 0.7, 0.95, 1.05, 1.6]), np.array([0.5, 0.62, 0.7, 0.68, 0.75, 0.8])
-    found = run_scores(share, accuracy)
-    for name, until in (("area_100", 1.0), ("area_end", 1.6)):
-        middles = 0.1 + (np.arange(200_000) + 0.5) / 200_000 * (until - 0.1)
-        assert found[name] == pytest.approx(np.interp(middles, share, accuracy).mean(), abs=1e-8)
-    assert found["at_100"] == pytest.approx(0.715)  # half way between 0.68 and 0.75
-    assert found["at_50"] == pytest.approx(0.62 + 0.08 * 25 / 45)
-    assert np.isnan(found["at_200"])
-    assert (found["first"], found["end"]) == (0.5, 0.8)
-
-
-def test_what_a_run_has_not_reached_is_no_number():
-    short = run_scores(np.array([0.6, 0.9]), np.array([0.5, 0.7]))
-    assert np.isnan([short[name] for name in ("at_50", "at_100", "at_200", "area_100")]).all()
-    assert short["area_end"] == pytest.approx(0.6)
-    only = run_scores(np.array([1.0]), np.array([0.5]))
-    assert only["at_100"] == 0.5
-    assert np.isnan([only["area_100"], only["area_end"]]).all()
 
 
 def test_a_summary_has_students_intervals(study):
@@ -72,18 +46,6 @@ def test_a_band_is_that_of_all_resamples():
     assert (low >= values.min(axis=0)).all()
     assert np.array_equal(band(values), band(values))
     assert np.isnan(band(values[:1])).all()
-
-
-def test_curves_have_the_rounds_that_all_seeds_have(study):
-    cut = study.drop(study[(study["method"] == "ours") & (study["seed"] == 1) & (study["index"] > 14)].index)
-    found = curves(cut).set_index(["setting", "method", "round"])
-    ours = study[(study["setting"] == "a") & (study["method"] == "ours")]
-    assert found.loc[("a", "ours")].index.tolist() == list(range(15))
-    assert found.loc[("a", "ours", 7), "mean"] == pytest.approx(ours.loc[ours["index"] == 7, "accuracy"].mean())
-    assert (found["seeds"] == 3).all()
-    alone = curves(study[study["seed"] == 0])
-    assert alone[["low", "high"]].isna().all().all()
-    assert alone["mean"].notna().all()
 
 
 def test_interquartile_mean_is_the_mean_of_the_middle_half():
@@ -204,61 +166,6 @@ def test_without_baselines_there_are_no_differences(study):
     table = scores(study[study["method"] == "ours"])
     assert len(differences(table)) == 0
     assert aggregate(table)[["iqm", "random", "pool"]].isna().all().all()
-
-
-def test_balance_is_the_mean_share_of_each_class(study):
-    found = balance(study, {"sst2": ("negative", "positive")}).set_index(["setting", "method", "round", "class"])
-    written = study[study["selected_synthetic"] > 0]
-    for (setting, index), group in written.groupby(["setting", "index"]):
-        counts = np.array(group["synthetic_label_counts"].tolist())
-        row = found.loc[(setting, "ours", index, "positive")]
-        assert row["mean"] == pytest.approx((counts[:, 1] / counts.sum(axis=1)).mean())
-        assert row["texts"] == counts[:, 1].sum()
-    assert set(balance(study, {})["class"]) == {"0", "1"}
-    assert len(balance(study[study["method"] == "random"], {})) == 0
-
-
-class Said:
-    """What a report reads, of made numbers."""
-
-    def __init__(self, rounds, metrics, cost):
-        self.rounds, self.metrics, self.cost = rounds, metrics, cost
-
-
-def test_costs_are_means_of_runs_and_the_most_memory(study):
-    keys = ["setting", "method", "seed"]
-    spent = study.rename(columns={"index": "round"})[[*keys, "round"]]
-    spent = spent.assign(seconds=spent["seed"] + 1.0, cpu_seconds=0.5, memory=spent["round"] * 10 + spent["seed"])
-    spent = spent.assign(memory_before=50 * spent["seed"], gpu_memory=np.nan, gpu_memory_before=np.nan)
-    said = spent[(spent["method"] == "ours") & (spent["round"] > 0)][[*keys, "round"]].assign(**{"texts/tokens": 7.0})
-    row = cost(Said(study, said, spent)).set_index(["setting", "method"]).loc[("a", "ours")]
-    assert row["seconds"] == pytest.approx(20 * (1 + 2 + 3) / 3)
-    assert row["cpu_seconds"] == pytest.approx(10)
-    assert row["memory"] == 192
-    assert row["memory_added"] == 190  # of the first seed; the last one began at 100
-    assert np.isnan(row["gpu_memory"])
-    assert row["tokens"] == pytest.approx(19 * 10 * 7)
-    assert (row["real_labels"], row["synthetic_labels"]) == (160, 40)
-    counted = said.assign(**{"texts/written": np.where(said["round"] < 5, 30, np.nan)})
-    counted.loc[counted["round"] == 19, ["texts/tokens", "texts/written"]] = np.nan, 0  # nothing was written
-    row = cost(Said(study, counted, spent)).set_index(["setting", "method"]).loc[("a", "ours")]
-    assert row["tokens"] == pytest.approx((4 * 30 + 14 * 10) * 7)
-    unsaid = cost(Said(study, said[:0], spent[:0]))
-    assert unsaid[["tokens", "seconds", "memory"]].isna().all().all()
-
-
-def test_metrics_that_are_followed_become_curves(study):
-    said = study[study["index"] > 0].rename(columns={"index": "round", "accuracy": "lift/mean"})
-    said = said[["setting", "method", "seed", "round", "lift/mean"]].assign(**{"speed/seconds": 1.0})
-    found = learning(Said(study, said, None))
-    assert set(found["metric"]) == {"lift/mean"}
-    values = said[(said["setting"] == "a") & (said["method"] == "ours") & (said["round"] == 3)]["lift/mean"]
-    row = found[(found["setting"] == "a") & (found["method"] == "ours") & (found["round"] == 3)].iloc[0]
-    interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert (row["mean"], row["low"], row["high"]) == pytest.approx((values.mean(), interval.low, interval.high))
-    late = said[(said["round"] < 5) | (said["seed"] == 0)]
-    assert learning(Said(study, late, None))["round"].max() == 4
-    assert len(learning(Said(study, said[["setting", "method", "seed", "round"]], None))) == 0
 
 
 def test_the_papers_methods_and_tasks_come_first_and_in_its_order(made):
