@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.progress import TaskID
 
 from experiments.config import EnvironmentOptions, RunConfig, make_config, parse_for_env
+from experiments.names import POOL_BASED
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
 from experiments.run import begun, finished, play
@@ -14,7 +15,8 @@ from signal_env.extras import require
 
 __all__ = ["compare", "main", "parse"]
 
-POOL_BASED = ("random", "entropy", "least_confidence", "margin", "bertkm", "badge", "cal", "coreset", "signal")
+AGENTS = (*POOL_BASED, "least_confidence", "margin", "coreset", "signal")
+"""The agents of `agents.pool` that play with any classifier, each with an order of its own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +25,7 @@ class CompareConfig:
 
     env: str = "SignalEnv-reviews-v0"
     """The environment's id."""
-    agents: tuple[str, ...] = POOL_BASED
+    agents: tuple[str, ...] = AGENTS
     """The agents' names."""
     seeds: int = 3
     """Seeds per agent, from 0 on."""

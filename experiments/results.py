@@ -10,6 +10,7 @@ import yaml
 from rich.box import SIMPLE
 from rich.table import Table
 
+from experiments.scores import run_scores
 from signal_env.extras import require
 
 
@@ -89,26 +90,23 @@ def interval(values: Any) -> tuple[float, float]:
 def summarize(rounds: Any) -> Any:
     """One row per environment and agent.
 
-    `first`, `at_50`, `at_100` and `last` are accuracies at the initial labels, at the last round within 50 % and within
-    100 % of the pool, and at the end; `area` is the mean accuracy over the labels from the first round to 100 %
-    (normalised area under the curve); `synthetic` is the share of synthetic texts in the final labeled set. All are
-    lists over seeds. What a run has not reached is not a number: `at_100` and `area` under 100 % of the pool, `at_50`
-    under about 50 %, `last` under its budget.
+    `first`, `at_50`, `at_100`, `area_100` and `end` are those of `experiments.scores.run_scores`, `end` not a number
+    where the run is not finished; `labels` and `synthetic` are the size of the final labeled set and the share of
+    synthetic texts in it. All are lists over seeds.
     """
     pandas = require("pandas", "plots")
     rows = []
     for (env, agent, seed), run in rounds.groupby(["env", "agent", "seed"]):
-        within = run[run["share"] <= 1.0]
-        share, accuracy = within["share"].to_numpy(), within["accuracy"].to_numpy()
-        area = np.trapezoid(accuracy, share) / (share[-1] - share[0]) if len(share) > 1 else accuracy[0]
-        row = {"env": env, "agent": agent, "seed": seed, "labels": run["labeled"].iloc[-1], "area": area}
         last = run.iloc[-1]
-        reached = share[0] <= 0.5 <= share[-1] + 0.05
-        row |= {"first": accuracy[0], "at_50": accuracy[share <= 0.5][-1] if reached else np.nan}
-        row |= {"at_100": accuracy[-1], "last": last["accuracy"] if last["finished"] else np.nan}
-        if last["share"] < 1.0:
-            row |= {"at_100": np.nan, "area": np.nan}
-        rows.append(row | {"synthetic": run["synthetic_share"].iloc[-1]})
+        row = {
+            "env": env,
+            "agent": agent,
+            "seed": seed,
+            "labels": last["labeled"],
+            "synthetic": last["synthetic_share"],
+        }
+        row |= run_scores(run["share"].to_numpy(np.float64), run["accuracy"].to_numpy(np.float64))
+        rows.append(row if last["finished"] else row | {"end": np.nan})
     return pandas.DataFrame(rows).groupby(["env", "agent"]).agg(list)
 
 
@@ -118,7 +116,7 @@ def summary_table(rounds: Any) -> Table:
     Where `random` has played the same seeds, `area - random` is the mean paired difference of the areas with its
     interval: an agent beats `random` if that excludes zero.
     """
-    columns = ("first", "at_50", "at_100", "area", "last")
+    columns = ("first", "at_50", "at_100", "area_100", "end")
     titles = ("first round", "at 50 %", "at 100 %", "area to 100 %", "end", "area - random")
     table = Table("environment", "agent", "seeds", "labels", *titles, "synthetic", box=SIMPLE)
     for column in table.columns:
@@ -128,7 +126,7 @@ def summary_table(rounds: Any) -> Table:
         cells = [_with_interval(row[column]) for column in columns]
         random: Any = summary.loc[(env, "random")] if (env, "random") in summary.index else {"seed": None}
         paired = agent != "random" and random["seed"] == row["seed"]
-        cells.append(_with_interval(np.subtract(row["area"], random["area"]), "+") if paired else "")
+        cells.append(_with_interval(np.subtract(row["area_100"], random["area_100"]), "+") if paired else "")
         table.add_row(
             env, agent, str(len(row["seed"])), str(max(row["labels"])), *cells, f"{np.mean(row['synthetic']):.0%}"
         )

@@ -26,7 +26,8 @@ class Claim:
         evidence: The numbers: effects with their 95 % intervals, seeds and settings, or what is missing.
         verdict: "supported", "not supported", "undecided" or "not measured".
         seeds: The number of paired seeds, the smallest of all parts; 0 where nothing is measured.
-        seeds_needed: For an undecided claim the number of seeds that would decide it, see `effects.Decision`.
+        seeds_needed: For an undecided claim the number of seeds that would decide it with 80 % power, see
+            `effects.Decision`.
         origin: Whether the paper claims it or this project asks it.
         effects: What the verdict rests on, part by part.
     """
@@ -107,7 +108,9 @@ def _shown(effects: Sequence[Effect]) -> str:
 
 def claims_table(claims: Sequence[Claim]) -> Table:
     """The claims as a table: first the paper's, then this project's own questions."""
-    table = Table("claim", "evidence (points of accuracy, mean ± 95 %)", "seeds", "verdict", "seeds needed", box=SIMPLE)
+    table = Table(
+        "claim", "evidence (points of accuracy, mean ± 95 %)", "seeds", "verdict", "seeds for 80 % power", box=SIMPLE
+    )
     for column in ("seeds", "verdict"):
         next(c for c in table.columns if c.header == column).no_wrap = True
     for origin, title in (("paper", "Claims of the paper's section 5.4"), ("project", "Questions of this project")):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.names import POOL_BASED, SIGNAL, TASKS
 from experiments.report.claim import Claim, claims_frame, claims_table, effects_frame, judge
 from experiments.report.effects import Effect
 from experiments.report.measures import BySeed, Measures, common, mean, minus
@@ -24,9 +25,6 @@ from signal_env.tasks import get_task
 
 __all__ = ["Claim", "claims", "claims_frame", "claims_table", "effects_frame"]
 
-SIGNAL = "SIGnAL"
-POOL_BASED = ("random", "entropy", "bertkm", "badge", "cal")
-TASKS = {"sst2": "SST-2", "agnews": "AG News", "qnli": "QNLI"}
 FRACTIONS = ("0.1%", "1%")
 SETTINGS = tuple(f"{task}-{fraction}" for task in TASKS for fraction in FRACTIONS)
 """The paper's, in its Figure 3."""

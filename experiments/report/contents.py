@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.names import SIGNAL
 from experiments.report.page import Part
-from experiments.report.statistics import COMPARED, MEASURES, POOL_BASED, RESAMPLES
+from experiments.report.statistics import BEST_POOL, COMPARED, FEWEST, MEASURES, RESAMPLES
 from signal_env.extras import require
 
 FIGURES = {
@@ -19,14 +20,17 @@ FIGURES = {
     ),
     "curves_others": ("Learning curves of the other methods", "The same, with two methods of the figure above."),
     "interquartile_means": (
-        "Over all settings",
-        "Interquartile means and probabilities of improvement, with 95 % stratified bootstrap intervals "
-        f"({RESAMPLES:,} draws within settings), of the methods that have been run in all settings. The first two and "
-        "the probabilities are at equal label budgets; at the end methods that write have more labels.",
+        "Over all settings: gains over random",
+        "Interquartile means of the differences to random on equal seeds and settings, in points of accuracy, and "
+        f"probabilities of improvement, with 95 % stratified bootstrap intervals ({RESAMPLES:,} draws in settings, too "
+        f"narrow where seeds are few, and none of a probability under {FEWEST} runs a setting), of the methods that "
+        "have been run in all settings. The first two and the probabilities are at equal label budgets; at the end "
+        "methods that write have more labels.",
     ),
     "differences_area_100": (
         "Paired differences at equal label budgets",
-        "Area under the curve to 100 %, on equal seeds, with 95 % intervals (Student's t).",
+        "Area under the curve to 100 %, on equal seeds, with 95 % intervals (Student's t). What a part of SIGnAL is "
+        "worth is how far the method without it lies below SIGnAL.",
     ),
     "differences_end": (
         "Paired differences at the end",
@@ -66,6 +70,12 @@ def notes(table: Any) -> list[str]:
     at_100 = table[table["pool_based"]].dropna(subset=["at_100"]).groupby(["setting", "seed"])["at_100"]
     if (at_100.size() > 1).any() and (at_100.nunique() == 1).all():
         found.append("At 100 % all pool-based methods have labeled the whole pool, so there they are equal.")
+    alone = sorted(set(table["setting"]) - set(table.loc[table["method"] == "random", "setting"]))
+    if alone:
+        found.append(
+            f"random has not played in {', '.join(alone)}, so what is compared with it leaves "
+            f"{'this setting' if len(alone) == 1 else 'these settings'} out: differences and interquartile means."
+        )
     return found
 
 
@@ -74,11 +84,12 @@ def table_parts(tables: dict[str, Any]) -> list[Part]:
     summed = f"Means over seeds with 95 % intervals (Student's t). {SCORES}"
     paired = (
         "Percentage points on equal seeds, with 95 % intervals (Student's t), not corrected for their number; * where "
-        f"the interval leaves out zero. The {POOL_BASED} method is chosen in each setting by these same runs."
+        f"the interval leaves out zero. The {BEST_POOL} method is chosen in each setting by these same runs."
     )
     over = (
-        "Interquartile means, and the probability that a run is better than one of random, or of the "
-        f"{POOL_BASED} method; 95 % stratified bootstrap intervals."
+        "Interquartile means of the differences to random on equal seeds and settings, in percentage points, and the "
+        f"probability that a run is better than one of random, or of the {BEST_POOL} method; 95 % stratified "
+        f"bootstrap intervals, too narrow where seeds are few; the probability has none under {FEWEST} runs a setting."
     )
     spent = (
         "Means a run; memory is the most that a process held while it played one, with the models of runs that it had "
@@ -97,8 +108,8 @@ def claim_part(claims: Any) -> Part:
     """The claims with their verdicts."""
     caption = (
         "The paper's claims and this project's questions, with what these runs say of them. Differences are in points "
-        "of accuracy, paired by seed, with 95 % intervals; an undecided one says how many seeds would decide it if "
-        "means and deviations stay as they are. They vary, so that with so many it is decided about as likely as not."
+        "of accuracy, paired by seed, with 95 % intervals; for an undecided one the seeds are those with which "
+        "four of five new studies would decide it, if the true means and deviations are those seen here."
     )
     return Part("claims", "Claims", claims, caption)
 
@@ -126,8 +137,10 @@ def _differences(table: Any) -> Any:
     pandas = require("pandas", "plots")
     keys = ["setting", "method"]
     columns = {}
+    shorts = {"random": "random", BEST_POOL: "best pool", SIGNAL: SIGNAL}
+    played = {baseline: short for baseline, short in shorts.items() if baseline in set(table["baseline"])}
     for measure in COMPARED:
-        for baseline, short in (("random", "random"), (POOL_BASED, "best pool")):
+        for baseline, short in played.items():
             part = table[(table["measure"] == measure) & (table["baseline"] == baseline)].set_index(keys)
             points = part[["mean", "low", "high"]] * 100
             cells = [_signed(*row) for row in points.itertuples(index=False)]
@@ -141,10 +154,11 @@ def _aggregate(table: Any) -> Any:
     columns = {}
     for measure in COMPARED:
         part = table[table["measure"] == measure].set_index("method")
-        columns[MEASURES[measure]] = _cells(part, "iqm", _between)
+        points = part[["iqm", "iqm_low", "iqm_high"]] * 100
+        columns[f"{MEASURES[measure]} − random"] = _cells(points, "iqm", _gain, 2)
         if measure == "area_100":
             columns |= {"P > random": _cells(part, "random", _between, 2)}
-            columns |= {f"P > {POOL_BASED}": _cells(part, "pool", _between, 2)}
+            columns |= {f"P > {BEST_POOL}": _cells(part, "pool", _between, 2)}
     rows = table.drop_duplicates("method").set_index("method")[["settings", "runs"]]
     return rows.assign(**columns).fillna("").reset_index()
 
@@ -182,6 +196,12 @@ def _between(value: float, low: float, high: float, digits: int) -> str:
     if np.isnan(value):
         return ""
     return f"{value:.{digits}f}" + ("" if np.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]")
+
+
+def _gain(value: float, low: float, high: float, digits: int) -> str:
+    if np.isnan(value):
+        return ""
+    return f"{value:+.{digits}f}" + ("" if np.isnan(low) else f" [{low:+.{digits}f}, {high:+.{digits}f}]")
 
 
 def _signed(mean: float, low: float, high: float) -> str:

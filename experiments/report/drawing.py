@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.names import SIGNAL
 from signal_env.extras import require
 
 LOOK = {
@@ -42,8 +43,6 @@ KNOWN = {
 
 OTHERS = ("#56b4e9", "#8c564b", "#6a3d9a", "#111111", "#9a9a00", "#00a5a5", "#f781bf", "#b15928", "#4daf4a", "#984ea3")
 
-EMPHASISED = "SIGnAL"
-
 
 @dataclasses.dataclass(frozen=True)
 class Style:
@@ -62,7 +61,7 @@ def styles_of(methods: Sequence[str]) -> dict[str, Style]:
     others = [name for name in methods if name not in KNOWN]
     styles = {name: Style(color) for name, color in KNOWN.items()}
     styles["random"] = Style(KNOWN["random"], line=(0, (4, 2)), marker="x")
-    styles[EMPHASISED] = Style(KNOWN[EMPHASISED], width=2.4, order=5)
+    styles[SIGNAL] = Style(KNOWN[SIGNAL], width=2.4, order=5)
     for i, name in enumerate(others):
         color, line = OTHERS[i % len(OTHERS)], lines[i % len(lines)]
         styles[name] = Style(color, line, "svD^"[i % 4])

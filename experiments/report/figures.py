@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.names import PAPER, SIGNAL
 from experiments.report.drawing import (
-    EMPHASISED,
     Layout,
     Style,
     finish,
@@ -18,11 +21,14 @@ from experiments.report.drawing import (
     save,
     styles_of,
 )
-from experiments.report.statistics import MEASURES, PAPER, POOL_BASED, methods_of, settings_of
+from experiments.report.statistics import BEST_POOL, MEASURES, methods_of, settings_of
 from signal_env.extras import require
 
 SHADES = ("#4477aa", "#ddaa33", "#66a182", "#bb5566", "#997700", "#88ccee", "#777777", "#aa4499")
 """The colours of classes."""
+
+BASELINES = {"random": ("o", True), BEST_POOL: ("s", False), SIGNAL: ("D", False)}
+"""The marker of a difference to each baseline, and whether it is filled."""
 
 SHARE = "labeled instances (% of the real pool)"
 
@@ -70,11 +76,11 @@ def _by_figure(methods: Sequence[str], most: int = 8) -> dict[str, list[str]]:
     The second one has random and SIGnAL too, to compare with. Without SIGnAL there is one figure, unless there are too
     many methods for it.
     """
-    if EMPHASISED not in methods and len(methods) <= most:
+    if SIGNAL not in methods and len(methods) <= most:
         return {"curves": list(methods)}
     paper = [name for name in methods if name in PAPER] or list(methods[:most])
     others = [name for name in methods if name not in paper]
-    ends = [name for name in ("random", EMPHASISED) if name in paper]
+    ends = [name for name in ("random", SIGNAL) if name in paper]
     return {"curves": paper} | ({"curves_others": [*ends, *others]} if others else {})
 
 
@@ -116,7 +122,7 @@ def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: 
     The columns are SIGnAL and the generator that does not learn, or the first methods that write.
     """
     writers = [name for name in methods if name in set(table["method"])]
-    writers = sorted(writers, key=lambda name: name not in (EMPHASISED, "frozen"))[:most]
+    writers = sorted(writers, key=lambda name: name not in (SIGNAL, "frozen"))[:most]
     settings = [name for name in settings if name in set(table.loc[table["method"].isin(writers), "setting"])]
     size = (4.4, 1.65)
     figure = new_figure(size[0] * len(writers) + 1.6, size[1] * len(settings))
@@ -149,28 +155,33 @@ def _stack(axis: Any, group: Any, named: bool) -> None:
 
 
 def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
-    """The interquartile means, and the probabilities of improvement at equal budgets, of all methods.
+    """Interquartile means of what all methods gain over random, and probabilities of improvement at equal budgets.
 
-    Only methods that have been run in all settings are comparable, so only those are shown.
+    Only methods that have been run in all settings are comparable, so only those are shown. Without random there are
+    no gains, and no columns of them.
     """
     table = table[table["settings"] == table["settings"].max()]
     area = table[table["measure"] == "area_100"]
     columns: list[tuple[str, Any, str]] = [
-        (f"accuracy, {MEASURES[measure]}\n(IQM)", group, "iqm")
+        (f"points above random,\n{MEASURES[measure]} (IQM)", group, "iqm")
         for measure, group in table.groupby("measure", sort=False)
+        if group["iqm"].notna().any()
     ]
-    columns += [("P(better than random)\narea to 100 %", area, "random")]
+    if area["random"].notna().any():
+        columns += [("P(better than random)\narea to 100 %", area, "random")]
     columns += [("P(better than best pool)\narea to 100 %", area, "pool")]
     shown = [method for method in styles if method in set(table["method"])]
     figure = new_figure(2.15 * len(columns) + 1.5, 0.25 * len(shown) + 0.8)
     axes = figure.subplots(1, len(columns), squeeze=False, sharey=True)[0]
     for axis, (title, group, name) in zip(axes, columns, strict=True):
-        y = len(shown) - group["method"].map(shown.index)
+        y = _rows(group["method"], shown)
         colors = [styles[method].color for method in group["method"]]
-        axis.hlines(y, group[f"{name}_low"], group[f"{name}_high"], color=colors, linewidth=5, alpha=0.35)
-        axis.scatter(group[name], y, marker="|", s=110, linewidth=2.2, color=colors, zorder=4)
+        scale, equal = (100, 0) if name == "iqm" else (1, 0.5)
+        low, high = scale * group[f"{name}_low"], scale * group[f"{name}_high"]
+        axis.hlines(y, low, high, color=colors, linewidth=5, alpha=0.35)
+        axis.scatter(scale * group[name], y, marker="|", s=110, linewidth=2.2, color=colors, zorder=4)
+        axis.axvline(equal, color="#555555", linewidth=0.9, linestyle=":")
         if name != "iqm":
-            axis.axvline(0.5, color="#555555", linewidth=0.9, linestyle=":")
             axis.set_xlim(-0.03, 1.03)
         axis.set_title(title, fontsize=8.5, weight="normal")
         axis.locator_params(axis="x", nbins=3)
@@ -182,19 +193,21 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
 
 
 def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
-    """Paired differences with their intervals: filled against random, hollow against the best pool-based method."""
+    """Paired differences with their intervals: each baseline that has played has a marker of its own."""
     shown = [method for method in styles if method in set(table["method"])]
     groups = {setting: group for setting, group in table.groupby("setting")}
+    against = [baseline for baseline in BASELINES if baseline in set(table["baseline"])]
 
     def draw(axis: Any, setting: str) -> None:
         axis.axvline(0, color="#555555", linewidth=0.9)
         group = groups.get(setting, table[:0])
-        for baseline, shift, marker in (("random", 0.16, "o"), (POOL_BASED, -0.18, "s")):
+        for i, baseline in enumerate(against):
+            marker, filled = BASELINES[baseline]
             part = group[group["baseline"] == baseline]
-            y = len(shown) - part["method"].map(shown.index) + shift
+            y = _rows(part["method"], shown) + 0.3 * ((len(against) - 1) / 2 - i)
             colors = [styles[method].color for method in part["method"]]
             axis.hlines(y, 100 * part["low"], 100 * part["high"], color=colors, linewidth=1.4)
-            faces = colors if marker == "o" else "white"
+            faces = colors if filled else "white"
             axis.scatter(100 * part["mean"], y, marker=marker, s=18, c=faces, edgecolors=colors, zorder=4)
         axis.set_title(_of_pairs(setting, group), loc="left", fontsize=9)
         _name_rows(axis, shown)
@@ -202,21 +215,29 @@ def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
             axis.tick_params(labelleft=False)
 
     label = f"difference of accuracy, {MEASURES[table['measure'].iloc[0]]} (percentage points)"
-    figure = panels(layout, draw, label, "", (4.8, 0.22 * len(shown) + 0.75), share_x=False)
+    height = 0.11 * max(2, len(against)) * len(shown) + 0.75
+    figure = panels(layout, draw, label, "", (4.8, height), share_x=False)
     line = require("matplotlib.lines", "plots").Line2D
-    legend = [
-        line([], [], color="#333333", marker="o", ls="", ms=4, label="over random"),
-        line([], [], color="#333333", marker="s", ls="", ms=4, mfc="white", label=f"over the {POOL_BASED}"),
-    ]
+    legend = []
+    for baseline in against:
+        (marker, filled), label = BASELINES[baseline], f"over {'the ' * (baseline == BEST_POOL)}{baseline}"
+        legend.append(
+            line([], [], color="#333333", marker=marker, ls="", ms=4, mfc=None if filled else "w", label=label)
+        )
     return finish(figure, legend, sides=(1.4, 0.15))
 
 
 def _of_pairs(setting: str, group: Any) -> str:
     """The setting with its number of pairs, and which pool-based method is the best."""
-    best = group.loc[group["baseline"] == POOL_BASED, "against"].unique()
+    best = group.loc[group["baseline"] == BEST_POOL, "against"].unique()
     low, high = (group["pairs"].min(), group["pairs"].max()) if len(group) else (0, 0)
     pairs = f"{low} to {high} pairs" if low < high else f"{high} pairs"
-    return f"{setting}  ({pairs}{''.join(f', {POOL_BASED}: {name}' for name in best)})"
+    return f"{setting}  ({pairs}{''.join(f', {BEST_POOL}: {name}' for name in best)})"
+
+
+def _rows(methods: Any, names: Sequence[str]) -> NDArray[np.float64]:
+    """The heights of methods, of which there may be none, among the rows of a chart that `_name_rows` names."""
+    return np.array([len(names) - names.index(method) for method in methods], dtype=np.float64)
 
 
 def _name_rows(axis: Any, names: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.report.runs import KEYS
-from experiments.report.statistics import run_scores
+from experiments.scores import run_scores
 
 MEASURES = {
     "at_100": "at 100 %",
@@ -38,6 +38,11 @@ class Measures:
             for name, value in found.items():
                 if not np.isnan(value):
                     of_seeds[name][seed] = value
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods that have played, by name."""
+        return sorted({method for _, method in self._of})
 
     def settings(self, methods: Sequence[str]) -> list[str]:
         """The settings in which all of these methods have played."""

@@ -1,19 +1,24 @@
 """What this project asks of its own runs, beside the paper's claims: what each part of SIGnAL is good for."""
 
+import fnmatch
 import json
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
+from experiments.names import FROZEN, SIGNAL, WITHOUT_AL
 from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
 from experiments.report.measures import MEASURES, BySeed, Measures, mean, minus
 from experiments.report.runs import Runs
 
-SIGNAL, FROZEN, WITHOUT_AL = "SIGnAL", "frozen", "no-AL"
 SCHEDULES = ("SIGnAL-linear", "SIGnAL-adaptive")
 SYNTHESIS = {"gaal": "at_200", "asal": "area_100", "bgadl": "at_200"}
 """Query synthesis before SIGnAL, and what it is compared by: asal labels real texts alone, and ends at 100 %."""
+
+
+ABLATIONS = ("KL-only", "distance-only", "no-KL-penalty", "fixed-prompt", "fine-tuned", "SIGnAL-half", "offers-*")
+"""Methods that are SIGnAL but for one thing, as the study of ablations calls them; a * stands for anything."""
 
 
 def questions(runs: Runs, measured: Measures) -> list[Claim]:
@@ -44,6 +49,16 @@ def questions(runs: Runs, measured: Measures) -> list[Claim]:
             for name, measure in SYNTHESIS.items()
         ),
         *annotator_noise(runs, measured),
+        *ablations(measured),
+    ]
+
+
+def ablations(measured: Measures) -> list[Claim]:
+    """Whether SIGnAL is better than each of the ablations that have played."""
+    return [
+        on_average(measured, f"{method} is below SIGnAL {MEASURES['area_200']}", SIGNAL, method, "area_200")
+        for pattern in ABLATIONS
+        for method in fnmatch.filter(measured.methods, pattern)
     ]
 
 

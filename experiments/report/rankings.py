@@ -12,6 +12,8 @@ leave enough: parts that hold in under 5 % of the draws, by Holm's correction ov
 few draws would not do: where seeds say nothing, a method is in the upper two of five in 40 % of the draws, but in each
 of six settings at once in 0.4 %.
 
+How many seeds are needed is found by drawing new studies too, whose true means and covariances are those observed.
+
 Of simulated studies in which the second of five methods is as good as the third in all six settings, 5 % refute that it
 is among the first two; of those in which all five are equal, so that the statement is hardly true, one in six does.
 """
@@ -22,11 +24,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.report.effects import DIGITS, MOST_SEEDS, Decision, Verdict, holm
-from signal_env.extras import require
+from experiments.report.effects import DIGITS, POWER, Decision, Verdict, fewest_seeds, holm
 
 DRAWS = 4000
 """Draws of the bootstrap."""
+
+STUDIES, DRAWS_OF_EACH = 100, 200
+"""New studies that are drawn to find how often so many seeds decide, and the draws of the bootstrap of each: enough to
+find the number of seeds to about a tenth."""
 
 SURE = 0.95
 """The probability above which a statement is supported; a part of it is refuted under 1 - `SURE`."""
@@ -35,11 +40,15 @@ Statement = Callable[[NDArray[np.float64]], Any]
 """Maps ranks `(S, M, ...)` of M methods in S settings, 1 the best, to whether each of K parts holds, `(K, ...)`."""
 
 
+_Setting = tuple[int, NDArray[np.float64], NDArray[np.float64]]
+"""Seeds, means `(M, 1)`, and draws `(M, DRAWS)` with mean 0 and the covariance that the seeds have."""
+
+
 class Ranking(NamedTuple):
     """What a bootstrap says of a statement.
 
     Attributes:
-        decision: The verdict, and the number of seeds in each setting that would decide it.
+        decision: The verdict, and the number of seeds in each setting with which `POWER` of new studies come to one.
         probability: The share of draws in which enough parts hold.
         ranks: `(S, M)` the observed ranks.
         seeds: The smallest number of seeds in a setting.
@@ -76,40 +85,56 @@ def rank_statement(
         return Ranking(Decision("undecided", None), float("nan"), ranks, min(counts))
     weights = [rng.normal(size=(n, DRAWS)) / (n - 1) ** 0.5 for n in counts]
     apart = [(v - mean) @ weight for v, mean, weight in zip(values, means, weights, strict=True)]
-
-    def judged(more: int = 0) -> tuple[float, Verdict]:
-        """The probability and the verdict, with at least so many seeds in each setting."""
-        spreads = [_spread(max(n, more), seed + i) for i, n in enumerate(counts)]
-        drawn = [mean + spread * a for mean, spread, a in zip(means, spreads, apart, strict=True)]
-        holds = np.asarray(statement(np.stack([_ranks(each) for each in drawn])))
-        enough = len(holds) if need is None else need
-        probability = float((holds.sum(axis=0) >= enough).mean())
-        left = (holm(holds.mean(axis=1)) >= 1 - SURE).sum()
-        return probability, "supported" if probability > SURE else "not supported" if left < enough else "undecided"
-
-    probability, verdict = judged()
+    enough = len(statement(ranks[..., None])) if need is None else need
+    settings = [*zip(counts, means, apart, strict=True)]
+    drawn = [mean + _spread(n, (seed, i), (DRAWS,)) * a for i, (n, mean, a) in enumerate(settings)]
+    probability, left = (float(each) for each in _judged(drawn, statement, enough))
+    verdict = _verdict(probability, left, enough)
     needed = None
     if verdict == "undecided":
-        needed = _first(range(min(counts) + 1, MOST_SEEDS + 1), lambda n: judged(n)[1] != "undecided")
+        needed = fewest_seeds(min(counts), lambda n: _power(settings, n, statement, enough, seed) >= POWER)
     return Ranking(Decision(verdict, needed), probability, ranks, min(counts))
 
 
-def _spread(n: int, seed: int) -> NDArray[np.float64]:
+def _power(settings: Sequence[_Setting], at_least: int, statement: Statement, enough: int, seed: int) -> float:
+    """The share of new studies, with at least so many seeds in each setting, that come to the commoner verdict."""
+    studies = []
+    for i, (n, mean, apart) in enumerate(settings):
+        n = max(n, at_least)
+        means = mean + apart[:, :STUDIES] / n**0.5
+        deviation = 1 / (_spread(n, (seed, i, 1), (STUDIES, 1)) * n**0.5)  # what a study finds, over the true one
+        spread = deviation * _spread(n, (seed, i, 2), (STUDIES, DRAWS_OF_EACH))
+        studies.append(means[:, :, None] + spread * apart[:, None, -DRAWS_OF_EACH:])
+    found = zip(*_judged(studies, statement, enough), strict=True)
+    verdicts = [_verdict(probability, left, enough) for probability, left in found]
+    return max(verdicts.count("supported"), verdicts.count("not supported")) / STUDIES
+
+
+def _judged(drawn: Sequence[NDArray[np.float64]], statement: Statement, enough: int) -> tuple[Any, Any]:
+    """The share of draws, the last axis, in which enough parts hold, and the number of parts that are not refuted.
+
+    Args:
+        drawn: For each setting means `(M, ..., draws)`.
+        statement: The statement.
+        enough: How many parts are to hold.
+    """
+    holds = np.asarray(statement(np.stack([_ranks(each) for each in drawn])))
+    probability = (holds.sum(axis=0) >= enough).mean(axis=-1)
+    left = (holm(np.moveaxis(holds.mean(axis=-1), 0, -1)) >= 1 - SURE).sum(axis=-1)
+    return probability, left
+
+
+def _verdict(probability: float, left: float, enough: int) -> Verdict:
+    return "supported" if probability > SURE else "not supported" if left < enough else "undecided"
+
+
+def _spread(n: int, seed: tuple[int, ...], size: tuple[int, ...]) -> NDArray[np.float64]:
     """What a standard deviation over seeds is times to be that of a mean of n: over the root of a random variance."""
-    variance = np.random.default_rng((seed, n)).chisquare(n - 1, size=DRAWS) / (n - 1)
+    variance = np.random.default_rng((*seed, n)).chisquare(n - 1, size=size) / (n - 1)
     return np.asarray(1 / np.sqrt(n * variance))
 
 
 def _ranks(means: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks along the first axis, 1 the highest; equal ones share the mean of their ranks."""
-    ranks: NDArray[np.float64] = require("scipy.stats", "plots").rankdata(-np.round(means, DIGITS), axis=0)
-    return ranks
-
-
-def _first(numbers: range, decided: Callable[[int], bool]) -> int:
-    """The first number that decides, if all after it do too; the one after the last if none does."""
-    low, high = 0, len(numbers)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decided(numbers[middle]) else (middle + 1, high)
-    return numbers[low] if low < len(numbers) else numbers.stop
+    means = np.round(means, DIGITS)  # few methods and many draws: to compare them all is faster than to sort
+    return np.stack([0.5 + (means > own).sum(axis=0) + (means == own).sum(axis=0) / 2 for own in means])

@@ -3,8 +3,8 @@
 import dataclasses
 import json
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,9 @@ def read_runs(places: Iterable[Path]) -> Runs:
 
     A folder that cannot be used never stops the others: it is left out and listed in `problems`. That is one that is
     half written or torn, is not finished, was written by an earlier version, or holds the same setting, method and
-    seed as another one (then both are left out: nothing says which of them is meant). A log other than
-    `rounds.jsonl` that is torn is used up to there.
+    seed as another one (then both are left out: nothing says which of them is meant; but of copies, with one
+    configuration and the same rounds, the first is used). A log other than `rounds.jsonl` that is torn is used up to
+    there.
 
     Args:
         places: Folders of runs, or folders that have such folders anywhere below them.
@@ -210,16 +211,17 @@ def _log(file: Path, problems: list[tuple[str, str]]) -> list[dict[str, Any]]:
 
 
 def _without_twins(runs: list[_Run], problems: list[tuple[str, str]]) -> list[_Run]:
-    """The runs that are alone with their setting, method and seed."""
-    count = Counter(tuple(run.keys.values()) for run in runs)
+    """The runs that are alone with their setting, method and seed, and the first of copies."""
     alone = []
-    for run in runs:
-        if count[tuple(run.keys.values())] == 1:
-            alone.append(run)
+    for _, group in groupby(runs, key=lambda run: tuple(run.keys.values())):
+        first, *others = twins = list(group)
+        if all(other.rounds == first.rounds and not _unlike_parts(other, first) for other in others):
+            alone.append(first)
             continue
-        others = [str(other.folder) for other in runs if other.keys == run.keys and other is not run]
-        what = f"{', '.join(map(str, run.keys.values()))} is also what {', '.join(others)} holds; none of them was used"
-        problems.append((str(run.folder), what))
+        for run in twins:
+            places = ", ".join(str(other.folder) for other in twins if other is not run)
+            what = f"{', '.join(map(str, run.keys.values()))} is also what {places} holds, and they are not copies"
+            problems.append((str(run.folder), f"{what}; none of them was used"))
     return alone
 
 
@@ -228,12 +230,16 @@ def _unlike(runs: list[_Run]) -> Iterator[tuple[str, str]]:
     first: dict[tuple[str, str], _Run] = {}
     for run in runs:
         other = first.setdefault((run.keys["setting"], run.keys["method"]), run)
-        names = [name for name in _differing(run.config, other.config) if name not in ("seed", "tensorboard")]
-        if names:
+        if names := _unlike_parts(run, other):
             yield (
                 str(run.folder),
                 f"its {', '.join(names)} is not that of {other.folder}; both are used as seeds of one",
             )
+
+
+def _unlike_parts(one: _Run, other: _Run) -> list[str]:
+    """What two runs' configurations say otherwise, but for the seed and what changes no number."""
+    return [name for name in _differing(one.config, other.config) if name not in ("seed", "tensorboard")]
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:

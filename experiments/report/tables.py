@@ -3,21 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from experiments.report.costs import cost
+from experiments.report.curves import LEARNING, balance, curves, learning
 from experiments.report.runs import Runs
-from experiments.report.statistics import (
-    COMPARED,
-    LEARNING,
-    aggregate,
-    balance,
-    cost,
-    curves,
-    differences,
-    learning,
-    methods_of,
-    scores,
-    settings_of,
-    summary,
-)
+from experiments.report.statistics import COMPARED, aggregate, differences, methods_of, scores, settings_of, summary
 from signal_env.extras import require
 from signal_env.storage import write_text
 from signal_env.tasks import TaskError, get_task
@@ -30,17 +19,14 @@ def build(runs: Runs) -> dict[str, Any]:
     """
     rounds = runs.rounds
     table = scores(rounds)
-    share = (
-        rounds.rename(columns={"index": "round"}).groupby(["setting", "method", "round"])["share"].mean().reset_index()
-    )
     tables = {
         "runs": table,
         "accuracy": summary(table),
         "differences": differences(table),
         "aggregate": aggregate(table),
-        "curves": curves(rounds).merge(share),
-        "learning": learning(runs).merge(share),
-        "balance": balance(rounds, _classes(rounds, runs)).merge(share),
+        "curves": curves(rounds),
+        "learning": learning(runs),
+        "balance": balance(rounds, _classes(rounds, runs)),
         "cost": cost(runs),
     }
     return {name: _sorted(table, settings_of(rounds), methods_of(rounds)) for name, table in tables.items()}

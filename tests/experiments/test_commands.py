@@ -27,7 +27,7 @@ def test_demo_leaves_runs_a_table_and_a_figure(tmp_path, capsys):
         assert row["first"][i] == run["accuracy"].iloc[0]
         assert row["at_100"][i] == run["accuracy"].iloc[-1]
         steps = [(a + b) / 2 for a, b in zip(run["accuracy"], run["accuracy"][1:], strict=False)]
-        assert row["area"][i] == pytest.approx(np.mean(steps))  # the rounds are equally far apart
+        assert row["area_100"][i] == pytest.approx(np.mean(steps))  # the rounds are equally far apart
     assert (
         main(["summary", str(tmp_path / "random-seed0"), str(tmp_path / "random-seed0" / ".." / "random-seed0")]) == 1
     )
@@ -35,7 +35,7 @@ def test_demo_leaves_runs_a_table_and_a_figure(tmp_path, capsys):
     assert main(["summary", str(tmp_path)]) == 1
     assert "not the folder of a run" in capsys.readouterr().err
     assert main(["summary", str(tmp_path / "random-seed0"), str(tmp_path / "random-seed1")]) == 0
-    assert f"{np.mean(row['area']):.3f} ±" in capsys.readouterr().out
+    assert f"{np.mean(row['area_100']):.3f} ±" in capsys.readouterr().out
     assert (tmp_path / "rounds.csv").read_text().count("\n") == 1 + len(rounds)
 
 
@@ -101,4 +101,4 @@ def test_what_an_interrupted_run_has_not_reached_is_left_empty(tmp_path):
     (tmp_path / "run" / "rounds.jsonl").write_text("".join(lines[:2]))
     row = summarize(read_rounds([tmp_path / "run"])).iloc[0]
     assert row["first"] == [json.loads(lines[0])["accuracy"]]
-    assert np.isnan([row[name][0] for name in ("at_100", "area", "last")]).all()
+    assert np.isnan([row[name][0] for name in ("at_100", "area_100", "end")]).all()

@@ -20,7 +20,7 @@ def test_agents_are_compared_on_the_same_experiments(tmp_path, capsys):
     first = rounds[rounds["index"] == 0].groupby("seed")["accuracy"]
     assert (first.nunique() == 1).all()
     summary = summarize(rounds)
-    random, entropy = (summary.loc[("SignalEnv-reviews-v0", agent)]["area"] for agent in ("random", "entropy"))
+    random, entropy = (summary.loc[("SignalEnv-reviews-v0", agent)]["area_100"] for agent in ("random", "entropy"))
     test = ttest_rel(entropy, random)
     low, high = test.confidence_interval(0.95)
     assert f"{np.subtract(entropy, random).mean():+.3f} ± {(high - low) / 2:.3f}" in shown

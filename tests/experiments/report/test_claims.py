@@ -5,14 +5,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import t, ttest_rel
+from scipy.stats import nct, t, ttest_rel
 
+from experiments.names import POOL_BASED, SIGNAL
 from experiments.progress import console
 from experiments.report.claim import judge
 from experiments.report.claims import (
-    POOL_BASED,
     SETTINGS,
-    SIGNAL,
     above_pool_based,
     claims,
     claims_frame,
@@ -112,8 +111,8 @@ def test_an_undecided_claim_says_its_numbers_and_the_seeds_that_would_decide_it(
     low, high = ttest_rel(0.8 + NOISE[:3], [0.86, 0.80, 0.81]).confidence_interval(0.95)
     assert claim.verdict == "undecided"
     assert f"{100 * differences.mean():+.1f} ± {50 * (high - low):.1f} (n = 3)" in claim.evidence
-    n = 4
-    while t.ppf(0.975, n - 1) * differences.std(ddof=1) / n**0.5 > differences.mean():
+    n, size = 4, differences.mean() / differences.std(ddof=1)
+    while nct.sf(t.ppf(0.975, n - 1), n - 1, size * n**0.5) < 0.8:
         n += 1
     assert (claim.seeds, claim.seeds_needed, claim.needed) == (3, n, str(n))
 
@@ -251,6 +250,19 @@ def test_the_project_s_questions():
     assert find(found, "SIGnAL-linear", "at 200 %").verdict == "not supported"
     assert find(found, "gaal").verdict == "supported"
     assert {claim.origin for claim in found[-8:]} == {"project"}
+
+
+def test_an_ablation_that_has_played_has_a_row():
+    curves = study(lambda _: line(0.6, 0.8, 0.82), only=SETTINGS[:2], jitter=0.0003)
+    without = {"KL-only": line(0.6, 0.8, 0.80), "offers-128": line(0.6, 0.8, 0.83), "SIGnAL-half": line(0.6, 0.8)}
+    for (setting, name, seed), curve in curves.copy().items():
+        if name == SIGNAL:
+            curves |= {(setting, other, seed): np.array(of) + NOISE[seed] for other, of in without.items()}
+            assert len(curve) == 20
+    found = claims(runs_of(curves))
+    below = {claim.claim.split()[0]: claim.verdict for claim in found if "is below SIGnAL up to 200 %" in claim.claim}
+    assert below == {"KL-only": "supported", "SIGnAL-half": "not measured", "offers-128": "not supported"}
+    assert "mean of 2 settings" in find(found, "KL-only").evidence
 
 
 def test_noise_is_compared_among_runs_that_are_alike_in_all_else():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import t, ttest_1samp
+from scipy.stats import chi2, norm, t, ttest_1samp
 
 from experiments.report.effects import MARGIN, MOST_SEEDS, Decision, Effect, decide, holm, refuted_parts
 
@@ -15,13 +15,13 @@ def effect(*differences, margin=MARGIN):
     return Effect("ours − theirs", differences, margin)
 
 
-def needed(mean, deviation, n, margin):
-    """The seeds at which an interval excludes zero or lies within the margin, one number after the other."""
-    for more in range(n + 1, MOST_SEEDS + 1):
-        half = t.ppf(0.975, more - 1) * deviation / more**0.5
-        if abs(mean) > half or abs(mean) + half < margin:
-            return more
-    return MOST_SEEDS + 1
+def power(mean, deviation, n, margin):
+    """How probably n seeds say that a mean is not zero, or else that it is within the margin: over all deviations."""
+    found = deviation * (chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1) / (n - 1)) ** 0.5
+    half, error = t.ppf(0.975, n - 1) * found / n**0.5, deviation / n**0.5
+    beyond = norm.sf((half - abs(mean)) / error)
+    within = norm.cdf((margin - half - mean) / error) - norm.cdf((half - margin - mean) / error)
+    return max(beyond.mean(), np.maximum(within, 0).mean())
 
 
 def of_p(p, side=1):
@@ -59,8 +59,12 @@ def test_a_verdict_is_what_the_interval_says(differences, margin):
     else:
         assert decision.verdict == "undecided"
         if np.mean(differences) != 0 or margin:
-            expected = needed(np.mean(differences), np.std(differences, ddof=1), len(differences), margin)
-            assert decision.seeds_needed == expected
+            found, observed = decision.seeds_needed, (np.mean(differences), np.std(differences, ddof=1))
+            assert len(differences) < found <= MOST_SEEDS + 1
+            if found <= MOST_SEEDS:
+                assert power(*observed, found, margin) > 0.799
+            if found > len(differences) + 1:
+                assert power(*observed, found - 1, margin) < 0.805
 
 
 def test_the_interval_shown_is_scipy_s():
@@ -71,9 +75,18 @@ def test_the_interval_shown_is_scipy_s():
     assert str(shown) == f"ours − theirs +1.3 ± {100 * (high - low) / 2:.1f}"
 
 
+@pytest.mark.parametrize(("size", "seeds"), [(0.2, 199), (0.5, 34), (0.8, 15)])
+def test_seeds_needed_are_those_of_the_tables_of_power(size, seeds):
+    # G*Power, difference of two dependent means: effect size dz, two-sided, alpha 0.05, power 0.80
+    pattern = np.array([-1.0, -1.0, 1.0, 1.0]) / (4 / 3) ** 0.5  # standard deviation 1
+    assert decide([effect(*(pattern + size).tolist(), margin=0.0)]) == Decision("undecided", seeds)
+    assert decide([effect(*(pattern - size).tolist(), margin=0.0)]) == Decision("undecided", seeds)
+
+
 def test_seeds_needed_are_none_where_no_number_is_known():
     assert decide([effect(0.01, -0.01, margin=0.0)]) == Decision("undecided", None)
-    assert decide([effect(0.01, -0.01)]).seeds_needed == needed(0, 2**0.5 / 100, 2, MARGIN)
+    enough = decide([effect(0.01, -0.01)]).seeds_needed
+    assert power(0, 2**0.5 / 100, enough, MARGIN) > 0.8 > power(0, 2**0.5 / 100, enough - 1, MARGIN)
     assert decide([effect(0.3)]) == Decision("undecided", None)
     assert decide([effect(1.0, -0.99, margin=0.0)]).seeds_needed == MOST_SEEDS + 1
 
@@ -98,10 +111,16 @@ def test_a_claim_of_several_parts_needs_all_of_them():
     assert [part is bad for part in refuted_parts([good, open_, bad])] == [True]
 
 
-def test_several_undecided_parts_need_as_many_seeds_as_the_one_that_needs_most():
+def test_several_undecided_parts_need_more_seeds_than_each_of_them():
     one, other = effect(0.05, -0.02, 0.02), effect(0.03, 0.01, 0.0)
-    alone = [decide([each]).seeds_needed for each in (one, other)]
-    assert decide([one, other]).seeds_needed == max(alone) > min(alone)
+    together = decide([one, other]).seeds_needed
+    assert together >= max(decide([each]).seeds_needed for each in (one, other))
+    rng = np.random.default_rng(0)
+    studies = [rng.normal(e.mean, e.deviation, size=(4000, together)) for e in (one, other)]
+    supported = np.all([ttest_1samp(drawn, 0, axis=1, alternative="greater").pvalue < 0.025 for drawn in studies], 0)
+    assert 0.78 < supported.mean() < 0.85
+    twice = decide([other, other]).seeds_needed
+    assert twice > decide([other]).seeds_needed
 
 
 def test_parts_refute_together_only_by_holm_s_correction():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import t, ttest_rel
+from scipy.stats import nct, t, ttest_rel
 
 from experiments.report.effects import Decision
 from experiments.report.rankings import rank_statement
@@ -10,11 +10,6 @@ from experiments.report.rankings import rank_statement
 
 def first_is_best(ranks):
     return ranks[:, 0] == 1
-
-
-def student(differences, n):
-    """How probably a mean over n seeds is above zero, by Student's t."""
-    return t.cdf(np.mean(differences) / (np.std(differences, ddof=1) / n**0.5), n - 1)
 
 
 def test_what_all_seeds_say_is_supported_and_its_opposite_is_not():
@@ -62,8 +57,9 @@ def test_the_probability_is_that_of_the_t_test():
 def test_so_many_seeds_would_decide():
     ours, theirs = np.array([0.75, 0.80, 0.71, 0.76]), np.array([0.74, 0.73, 0.73, 0.75])
     needed = rank_statement([np.array([ours, theirs])], first_is_best).decision.seeds_needed
-    assert student(ours - theirs, needed) > 0.94  # 4000 draws: ± 0.01
-    assert student(ours - theirs, needed - 1) < 0.96
+    size = np.mean(ours - theirs) / np.std(ours - theirs, ddof=1)
+    power = [nct.sf(t.ppf(0.95, n - 1), n - 1, size * n**0.5) for n in (0.8 * needed, 1.25 * needed)]
+    assert power[0] < 0.8 < power[1]  # of 100 drawn studies
     assert needed > 5
 
 

@@ -8,8 +8,11 @@ import pytest
 from scipy import stats
 
 from experiments.__main__ import main
-from experiments.report.runs import read_runs
+from experiments.report.contents import notes
+from experiments.report.figures import draw_figures
+from experiments.report.runs import KEYS, SPENT, Runs, read_runs
 from experiments.report.statistics import scores
+from experiments.report.tables import build
 
 TABLES = {
     *("accuracy", "aggregate", "balance", "claims", "claims_evidence", "cost", "curves"),
@@ -97,6 +100,17 @@ def test_one_seed_has_no_interval_and_that_is_said(played, tmp_path, capsys):
     accuracy = pd.read_csv(tmp_path / "tables" / "accuracy.csv")
     assert accuracy["end"].notna().all()
     assert accuracy["end_low"].isna().all()
+
+
+def test_without_random_in_a_setting_that_is_said_and_the_rest_is_drawn(made, tmp_path):
+    runs = {(s, m, i): [0.6 + i / 50] * 10 for s in "ab" for m in ("random", "SIGnAL", "ours") for i in range(2)}
+    rounds = made({keys: run for keys, run in runs.items() if keys[:2] not in {("b", "random"), ("b", "SIGnAL")}})
+    log = rounds[[*KEYS, "index"]].rename(columns={"index": "round"})
+    cost = log.assign(**dict.fromkeys(SPENT, 1.0))
+    tables = build(Runs(rounds, log, cost, {folder: {"options": {}} for folder in rounds["folder"]}, []))
+    assert any("random has not played in b, so" in note for note in notes(tables["runs"]))
+    assert {"curves", "differences_end", "interquartile_means"} <= set(draw_figures(rounds, tables, tmp_path))
+    assert set(tables["differences"]["setting"]) == {"a"}
 
 
 def test_a_study_file_that_cannot_be_read_is_said(played, tmp_path, capsys):

@@ -43,6 +43,22 @@ def test_a_run_counts_once_however_it_is_reached(played):
     assert len(runs.configs) == 6
 
 
+def test_of_copies_in_two_studies_one_is_used(played, copied):
+    alone = read_runs([played])
+    both = read_runs([played, copied])
+    assert both.problems == []
+    assert both.rounds.drop(columns="folder").equals(alone.rounds.drop(columns="folder"))
+    assert len(both.metrics) == len(alone.metrics)
+    change(copied / "entropy" / "seed-0", num_envs=5)
+    file = copied / "random" / "seed-1" / "rounds.jsonl"
+    file.write_text(file.read_text().replace('"labeled": 20', '"labeled": 21'))
+    otherwise = read_runs([played, copied])
+    harmed = [folder / name for folder in (played, copied) for name in ("entropy/seed-0", "random/seed-1")]
+    assert {folder for folder, _ in otherwise.problems} == set(map(str, harmed))
+    assert all("they are not copies; none of them was used" in what for _, what in otherwise.problems)
+    assert len(otherwise.configs) == 4
+
+
 def test_setting_and_method_are_those_of_the_configuration(copied):
     change(copied / "random" / "seed-0", setting="small", method="chance")
     rounds = read_runs([copied / "random"]).rounds
@@ -90,7 +106,7 @@ def of_an_earlier_version(folder):
         (replaced("config.yaml", b"env: e\nagent: a\nseed: one\n"), "the seed a whole number"),
         (replaced("config.yaml", b"env: e\nagent: a\nseed: 0\noptions: 3\n"), "its options are no mapping"),
         (of_an_earlier_version, "an earlier version wrote it: its rounds lack finished"),
-        (lambda folder: change(folder, seed=1), "holds; none of them was used"),
+        (lambda folder: change(folder, seed=1), "and they are not copies; none of them was used"),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_named_and_left_out(copied, harm, message):

@@ -7,43 +7,17 @@ from scipy import stats
 
 from experiments.report.statistics import (
     aggregate,
-    balance,
     band,
     best_pool_based,
-    cost,
-    curves,
     differences,
     iqm,
-    learning,
     methods_of,
     probability_of_improvement,
-    run_scores,
     scores,
     settings_of,
     stratified,
     summary,
 )
-
-
-def test_areas_are_means_over_a_fine_grid():
-    share, accuracy = np.array([0.1, 0.25, 0.7, 0.95, 1.05, 1.6]), np.array([0.5, 0.62, 0.7, 0.68, 0.75, 0.8])
-    found = run_scores(share, accuracy)
-    for name, until in (("area_100", 1.0), ("area_end", 1.6)):
-        middles = 0.1 + (np.arange(200_000) + 0.5) / 200_000 * (until - 0.1)
-        assert found[name] == pytest.approx(np.interp(middles, share, accuracy).mean(), abs=1e-8)
-    assert found["at_100"] == pytest.approx(0.715)  # half way between 0.68 and 0.75
-    assert found["at_50"] == pytest.approx(0.62 + 0.08 * 25 / 45)
-    assert np.isnan(found["at_200"])
-    assert (found["first"], found["end"]) == (0.5, 0.8)
-
-
-def test_what_a_run_has_not_reached_is_no_number():
-    short = run_scores(np.array([0.6, 0.9]), np.array([0.5, 0.7]))
-    assert np.isnan([short[name] for name in ("at_50", "at_100", "at_200", "area_100")]).all()
-    assert short["area_end"] == pytest.approx(0.6)
-    only = run_scores(np.array([1.0]), np.array([0.5]))
-    assert only["at_100"] == 0.5
-    assert np.isnan([only["area_100"], only["area_end"]]).all()
 
 
 def test_a_summary_has_students_intervals(study):
@@ -74,18 +48,6 @@ def test_a_band_is_that_of_all_resamples():
     assert np.isnan(band(values[:1])).all()
 
 
-def test_curves_have_the_rounds_that_all_seeds_have(study):
-    cut = study.drop(study[(study["method"] == "ours") & (study["seed"] == 1) & (study["index"] > 14)].index)
-    found = curves(cut).set_index(["setting", "method", "round"])
-    ours = study[(study["setting"] == "a") & (study["method"] == "ours")]
-    assert found.loc[("a", "ours")].index.tolist() == list(range(15))
-    assert found.loc[("a", "ours", 7), "mean"] == pytest.approx(ours.loc[ours["index"] == 7, "accuracy"].mean())
-    assert (found["seeds"] == 3).all()
-    alone = curves(study[study["seed"] == 0])
-    assert alone[["low", "high"]].isna().all().all()
-    assert alone["mean"].notna().all()
-
-
 def test_interquartile_mean_is_the_mean_of_the_middle_half():
     assert iqm(np.array([9.0, 1.0, 2.0, 3.0]), np.array([4.0, -70.0, 5.0, 80.0])) == pytest.approx((2 + 3 + 4 + 5) / 4)
 
@@ -110,10 +72,10 @@ def test_a_stratified_bootstrap_draws_within_settings():
 def test_an_aggregate_is_over_all_settings(study):
     table = scores(study)
     rows = aggregate(table).set_index(["measure", "method"])
-    ours = table.loc[table["method"] == "ours", "area_100"].to_numpy()
+    ours, random = (table[table["method"] == method]["area_100"].to_numpy() for method in ("ours", "random"))
     row = rows.loc[("area_100", "ours")]
-    assert (row["settings"], row["runs"]) == (2, 6)
-    assert row["iqm"] == pytest.approx(np.sort(ours)[1:-1].mean())
+    assert (row["settings"], row["runs"], row["pairs"]) == (2, 6, 6)
+    assert row["iqm"] == pytest.approx(np.sort(ours - random)[1:-1].mean())
     assert row["iqm_low"] < row["iqm"] < row["iqm_high"]
     pairs = [
         float(x > y)
@@ -122,10 +84,45 @@ def test_an_aggregate_is_over_all_settings(study):
         for y in table.loc[(table["method"] == "random") & (table["setting"] == setting), "area_100"]
     ]
     assert row["random"] == pytest.approx(np.mean(pairs))
-    assert np.isnan(rows.loc[("area_100", "random"), "random"])
+    assert rows.loc[("area_100", "random"), ["iqm", "random"]].isna().all()
     best = best_pool_based(table, "area_100")
     means = table[table["method"] != "ours"].groupby(["setting", "method"])["area_100"].mean()
     assert best == {setting: means[setting].idxmax() for setting in ("a", "b")}
+
+
+def test_the_best_pool_based_method_is_one_that_chooses_among_real_texts(made):
+    accuracies = {"random": 0.6, "chance": 0.7, "asal": 0.9}  # asal writes, and labels real texts alone
+    rounds = made({("a", name, 0): [accuracy] * 10 for name, accuracy in accuracies.items()})
+    rounds["agent"] = rounds["agent"].replace("chance", "random")
+    table = scores(rounds)
+    assert (table["synthetic"] == 0).all()
+    assert best_pool_based(table, "area_100") == {"a": "chance"}
+
+
+def test_a_probability_of_improvement_has_an_interval_from_five_runs_a_setting_on(made):
+    def found(seeds):
+        bases = {"random": 0.5, "ours": 0.53}
+        runs = {("a", name, i): [base + i / 100] * 10 for name, base in bases.items() for i in range(seeds)}
+        return aggregate(scores(made(runs))).set_index(["measure", "method"]).loc[("end", "ours")]
+
+    few, many = found(4), found(5)
+    assert few["random"] == pytest.approx(1 - 0.5 / 16)  # one tie
+    assert many["random"] == pytest.approx(1 - (1 + 2 * 0.5) / 25)  # one pair is lost, two are ties
+    assert np.isnan([few["random_low"], few["random_high"]]).all()
+    assert many["random_low"] < many["random"] <= many["random_high"]
+
+
+def test_a_gain_over_random_does_not_depend_on_how_hard_a_task_is(made):
+    accuracies = {"easy": 0.9, "hard": 0.5}  # of the ten gains the middle six count: 1 to 6 points
+    gains = {"easy": (0.01, 0.02, 0.03, 0.04, -0.2), "hard": (0.05, 0.06, -0.01, 0.2, 0.3)}
+    runs = {(s, "random", seed): [base + seed / 50] * 10 for s, base in accuracies.items() for seed in range(5)}
+    runs |= {(s, "ours", i): np.array(runs[s, "random", i]) + gain for s in gains for i, gain in enumerate(gains[s])}
+    rows = aggregate(scores(made(runs))).set_index(["measure", "method"])
+    assert rows.loc[("area_100", "ours"), "iqm"] == pytest.approx(0.035)
+    unpaired = {keys: run for keys, run in runs.items() if keys[1] == "ours" or keys[2] > 3}
+    row = aggregate(scores(made(unpaired))).set_index(["measure", "method"]).loc[("end", "ours")]
+    assert (row["runs"], row["pairs"], row["iqm"]) == (10, 2, pytest.approx(0.05))
+    assert np.isnan([row["iqm_low"], row["iqm_high"]]).all()
 
 
 def test_differences_are_paired_by_seed(study):
@@ -147,6 +144,17 @@ def test_differences_are_paired_by_seed(study):
         assert rows.loc[("area_100", setting, "ours", "best pool-based"), "against"] == best
 
 
+def test_signal_is_a_baseline_for_what_lacks_a_part_of_it(made):
+    base = {"SIGnAL": 0.8, "KL-only": 0.77, "entropy": 0.75}
+    changes = {"SIGnAL": (0, 0, 0), "KL-only": (0.01, 0.0, -0.01), "entropy": (0, 0, 0)}
+    runs = {("a", name, i): [base[name] + changes[name][i]] * 20 for name in base for i in range(3)}
+    rows = differences(scores(made(runs))).set_index(["baseline", "measure", "method"]).loc["SIGnAL"]
+    assert set(rows.index) == {(m, name) for m in ("area_100", "at_100", "end") for name in ("KL-only", "entropy")}
+    row = rows.loc[("end", "KL-only")]
+    half = stats.t.ppf(0.975, 2) * 0.01 / 3**0.5
+    assert row[["mean", "low", "high"]].tolist() == pytest.approx([-0.03, -0.03 - half, -0.03 + half])
+
+
 def test_a_single_pair_has_a_difference_and_no_interval(study):
     row = differences(scores(study[study["seed"] == 0])).iloc[0]
     assert row["pairs"] == 1
@@ -157,62 +165,7 @@ def test_a_single_pair_has_a_difference_and_no_interval(study):
 def test_without_baselines_there_are_no_differences(study):
     table = scores(study[study["method"] == "ours"])
     assert len(differences(table)) == 0
-    assert aggregate(table)[["random", "pool"]].isna().all().all()
-
-
-def test_balance_is_the_mean_share_of_each_class(study):
-    found = balance(study, {"sst2": ("negative", "positive")}).set_index(["setting", "method", "round", "class"])
-    written = study[study["selected_synthetic"] > 0]
-    for (setting, index), group in written.groupby(["setting", "index"]):
-        counts = np.array(group["synthetic_label_counts"].tolist())
-        row = found.loc[(setting, "ours", index, "positive")]
-        assert row["mean"] == pytest.approx((counts[:, 1] / counts.sum(axis=1)).mean())
-        assert row["texts"] == counts[:, 1].sum()
-    assert set(balance(study, {})["class"]) == {"0", "1"}
-    assert len(balance(study[study["method"] == "random"], {})) == 0
-
-
-class Said:
-    """What a report reads, of made numbers."""
-
-    def __init__(self, rounds, metrics, cost):
-        self.rounds, self.metrics, self.cost = rounds, metrics, cost
-
-
-def test_costs_are_means_of_runs_and_the_most_memory(study):
-    keys = ["setting", "method", "seed"]
-    spent = study.rename(columns={"index": "round"})[[*keys, "round"]]
-    spent = spent.assign(seconds=spent["seed"] + 1.0, cpu_seconds=0.5, memory=spent["round"] * 10 + spent["seed"])
-    spent = spent.assign(memory_before=50 * spent["seed"], gpu_memory=np.nan, gpu_memory_before=np.nan)
-    said = spent[(spent["method"] == "ours") & (spent["round"] > 0)][[*keys, "round"]].assign(**{"texts/tokens": 7.0})
-    row = cost(Said(study, said, spent)).set_index(["setting", "method"]).loc[("a", "ours")]
-    assert row["seconds"] == pytest.approx(20 * (1 + 2 + 3) / 3)
-    assert row["cpu_seconds"] == pytest.approx(10)
-    assert row["memory"] == 192
-    assert row["memory_added"] == 190  # of the first seed; the last one began at 100
-    assert np.isnan(row["gpu_memory"])
-    assert row["tokens"] == pytest.approx(19 * 10 * 7)
-    assert (row["real_labels"], row["synthetic_labels"]) == (160, 40)
-    counted = said.assign(**{"texts/written": np.where(said["round"] < 5, 30, np.nan)})
-    counted.loc[counted["round"] == 19, ["texts/tokens", "texts/written"]] = np.nan, 0  # nothing was written
-    row = cost(Said(study, counted, spent)).set_index(["setting", "method"]).loc[("a", "ours")]
-    assert row["tokens"] == pytest.approx((4 * 30 + 14 * 10) * 7)
-    unsaid = cost(Said(study, said[:0], spent[:0]))
-    assert unsaid[["tokens", "seconds", "memory"]].isna().all().all()
-
-
-def test_metrics_that_are_followed_become_curves(study):
-    said = study[study["index"] > 0].rename(columns={"index": "round", "accuracy": "lift/mean"})
-    said = said[["setting", "method", "seed", "round", "lift/mean"]].assign(**{"speed/seconds": 1.0})
-    found = learning(Said(study, said, None))
-    assert set(found["metric"]) == {"lift/mean"}
-    values = said[(said["setting"] == "a") & (said["method"] == "ours") & (said["round"] == 3)]["lift/mean"]
-    row = found[(found["setting"] == "a") & (found["method"] == "ours") & (found["round"] == 3)].iloc[0]
-    interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert (row["mean"], row["low"], row["high"]) == pytest.approx((values.mean(), interval.low, interval.high))
-    late = said[(said["round"] < 5) | (said["seed"] == 0)]
-    assert learning(Said(study, late, None))["round"].max() == 4
-    assert len(learning(Said(study, said[["setting", "method", "seed", "round"]], None))) == 0
+    assert aggregate(table)[["iqm", "random", "pool"]].isna().all().all()
 
 
 def test_the_papers_methods_and_tasks_come_first_and_in_its_order(made):
