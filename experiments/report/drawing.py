@@ -117,14 +117,19 @@ def panels(
         for j, setting in enumerate(row):
             axis = axes[i][j]
             if setting is None:
-                axis.set_axis_off()
-                axis.text(0.5, 0.5, "no run", ha="center", va="center", color="#999999", transform=axis.transAxes)
+                leave_empty(axis)
                 continue
             draw(axis, setting)
             below = layout[i + 1][j] if i + 1 < rows else None
             axis.tick_params(labelbottom=below is None or not share_x)
             name_axes(axis, x if below is None else "", y if j == 0 else "", size)
     return figure
+
+
+def leave_empty(axis: Any) -> None:
+    """Says in a panel that there is nothing to draw."""
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, "no run", ha="center", va="center", color="#999999", transform=axis.transAxes)
 
 
 def name_axes(axis: Any, x: str, y: str, size: tuple[float, float]) -> None:

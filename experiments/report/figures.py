@@ -14,6 +14,7 @@ from experiments.report.drawing import (
     finish,
     keys_of,
     layout_of,
+    leave_empty,
     look,
     name_axes,
     new_figure,
@@ -94,6 +95,10 @@ def _curves(
     bold = 0.17 if len(styles) <= 6 else 0.09
 
     def draw(axis: Any, setting: str) -> None:
+        axis.set_title(titles[setting], loc="left")
+        if not any((setting, method) in groups for method in styles):
+            leave_empty(axis)
+            return
         axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
         if zero:
             axis.axhline(0, color="#555555", linewidth=0.9)
@@ -106,7 +111,6 @@ def _curves(
             axis.plot(share, group["mean"], marker=style.marker, markersize=2.5, **line)
             if group["low"].notna().any():
                 axis.fill_between(share, group["low"], group["high"], color=style.color, alpha=bold, linewidth=0)
-        axis.set_title(titles[setting], loc="left")
 
         axis.set_xlim(0, 104 * most)
         axis.set_xticks(ticks)
@@ -231,7 +235,7 @@ def _of_pairs(setting: str, group: Any) -> str:
     """The setting with its number of pairs, and which pool-based method is the best."""
     best = group.loc[group["baseline"] == BEST_POOL, "against"].unique()
     low, high = (group["pairs"].min(), group["pairs"].max()) if len(group) else (0, 0)
-    pairs = f"{low} to {high} pairs" if low < high else f"{high} pairs"
+    pairs = f"{low} to {high} pairs" if low < high else f"{high} pair{'s' if high != 1 else ''}"
     return f"{setting}  ({pairs}{''.join(f', {BEST_POOL}: {name}' for name in best)})"
 
 
