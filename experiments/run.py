@@ -1,5 +1,6 @@
 """`python -m experiments run`: one agent plays one episode, into a folder of its own."""
 
+import json
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
@@ -23,7 +24,7 @@ from signal_env.storage import remove, sync, write_text
 __all__ = ["begun", "finished", "main", "parse", "play"]
 
 FINISHED = "finished"
-"""The empty file that a run leaves when all it had to do is done."""
+"""The file that a run leaves when all it had to do is done: how long its logs are."""
 
 FILES = (FINISHED, *LOGS, "curve.png", "checkpoints", "adapter", "config.yaml")
 """What a run writes to its folder, in the order in which it is taken away: whenever that is cut short, what is left is
@@ -74,8 +75,15 @@ def begun(run: RunConfig) -> bool:
 
 
 def finished(run: RunConfig) -> bool:
-    """Whether this very run has been played to its end."""
-    return begun(run) and (run.folder / FINISHED).exists()
+    """Whether this very run has been played to its end, and its logs are as long as they were then."""
+    file = run.folder / FINISHED
+    return begun(run) and file.is_file() and file.read_text(encoding="utf-8") == _lengths(run.folder)
+
+
+def _lengths(folder: Path) -> str:
+    """The bytes of what the environment said, as `finished` holds them."""
+    logs = [folder / name for name in ("rounds.jsonl", "offers.jsonl", "labels.jsonl")]
+    return json.dumps({log.name: log.stat().st_size for log in logs if log.is_file()})
 
 
 def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool | None = False) -> None:
@@ -153,7 +161,7 @@ def _steps(
             yield step
         agent.save(config.folder)
     sync(config.folder)
-    (config.folder / FINISHED).touch()
+    write_text(config.folder / FINISHED, _lengths(config.folder))
 
 
 @contextmanager
