@@ -267,10 +267,8 @@ def test_logs_that_cannot_be_begun_leave_things_as_they_were(tmp_path, capsys):
 def test_a_run_that_another_process_plays_is_left_alone(tmp_path, capsys):
     assert run(tmp_path) == 0
     before = {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}
-    holding = (
-        "import sys, filelock; filelock.FileLock(sys.argv[1]).acquire(); print('held', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", holding, str(tmp_path / "run" / LOCK)]
+    holding = "lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", f"import sys, filelock; {holding}", str(tmp_path / "run" / LOCK)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"held\n"
         for args in (["--resume", str(tmp_path / "run")], ["--overwrite", "--out", str(tmp_path / "run")]):
