@@ -10,6 +10,7 @@ import yaml
 from rich.box import SIMPLE
 from rich.table import Table
 
+from experiments.config import LOADER
 from experiments.scores import run_scores
 from signal_env.extras import require
 
@@ -61,7 +62,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     """
     if not (folder / "config.yaml").is_file() or not (folder / "rounds.jsonl").is_file():
         raise ValueError(f"{folder} is not the folder of a run: it has no config.yaml and rounds.jsonl.")
-    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    config = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), LOADER)
     named = {"env": config.get("setting"), "agent": config.get("method")}
     return {name: named.get(name) or config[name] for name in ("env", "agent", "seed")}
 
@@ -71,6 +72,24 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
     if not file.is_file():
         return []
     return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+
+
+def complete_lines(file: Path) -> tuple[list[dict[str, Any]], bool]:
+    """The objects of a log up to the first line that is none, and whether there is such a line.
+
+    A line that does not end is still being written, so it counts as torn.
+    """
+    lines: list[dict[str, Any]] = []
+    *whole, rest = file.read_bytes().split(b"\n")
+    for line in whole:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            return lines, True
+        if not isinstance(value, dict):
+            return lines, True
+        lines.append(value)
+    return lines, bool(rest)
 
 
 def interval(values: Any) -> tuple[float, float]:

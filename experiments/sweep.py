@@ -1,7 +1,6 @@
 """`python -m experiments sweep STUDY`: plays what is missing of a study, on this machine or on a Ray cluster."""
 
 import dataclasses
-import json
 import os
 import time
 from collections import Counter, deque
@@ -20,7 +19,7 @@ from rich.table import Table
 from experiments.config import RunConfig, RunError
 from experiments.engines import BUSY, ERROR, Engine, Local, LostWorker, Ray
 from experiments.progress import console, progress_bar
-from experiments.results import read_lines
+from experiments.results import complete_lines, read_lines
 from experiments.run import begun, finished
 from experiments.study import read_study
 from signal_env.storage import write_text
@@ -186,12 +185,9 @@ def cores() -> int:
 
 def share(run: RunConfig) -> float:
     """How much of its budget a run has spent."""
-    try:
-        complete = (run.folder / "rounds.jsonl").read_text(encoding="utf-8").rpartition("\n")[0]
-    except FileNotFoundError:
-        complete = ""
-    last = json.loads(complete.rpartition("\n")[2]) if complete else {"labeled": 0, "budget": 1}
-    return float(last["labeled"] / last["budget"])
+    file = run.folder / "rounds.jsonl"
+    rounds, _ = complete_lines(file) if file.is_file() else ([], False)
+    return float(rounds[-1]["labeled"] / rounds[-1]["budget"]) if rounds else 0.0
 
 
 class Deaths:

@@ -1,10 +1,11 @@
-"""What an experiment is made of before it begins: its task, its sizes and its pool."""
+"""What an experiment is made of before it begins: its task, its sizes, its pool and what it is measured on."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.config import ConfigError, SignalConfig, Sizes
 from signal_env.data import load
+from signal_env.data.corpus import Split
 from signal_env.tasks import Task, get_task
 
 
@@ -35,3 +36,17 @@ def experiment_sizes(config: SignalConfig) -> Sizes:
     task = task_of(config)
     available = len(load(task, config.data_dir).train.texts)
     return Sizes.of(config, task.train_size or available, available)
+
+
+def evaluation_texts(split: Split, size: int | None) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The texts and labels of the evaluation split, or of a fixed random part of it.
+
+    Raises:
+        ConfigError: If the part is larger than the split.
+    """
+    texts, labels = split
+    n = len(texts) if size is None else size
+    if n > len(texts):
+        raise ConfigError(f"evaluation_size is at most the split's {len(texts)} texts; got {n}.")
+    chosen = np.sort(np.random.default_rng(0).choice(len(texts), size=n, replace=False))
+    return tuple(texts[i] for i in chosen), labels[chosen]

@@ -16,12 +16,12 @@ from signal_env.allocation import NOTHING, Allocated, Allocation
 from signal_env.annotators import make_annotator
 from signal_env.classifiers import make_classifier
 from signal_env.classifiers.checked import CheckedClassifier
-from signal_env.config import ConfigError, SignalConfig, check
+from signal_env.config import SignalConfig, check
 from signal_env.data import load
-from signal_env.experiment import draw_pool, experiment_sizes, task_of
+from signal_env.experiment import draw_pool, evaluation_texts, experiment_sizes, task_of
 from signal_env.judge import Judge, Looked
 from signal_env.labeling import Labeling
-from signal_env.observation import feature_names, features, prompt
+from signal_env.observation import Prompts, feature_names, features
 from signal_env.open_round import Known, OpenRound
 from signal_env.outcomes import Offer, Round
 from signal_env.prediction import Floats, Prediction
@@ -64,7 +64,7 @@ class Learner:
             self._classifier.require(ability)
         self.feature_names = feature_names(self.task)
         self._judge = Judge(config, self.task, self._classifier, self.feature_names)
-        self._evaluation = self._evaluation_texts()
+        self._evaluation = evaluation_texts(self._corpus.evaluation, config.evaluation_size)
         self.opened: OpenRound
         self._view: Unlabeled | None
 
@@ -75,7 +75,7 @@ class Learner:
             ClassifierError: If the classifier returns something unusable.
         """
         self._rngs = tuple(map(np.random.default_rng, np.random.SeedSequence(seed).spawn(5)))
-        self._prompt_rng, self._selection_rng, self._training_rng, self._dropout_rng, self._closing_rng = self._rngs
+        prompt_rng, self._selection_rng, self._training_rng, self._dropout_rng, self._closing_rng = self._rngs
         texts, labels = self._corpus.train
         drawn = draw_pool(len(texts), self.sizes.pool, seed)
         self.pool = tuple(texts[i] for i in drawn)  # R
@@ -90,7 +90,8 @@ class Learner:
         self._n_synthetic = 0
         self._idle = False  # whether the last round labeled nothing
         self._round = -1
-        self._prompt, self._prompt_uses = "", 0
+        how = (self.config.n_examples, self.config.prompt_group, self.config.fixed_prompt)
+        self._prompts = Prompts(self.task, self.pool, prompt_rng, *how)
         self._judge.reward.reset()
         self.last_offer = Offer.of((), {}, (), ())
         return self._finish_round(list(self.pool[: self.sizes.initial]))
@@ -139,18 +140,7 @@ class Learner:
 
     def prompts(self, n: int) -> list[str]:
         """The next n prompts, each with p in-context examples drawn from R (line 1)."""
-        return [self._next_prompt() for _ in range(n)]
-
-    def _next_prompt(self) -> str:
-        """A new prompt, or the last one as long as its group is not complete, or for good if it is fixed."""
-        if self._prompt and self.config.fixed_prompt:
-            return self._prompt
-        if self._prompt_uses == 0:
-            p = min(self.config.n_examples, len(self.pool))
-            draw = self._prompt_rng.choice(len(self.pool), size=p, replace=False)
-            self._prompt, self._prompt_uses = prompt(self.task, [self.pool[i] for i in draw]), self.config.prompt_group
-        self._prompt_uses -= 1
-        return self._prompt
+        return [self._prompts.next() for _ in range(n)]
 
     def offer(self, texts: Sequence[str], prompts: Sequence[str] = ()) -> Offer:
         """Adds texts to U and scores them under the current classifier (lines 3 to 7 and 12).
@@ -231,7 +221,7 @@ class Learner:
             "idle": self._idle,
             "offered": list(self._offered),
             "reward": self._judge.reward.state_dict(),
-            "prompt": [self._prompt, self._prompt_uses],
+            "prompt": self._prompts.state_dict(),
             "seeds": [self._training_seed, self._dropout_seed],
             "random": [rng.bit_generator.state for rng in self._rngs],
         }
@@ -252,7 +242,7 @@ class Learner:
         self._labeling.load_state_dict(state["labeling"])
         self._offered, self._idle = tuple(state["offered"]), state["idle"]
         self._judge.reward.load_state_dict(state["reward"])
-        self._prompt, self._prompt_uses = state["prompt"]
+        self._prompts.load_state_dict(state["prompt"])
         self._training_seed, self._dropout_seed = state["seeds"]
         for rng, kept in zip(self._rngs, state["random"], strict=True):
             rng.bit_generator.state = kept
@@ -397,15 +387,6 @@ class Learner:
         for text in sorted(rewards, key=lambda text: -rewards[text])[self.config.keep_best :]:
             del self._unlabeled[text], self.opened.entered[text]
             self._view = None
-
-    def _evaluation_texts(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-        """The evaluation split, or a fixed random part of it."""
-        texts, labels = self._corpus.evaluation
-        n = len(texts) if self.config.evaluation_size is None else self.config.evaluation_size
-        if n > len(texts):
-            raise ConfigError(f"evaluation_size is at most the split's {len(texts)} texts; got {n}.")
-        chosen = np.sort(np.random.default_rng(0).choice(len(texts), size=n, replace=False))
-        return tuple(texts[i] for i in chosen), labels[chosen]
 
 
 def _mean(values: NDArray[Any] | None) -> float:

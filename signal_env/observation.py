@@ -1,6 +1,7 @@
 """What an agent sees: a prompt, and the classifier's state as a vector of named features."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,52 @@ def prompt(task: Task, examples: Sequence[str]) -> str:
     """
     lines = [f"Example {i}: {example}" for i, example in enumerate(examples, start=1)]
     return "\n".join([task.instruction, *lines, "New Example:"])
+
+
+class Prompts:
+    """The prompts of an episode, one after the other (Algorithm 1, line 1).
+
+    Args:
+        task: The task.
+        pool: R, of which the in-context examples are drawn.
+        rng: For the draws.
+        n_examples: The paper's p, examples per prompt.
+        group: How often in a row each prompt is shown.
+        fixed: Whether the first prompt is shown for good.
+
+    Example:
+        >>> from signal_env.tasks import get_task
+        >>> prompts = Prompts(get_task("sst2"), ("dull", "witty"), np.random.default_rng(0), 1, group=2, fixed=False)
+        >>> shown = [prompts.next() for _ in range(4)]
+        >>> shown[0] == shown[1], shown[2] == shown[3]
+        (True, True)
+    """
+
+    def __init__(
+        self, task: Task, pool: Sequence[str], rng: np.random.Generator, n_examples: int, group: int, fixed: bool
+    ) -> None:
+        self._task, self._pool, self._rng = task, pool, rng
+        self._n_examples, self._group, self._fixed = n_examples, group, fixed
+        self._shown, self._uses = "", 0
+
+    def next(self) -> str:
+        """A new prompt, or the last one as long as its group is not complete, or for good if it is fixed."""
+        if self._shown and self._fixed:
+            return self._shown
+        if self._uses == 0:
+            p = min(self._n_examples, len(self._pool))
+            draw = self._rng.choice(len(self._pool), size=p, replace=False)
+            self._shown, self._uses = prompt(self._task, [self._pool[i] for i in draw]), self._group
+        self._uses -= 1
+        return self._shown
+
+    def state_dict(self) -> list[str | int]:
+        """The last prompt, and how often it is still to be shown; the random numbers are their owner's."""
+        return [self._shown, self._uses]
+
+    def load_state_dict(self, state: list[Any]) -> None:
+        """Restores what `state_dict` returned."""
+        self._shown, self._uses = state
 
 
 def feature_names(task: Task) -> tuple[str, ...]:

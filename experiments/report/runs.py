@@ -1,7 +1,6 @@
 """Reads run folders into tables, and says of every folder that cannot be used what is wrong with it."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
@@ -10,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from experiments.config import LOADER
+from experiments.results import complete_lines
 from signal_env.extras import require
 from signal_env.outcomes import Round
 
@@ -35,8 +36,6 @@ KEYS = ("setting", "method", "seed")
 
 SPENT = ("seconds", "cpu_seconds", "memory", "memory_before", "gpu_memory", "gpu_memory_before")
 """What a line of `cost.jsonl` says; earlier versions said less."""
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as fast, where PyYAML has it
 
 
 @dataclasses.dataclass
@@ -138,7 +137,7 @@ def _read_run(folder: Path) -> _Run:
     """
     config = _config(folder / "config.yaml")
     try:
-        rounds, torn = read_lines(folder / "rounds.jsonl")
+        rounds, torn = complete_lines(folder / "rounds.jsonl")
     except OSError as error:
         raise Unusable(f"rounds.jsonl cannot be read: {error.strerror}; it was left out") from error
     for i, line in enumerate(rounds):
@@ -161,7 +160,7 @@ def _read_run(folder: Path) -> _Run:
 
 def _config(file: Path) -> dict[str, Any]:
     try:
-        config = yaml.load(file.read_text(encoding="utf-8"), _LOADER)
+        config = yaml.load(file.read_text(encoding="utf-8"), LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise Unusable(f"config.yaml cannot be read: {str(error).splitlines()[0]}") from error
     wanted = {"env": str, "agent": str, "seed": int}
@@ -173,28 +172,10 @@ def _config(file: Path) -> dict[str, Any]:
     return config
 
 
-def read_lines(file: Path) -> tuple[list[dict[str, Any]], bool]:
-    """The objects of a log up to the first line that is none, and whether there is such a line.
-
-    A line that does not end is still being written, so it counts as torn.
-    """
-    lines: list[dict[str, Any]] = []
-    *whole, rest = file.read_bytes().split(b"\n")
-    for line in whole:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            return lines, True
-        if not isinstance(value, dict):
-            return lines, True
-        lines.append(value)
-    return lines, bool(rest)
-
-
 def _log(file: Path, problems: list[tuple[str, str]]) -> list[dict[str, Any]]:
     """The lines of a log that not every run has."""
     try:
-        lines, torn = read_lines(file)
+        lines, torn = complete_lines(file)
     except FileNotFoundError:
         return []
     except OSError as error:

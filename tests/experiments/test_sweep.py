@@ -63,6 +63,11 @@ def files(out, names=("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jso
     return {place.relative_to(out).as_posix(): place.read_bytes() for place in out.rglob("*") if place.name in names}
 
 
+def offers_in(out):
+    """How many texts have been offered in a sweep's runs."""
+    return sum(log.read_bytes().count(b"\n") for log in out.rglob("offers.jsonl"))
+
+
 def tables(out):
     """The report's tables, but for what the runs took."""
     assert main(["report", str(out), "--texts", "20"]) == 0
@@ -101,11 +106,11 @@ def test_it_plays_what_is_missing_and_nothing_else(study, tmp_path, undisturbed,
 
 def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(study, tmp_path, swept):
     out = tmp_path / "out"
-    rng = random.Random(0)
-    for _ in range(KILLS):
+    for moment in sorted(random.Random(0).sample(range(1, offers_in(swept)), KILLS)):
         process = subprocess.Popen(command(study, out, "--workers", "2"), stdout=subprocess.PIPE, text=True)
-        assert process.stdout.readline()  # it has begun
-        time.sleep(rng.uniform(3, 12))
+        while offers_in(out) < moment:  # so that it is in the middle of its work, however fast that goes
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
         process.kill()  # the sweep alone: its workers have to see for themselves that it is gone
         process.communicate()
     assert sweep(study, out, "--workers", "2") == 0
