@@ -2,6 +2,10 @@
 
 One round is `offers` times `offer` (lines 1 to 7, for the texts offered), then `close_round` (lines 8 to 10). The
 environments are shells over it, so a reward can never depend on whether texts came one at a time or all at once.
+
+What is here is the state of an episode, which every verb reads, and the order of the algorithm's lines. What stands on
+its own has a module: prompts (`observation`), what an offer is worth (`judge`, `rewards`), what is known since the last
+training (`open_round`), which texts are labeled (`allocation`) and with what labels (`labeling`).
 """
 
 from collections.abc import Callable, Sequence
