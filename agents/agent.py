@@ -9,8 +9,8 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from signal_env.learner import Learner
-from signal_env.registry import Registry
+from signal_env.learner.learner import Learner
+from signal_env.utils.registry import Registry
 from signal_env.vector_env import SignalVectorEnv
 
 Envs = VectorEnv[Any, Any, Any]

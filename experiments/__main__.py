@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import get_type_hints
 
-from signal_env.extras import MissingExtra
+from signal_env.utils.extras import MissingExtra
 
 COMMANDS = {
     "run": "One agent plays one episode.",

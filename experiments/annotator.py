@@ -11,8 +11,8 @@ from signal_env.classifiers.finetune import FinetuneClassifier
 from signal_env.classifiers.pretrained import quiet_transformers
 from signal_env.classifiers.training import Training, train
 from signal_env.data import load
-from signal_env.storage import cache_dir, new_folder
 from signal_env.tasks import get_task
+from signal_env.utils.storage import cache_dir, new_folder
 
 
 @dataclasses.dataclass(frozen=True)

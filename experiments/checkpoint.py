@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from signal_env.storage import new_folder
+from signal_env.utils.storage import new_folder
 
 STATE, TENSORS = "state.json", "tensors.safetensors"
 

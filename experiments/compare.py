@@ -11,7 +11,7 @@ from experiments.names import POOL_BASED
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
 from experiments.run import begun, finished, play
-from signal_env.extras import require
+from signal_env.utils.extras import require
 
 __all__ = ["compare", "main", "parse"]
 

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 from experiments.config import RunConfig, RunError
 from experiments.run import RunBusy, play
-from signal_env.extras import require
-from signal_env.storage import write_text
+from signal_env.utils.extras import require
+from signal_env.utils.storage import write_text
 
 BUSY = "busy"
 """What becomes of a run that another process plays at the moment."""

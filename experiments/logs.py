@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.config import RunConfig
 from experiments.cost import Meter
-from signal_env.storage import sync
+from signal_env.utils.storage import sync
 from signal_env.wrappers import VectorRecord, VectorTensorBoard
 from signal_env.wrappers.recording import LineLog
 

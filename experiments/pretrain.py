@@ -20,10 +20,10 @@ from signal_env.classifiers.pretrained import EMBEDDED, quiet_transformers
 from signal_env.config import SignalConfig
 from signal_env.data import load
 from signal_env.env import experiment_seed
-from signal_env.experiment import draw_pool, experiment_sizes
-from signal_env.observation import prompt
-from signal_env.storage import cache_dir, new_folder
+from signal_env.learner.experiment import draw_pool, experiment_sizes
+from signal_env.learner.observation import prompt
 from signal_env.tasks import Task, get_task
+from signal_env.utils.storage import cache_dir, new_folder
 
 PAD, UNKNOWN, CLS, SEP, MASK, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[END]"
 IGNORED = -100

@@ -18,11 +18,11 @@ from experiments.config import RunConfig, RunError, configuration_of
 from experiments.progress import console, progress_bar
 from experiments.results import read_lines
 from experiments.run import RESCORED
-from signal_env.experiment import experiment_sizes
-from signal_env.extras import require
-from signal_env.outcomes import Offer
+from signal_env.learner.experiment import experiment_sizes
+from signal_env.learner.outcomes import Offer
 from signal_env.rewards import Reward
-from signal_env.storage import write_text
+from signal_env.utils.extras import require
+from signal_env.utils.storage import write_text
 
 TOLERANCE = 1e-6
 """How far a replayed reward may be from the logged one, relative to the larger of 1 and the reward."""

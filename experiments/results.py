@@ -12,7 +12,7 @@ from rich.table import Table
 
 from experiments.config import LOADER
 from experiments.scores import run_scores
-from signal_env.extras import require
+from signal_env.utils.extras import require
 
 
 def read_rounds(folders: Iterable[Path]) -> Any:

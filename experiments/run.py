@@ -17,9 +17,9 @@ from experiments.cost import Meter
 from experiments.logs import LOGS, Logs, whole
 from experiments.progress import console, progress_bar
 from experiments.results import plot_curves, read_rounds, summary_table
-from signal_env.experiment import experiment_sizes
-from signal_env.extras import require
-from signal_env.storage import remove, sync, write_text
+from signal_env.learner.experiment import experiment_sizes
+from signal_env.utils.extras import require
+from signal_env.utils.storage import remove, sync, write_text
 
 __all__ = ["begun", "finished", "main", "parse", "play"]
 

@@ -22,7 +22,7 @@ from experiments.progress import console, progress_bar
 from experiments.results import complete_lines, read_lines
 from experiments.run import begun, finished
 from experiments.study import read_study
-from signal_env.storage import write_text
+from signal_env.utils.storage import write_text
 
 TRIES = 3
 """How often a run is begun again whose worker died, without having come any further in between."""

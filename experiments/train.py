@@ -15,8 +15,8 @@ from rich.progress import Progress, TaskID
 from agents.llm import FrozenWriter
 from experiments.config import EnvironmentOptions, RunError, parse_for_env
 from experiments.progress import console, progress_bar
-from signal_env.extras import require
-from signal_env.storage import remove, write_text
+from signal_env.utils.extras import require
+from signal_env.utils.storage import remove, write_text
 from signal_env.wrappers import CandidateSelection
 
 __all__ = ["TRAINING_SEEDS", "main", "parse", "train"]

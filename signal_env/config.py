@@ -56,7 +56,8 @@ class SignalConfig:
     synthetic_share: float | Literal["linear", "adaptive"] | None = None
     """The share of synthetic texts in a round's batch: a number from 0 to 1; "linear", from 0 at the initial labels to
     1 at the budget; "adaptive". The best texts of each kind are labeled; where one kind has too few, the other fills
-    up. Default: the paper's plain rule, the best texts of U of whatever kind. See `signal_env.allocation.Allocation`.
+    up. Default: the paper's plain rule, the best texts of U of whatever kind. See
+    `signal_env.learner.allocation.Allocation`.
     """
     n_neighbors: int = 10
     """The paper's k, labeled neighbours per text; clamped to the size of the labeled set."""

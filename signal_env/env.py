@@ -9,12 +9,12 @@ from gymnasium import spaces
 from gymnasium.utils import EzPickle
 
 from signal_env.config import make_config
-from signal_env.learner import Learner
-from signal_env.observation import prompt
-from signal_env.outcomes import Offer, Round
+from signal_env.learner.learner import Learner
+from signal_env.learner.observation import prompt
+from signal_env.learner.outcomes import Offer, Round
+from signal_env.learner.unlabeled import Unlabeled
 from signal_env.rendering import as_text, view
 from signal_env.spaces import Unicode
-from signal_env.unlabeled import Unlabeled
 
 Observation = dict[str, Any]
 
@@ -47,8 +47,8 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
     ## Observation Space
     `Dict(prompt=Unicode, classifier=Box(0, 1, float32))`. The prompt is the task's instruction with `n_examples`
     examples drawn from R. The classifier vector's features are named by `env.unwrapped.feature_names`; see
-    `signal_env.observation.feature_names` for what each means. Neither ever depends on evaluation labels or hidden
-    labels.
+    `signal_env.learner.observation.feature_names` for what each means. Neither ever depends on evaluation labels or
+    hidden labels.
 
     ## Action Space
     `Unicode`: a text; runs of white space count as one space. With several fields (QNLI) it is the
@@ -75,7 +75,7 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
     - `invalid`: why it is not valid, or "".
     - `reward_terms`: for each term its `raw` value, its `weight` and its `share` of the reward; the shares sum to it.
     - `round`: at a round's close, and after reset: `index`, `accuracy`, `labeled`, ... (see
-    `signal_env.outcomes.Round`).
+    `signal_env.learner.outcomes.Round`).
 
     ## Arguments
     Every field of `signal_env.config.SignalConfig` is a keyword of `gym.make`.

@@ -7,8 +7,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from signal_env.learner import Learner
-from signal_env.outcomes import Offer, Round
+from signal_env.learner.learner import Learner
+from signal_env.learner.outcomes import Offer, Round
 
 
 def view(learner: Learner, last_round: Round, offer: Offer | None) -> RenderableType:

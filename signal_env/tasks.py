@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from signal_env.registry import Registry
+from signal_env.utils.registry import Registry
 
 
 class TaskError(ValueError):

@@ -22,8 +22,8 @@ from signal_env.env import (
     restore_episode,
     round_info,
 )
-from signal_env.learner import Learner
-from signal_env.outcomes import Offer, Round
+from signal_env.learner.learner import Learner
+from signal_env.learner.outcomes import Offer, Round
 
 Bools = NDArray[np.bool_]
 

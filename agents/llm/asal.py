@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from agents.agent import Envs, agents, submitting
 from agents.llm.generator import GeneratorAgent
 from signal_env.acquisition import Strategy, acquisitions, top
-from signal_env.neighbors import nearest
-from signal_env.prediction import Floats, Prediction, scaled
+from signal_env.acquisition.neighbors import nearest
+from signal_env.utils.prediction import Floats, Prediction, scaled
 
 
 @agents.register("asal")

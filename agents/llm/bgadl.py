@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agents.agent import Envs, agents, submitting
 from agents.llm.generator import GeneratorAgent
 from signal_env.acquisition import Strategy
-from signal_env.observation import prompt
+from signal_env.learner.observation import prompt
 
 
 @agents.register("bgadl")

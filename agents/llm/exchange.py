@@ -123,7 +123,7 @@ class Exchange:
     def _run(self, train: Callable[[], None], seed: int, n_threads: int) -> None:
         import torch
 
-        torch.set_num_threads(n_threads)  # else as many as were set last in any thread: one, by signal_env.threads
+        torch.set_num_threads(n_threads)  # else as many as any thread set last: one, by `utils.threads`
         self._outside = Random.now()
         Random.seeded(seed)
         try:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from agents.llm.language_model import until
 from agents.llm.writer import WriterAgent
-from signal_env.learner import Learner
+from signal_env.learner.learner import Learner
 
 
 @dataclasses.dataclass

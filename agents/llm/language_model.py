@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from signal_env.classifiers.pretrained import ModelError, blocks, load_pretrained, require_device
-from signal_env.learner import Learner
-from signal_env.observation import prompt
-from signal_env.storage import cache_dir
+from signal_env.learner.learner import Learner
+from signal_env.learner.observation import prompt
+from signal_env.utils.storage import cache_dir
 
 if TYPE_CHECKING:
     import torch

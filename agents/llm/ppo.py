@@ -13,7 +13,7 @@ from agents.agent import agents
 from agents.llm.exchange import Exchange
 from agents.llm.language_model import LanguageModel, until
 from agents.llm.writer import WriterAgent
-from signal_env.extras import MissingExtra, require
+from signal_env.utils.extras import MissingExtra, require
 
 if TYPE_CHECKING:
     import torch

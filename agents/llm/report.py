@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.extras import require
-from signal_env.learner import Learner
+from signal_env.learner.learner import Learner
+from signal_env.utils.extras import require
 from signal_env.vector_env import closed_round
 
 

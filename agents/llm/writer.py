@@ -20,8 +20,8 @@ from agents.llm.patience import Patience
 from agents.llm.report import RoundReport, paired_lift
 from agents.llm.scale import RewardScale
 from signal_env.classifiers.pretrained import ModelError, blocks, quiet_transformers
-from signal_env.extras import require
-from signal_env.learner import Learner
+from signal_env.learner.learner import Learner
+from signal_env.utils.extras import require
 
 
 @dataclasses.dataclass

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, agents, base
 from agents.llm.frozen import FrozenWriter
-from signal_env.candidates import CandidateDraw, candidate_features
-from signal_env.extras import require
+from signal_env.utils.extras import require
 from signal_env.vector_env import closed_round
+from signal_env.wrappers.candidate_draw import CandidateDraw, candidate_features
 
 if TYPE_CHECKING:
     from agents.sb3.saved import SavedPolicy

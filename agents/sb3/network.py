@@ -19,7 +19,7 @@ def encoder(sizes: Sequence[int], activation: type[nn.Module]) -> nn.Sequential:
 
 
 class Layout:
-    """Where the candidates and the state are in a flat observation, see `signal_env.candidates.CandidateBox`.
+    """The places of the candidates and of the state in a flat observation of `CandidateBox`.
 
     Args:
         n_features: Numbers for each candidate; the first says whether there is one.

@@ -15,8 +15,8 @@ from gymnasium import spaces
 from torch import nn
 
 from agents.sb3.network import Layout, Pool, Scorer
-from signal_env.candidates import CandidateBox
-from signal_env.extras import require
+from signal_env.utils.extras import require
+from signal_env.wrappers.candidate_draw import CandidateBox
 
 require("stable_baselines3", "sb3")
 require("sb3_contrib", "sb3")

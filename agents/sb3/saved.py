@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
-from signal_env.candidates import CandidateBox
-from signal_env.storage import new_folder, write_text
+from signal_env.utils.storage import new_folder, write_text
+from signal_env.wrappers.candidate_draw import CandidateBox
 
 POLICIES: dict[str, Any] = {
     "maskable_ppo": MaskableCandidatePolicy,

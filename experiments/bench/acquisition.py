@@ -21,7 +21,7 @@ from experiments.bench.peers import Arrays, peers_of, quiet
 from experiments.progress import console, progress_bar
 from signal_env.acquisition import acquisitions, select
 from signal_env.acquisition.batches import kmeans
-from signal_env.prediction import Floats
+from signal_env.utils.prediction import Floats
 
 K = 10
 """Labeled neighbours that cal and signal look at, and that the bare search finds."""

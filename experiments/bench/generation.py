@@ -18,7 +18,7 @@ from agents.llm.writer import WriterAgent
 from agents.rollout import rollout
 from experiments.config import RunConfig, parse
 from experiments.progress import console, progress_bar
-from signal_env.experiment import experiment_sizes
+from signal_env.learner.experiment import experiment_sizes
 
 __all__ = ["main", "parse"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.prediction import Floats, unit
+from signal_env.utils.prediction import Floats, unit
 
 Choose = Callable[[], NDArray[np.int64]]
 

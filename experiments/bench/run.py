@@ -15,10 +15,10 @@ from rich.table import Table
 from experiments.config import RunConfig, parse
 from experiments.progress import console
 from experiments.run import play
-from signal_env import judge, learner
 from signal_env.acquisition import Strategy
 from signal_env.classifiers.linear import LinearClassifier
 from signal_env.classifiers.pretrained import TextModel
+from signal_env.learner import judge, learner
 from signal_env.wrappers.recording import RunLog
 from signal_env.wrappers.tensorboard import Board
 

@@ -12,10 +12,11 @@ from rich.table import Table
 from experiments.bench.run import Profile
 from experiments.config import EnvironmentOptions, parse_for_env
 from experiments.progress import console
-from signal_env import candidates, learner
 from signal_env.classifiers.checked import CheckedClassifier
 from signal_env.classifiers.pretrained import TextModel
+from signal_env.learner import learner
 from signal_env.wrappers import CandidateSelection
+from signal_env.wrappers import candidate_draw as candidates
 
 __all__ = ["main", "parse"]
 

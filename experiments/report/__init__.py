@@ -16,7 +16,7 @@ from experiments.report.page import write_page
 from experiments.report.runs import read_runs
 from experiments.report.tables import build, write_csv
 from experiments.report.texts import LIMIT, sample_texts
-from signal_env.extras import require
+from signal_env.utils.extras import require
 
 __all__ = ["ReportConfig", "main"]
 

@@ -9,7 +9,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from experiments.report.effects import MOST_SEEDS, Effect, Verdict, decide, refuted_parts
-from signal_env.extras import require
+from signal_env.utils.extras import require
 
 Origin = Literal["paper", "project"]
 

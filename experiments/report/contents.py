@@ -9,7 +9,7 @@ import numpy as np
 from experiments.names import SIGNAL
 from experiments.report.page import Part
 from experiments.report.statistics import BEST_POOL, COMPARED, FEWEST, MEASURES, RESAMPLES
-from signal_env.extras import require
+from signal_env.utils.extras import require
 
 FIGURES = {
     "curves": (

@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.report.runs import KEYS, Runs
 from experiments.report.statistics import Array, band, student
-from signal_env.extras import require
+from signal_env.utils.extras import require
 
 LEARNING = {
     "reward/mean": "mean reward",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.names import SIGNAL
-from signal_env.extras import require
+from signal_env.utils.extras import require
 
 LOOK = {
     "font.size": 9,

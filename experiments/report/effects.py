@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.extras import require
+from signal_env.utils.extras import require
 
 Verdict = Literal["supported", "not supported", "undecided", "not measured"]
 

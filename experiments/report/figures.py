@@ -23,7 +23,7 @@ from experiments.report.drawing import (
     styles_of,
 )
 from experiments.report.statistics import BEST_POOL, MEASURES, methods_of, settings_of
-from signal_env.extras import require
+from signal_env.utils.extras import require
 
 SHADES = ("#4477aa", "#ddaa33", "#66a182", "#bb5566", "#997700", "#88ccee", "#777777", "#aa4499")
 """The colours of classes."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from experiments.report.runs import KEYS, Runs
-from signal_env.extras import require
+from signal_env.utils.extras import require
 
 COLUMNS = ("hyperparameter", "the paper", "option", "these runs", "why")
 

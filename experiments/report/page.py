@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from experiments.report.markup import plain, table
 from experiments.report.texts import Sample
-from signal_env.storage import write_text
+from signal_env.utils.storage import write_text
 
 ROWS = 500
 """Rows of a table that are shown; its CSV has them all."""

@@ -11,8 +11,8 @@ import yaml
 
 from experiments.config import LOADER
 from experiments.results import complete_lines
-from signal_env.extras import require
-from signal_env.outcomes import Round
+from signal_env.learner.outcomes import Round
+from signal_env.utils.extras import require
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Round))
 """What a line of `rounds.jsonl` says."""
@@ -45,7 +45,8 @@ class Runs:
     Attributes:
         rounds: A pandas table with a row for each round: `setting`, `method`, `seed`, `task`, `fraction` (of the
             training split that the pool is, or not a number), `agent`, `folder` (a str), the fields of
-            `signal_env.outcomes.Round`, and `share`, labeled instances over |R|. Sorted by setting, method and seed.
+            `signal_env.learner.outcomes.Round`, and `share`, labeled instances over |R|. Sorted by setting, method
+            and seed.
         metrics: What the agents said: `setting`, `method`, `seed`, `round`, and a column for each metric.
         cost: What the rounds took: `setting`, `method`, `seed`, `round`, and what `experiments.cost.Meter` reads.
         configs: What `config.yaml` says, by the run's folder as it is in `rounds`.

@@ -10,7 +10,7 @@ from agents.pool import PoolAgent
 from experiments.names import PAPER, SIGNAL, TASKS
 from experiments.report.runs import KEYS
 from experiments.scores import run_scores
-from signal_env.extras import require
+from signal_env.utils.extras import require
 
 Array = NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from experiments.report.costs import cost
 from experiments.report.curves import LEARNING, balance, curves, learning
 from experiments.report.runs import Runs
 from experiments.report.statistics import COMPARED, aggregate, differences, methods_of, scores, settings_of, summary
-from signal_env.extras import require
-from signal_env.storage import write_text
 from signal_env.tasks import TaskError, get_task
+from signal_env.utils.extras import require
+from signal_env.utils.storage import write_text
 
 
 def build(runs: Runs) -> dict[str, Any]:

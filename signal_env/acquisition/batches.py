@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.acquisition.neighbors import nearest
 from signal_env.acquisition.spread import BLOCK, Spread, squared_lengths
 from signal_env.acquisition.strategy import acquisitions
-from signal_env.neighbors import nearest
-from signal_env.prediction import Floats, Prediction, unit
+from signal_env.utils.prediction import Floats, Prediction, unit
 
 Indices = NDArray[np.int64]
 

@@ -5,10 +5,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.acquisition.neighbors import Neighbors, nearest
 from signal_env.acquisition.strategy import acquisitions
-from signal_env.neighbors import Neighbors, nearest
-from signal_env.prediction import Floats, Prediction, scaled
-from signal_env.threads import searchers
+from signal_env.utils.prediction import Floats, Prediction, scaled
+from signal_env.utils.threads import searchers
 
 Scores = NDArray[np.float64]
 

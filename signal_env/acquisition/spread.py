@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.prediction import Floats
+from signal_env.utils.prediction import Floats
 
 BLOCK = 512
 """Points measured at a time, which bounds the memory beyond the arrays given."""

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from signal_env.prediction import Prediction
-from signal_env.registry import Registry
+from signal_env.utils.prediction import Prediction
+from signal_env.utils.registry import Registry
 
 AcquisitionFunction = Callable[..., NDArray[Any]]
 """A function that asks, by the names of its parameters, for what it needs to know, and nothing else:

@@ -6,9 +6,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.prediction import Prediction
-from signal_env.registry import Registry
 from signal_env.tasks import Task
+from signal_env.utils.prediction import Prediction
+from signal_env.utils.registry import Registry
 
 __all__ = ["Classifier", "ClassifierError", "Prediction", "classifiers", "make_classifier"]
 

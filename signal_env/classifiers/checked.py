@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.classifiers import Classifier, ClassifierError
-from signal_env.prediction import Floats, Prediction
+from signal_env.utils.prediction import Floats, Prediction
 
 
 class CheckedClassifier:

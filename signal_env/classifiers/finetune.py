@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from signal_env.classifiers.linear import shared_encoder
 from signal_env.classifiers.pretrained import Batch, ModelError, TextModel, blocks, load_pretrained
 from signal_env.classifiers.training import Training, train
-from signal_env.prediction import Floats, Prediction, softmax
 from signal_env.tasks import Task
+from signal_env.utils.prediction import Floats, Prediction, softmax
 
 if TYPE_CHECKING:
     import torch

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from signal_env.classifiers.logistic import fit_logistic
 from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
-from signal_env.prediction import Floats, Prediction, softmax, unit
 from signal_env.tasks import Task
-from signal_env.threads import on_one_thread
+from signal_env.utils.prediction import Floats, Prediction, softmax, unit
+from signal_env.utils.threads import on_one_thread
 
 if TYPE_CHECKING:
     import torch

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.extras import MissingExtra
 from signal_env.tasks import Task
-from signal_env.threads import single_threaded
+from signal_env.utils.extras import MissingExtra
+from signal_env.utils.threads import single_threaded
 
 if TYPE_CHECKING:
     import torch

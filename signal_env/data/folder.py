@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from signal_env.data.corpus import Corpus, DataError, examples
-from signal_env.extras import require
 from signal_env.tasks import Task
+from signal_env.utils.extras import require
 
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 

@@ -1,8 +1,8 @@
 """Reads a task's splits from the Hugging Face hub through `datasets`."""
 
 from signal_env.data.corpus import Corpus, DataError, examples
-from signal_env.extras import require
 from signal_env.tasks import Task
+from signal_env.utils.extras import require
 
 
 def read_hub(task: Task) -> Corpus:

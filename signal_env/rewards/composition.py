@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.outcomes import TermValues
-from signal_env.registry import Registry
+from signal_env.learner.outcomes import TermValues
 from signal_env.rewards.expression import Factor, parse
 from signal_env.rewards.term import Candidates, Closing, RewardError, RewardTerm, potentials, reward_terms
+from signal_env.utils.registry import Registry
 
 Values = NDArray[np.float64]
 State = Mapping[str, float]

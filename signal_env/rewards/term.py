@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.neighbors import Neighbors
-from signal_env.open_round import RoundView
-from signal_env.prediction import Floats, Prediction, read_only
-from signal_env.registry import Registry
+from signal_env.acquisition.neighbors import Neighbors
+from signal_env.learner.open_round import RoundView
+from signal_env.utils.prediction import Floats, Prediction, read_only
+from signal_env.utils.registry import Registry
 
 
 class RewardError(ValueError):
@@ -113,7 +113,7 @@ def at_close(term: Term) -> Term:
 
 
 Potential = Callable[[Mapping[str, float]], float]
-"""Maps the classifier's state, its features by name (`signal_env.observation.feature_names`), to a finite number."""
+"""Maps the classifier's state, its features by name (see `feature_names`), to a finite number."""
 
 potentials: Registry[Potential] = Registry("potential")
 """Potentials by name, for `potential(NAME)` in a reward; every feature of the classifier's state is one already."""

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env import acquisition
-from signal_env.neighbors import nearest
-from signal_env.open_round import Known
-from signal_env.prediction import Floats, scaled
+from signal_env.acquisition.neighbors import nearest
+from signal_env.learner.open_round import Known
 from signal_env.rewards.term import Candidates, Closing, at_close, reward_terms
+from signal_env.utils.prediction import Floats, scaled
 
 Values = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from gymnasium.spaces import Discrete
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
-from signal_env.candidates import CandidateDraw, Generator
 from signal_env.env import SignalEnv
+from signal_env.wrappers.candidate_draw import CandidateDraw, Generator
 
 Floats = NDArray[np.float32]
 
@@ -18,11 +18,11 @@ Floats = NDArray[np.float32]
 class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
     """Each step shows K unlabeled texts as numbers, and the action says which of them is offered, that is, labeled.
 
-    The observation is a flat box: the features of each candidate (`signal_env.candidates.candidate_features`), one
-    candidate after another, and the classifier's state (`env.unwrapped.feature_names`). `action_masks()` says which
-    places hold a candidate: where fewer than K texts are left, the last ones do not. Choosing such a place offers the
-    empty text, which is paid `invalid_reward` and named in the info; a round in which nothing else was offered
-    truncates the episode.
+    The observation is a flat box: the features of each candidate (see `candidate_features`), one candidate after
+    another, and the classifier's state (`env.unwrapped.feature_names`). `action_masks()` says which places hold a
+    candidate: where fewer than K texts are left, the last ones do not. Choosing such a place offers the empty text,
+    which is paid `invalid_reward` and named in the info; a round in which nothing else was offered truncates the
+    episode.
 
     When nothing is left to choose in a round, because its labels are spoken for or no text is left, the wrapper itself
     passes until the round is closed: a step's reward is then the sum of what its offers were paid. `Record` and

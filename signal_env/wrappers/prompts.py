@@ -10,13 +10,13 @@ from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
 from signal_env.acquisition import find_neighbors
-from signal_env.candidates import CandidateBox, Generator, describe, written
-from signal_env.observation import prompt
+from signal_env.learner.observation import prompt
+from signal_env.wrappers.candidate_draw import CandidateBox, Generator, describe, written
 from signal_env.wrappers.candidates import signal_env_of
 
 FEATURES = ("present", "labeled", "entropy", "margin", "distance", "score")
 """What is seen of a set of examples: 1, the share of labeled texts, and means of the classifier's view of them, see
-`signal_env.candidates.candidate_features`."""
+`signal_env.wrappers.candidate_draw.candidate_features`."""
 
 
 class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):

@@ -9,8 +9,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from signal_env.learner import Learner
-from signal_env.storage import cut
+from signal_env.learner.learner import Learner
+from signal_env.utils.storage import cut
 from signal_env.vector_env import SignalVectorEnv, closed_round, terms_of
 
 
@@ -54,7 +54,7 @@ class RunLog:
 
     A line of `offers.jsonl` has `round`, `offer` (from 0 in each round), `text`, `reward`, `real`, `invalid` and
     `reward_terms`; one of `labels.jsonl` has `round`, `text`, `label` (the class's name) and `real`, for each text
-    that was labeled; one of `rounds.jsonl` has the fields of `signal_env.outcomes.Round`.
+    that was labeled; one of `rounds.jsonl` has the fields of `signal_env.learner.outcomes.Round`.
 
     Args:
         folder: Where to write; it is made if it is not there.

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from signal_env.config import ConfigError, SignalConfig, Sizes, check
-from signal_env.experiment import experiment_sizes
+from signal_env.learner.experiment import experiment_sizes
 
 
 def sizes(original=1000, available=1000, **options):

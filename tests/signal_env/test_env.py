@@ -11,8 +11,8 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from signal_env.acquisition import SMALLEST
-from signal_env.prediction import unit
 from signal_env.registration import ENVIRONMENTS
+from signal_env.utils.prediction import unit
 
 IDS = sorted(ENVIRONMENTS)
 REVIEWS = "SignalEnv-reviews-v0"

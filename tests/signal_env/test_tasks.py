@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signal_env.registry import UnknownName
 from signal_env.tasks import Hub, Task, TaskError, get_task, tasks
+from signal_env.utils.registry import UnknownName
 
 
 def collapsed(text):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from signal_env.learner import Learner
+from signal_env.learner.learner import Learner
 from signal_env.wrappers.tensorboard.cards import card
 from signal_env.wrappers.tensorboard.event_files import EventFiles
 from signal_env.wrappers.tensorboard.hyperparameters import hyperparameters

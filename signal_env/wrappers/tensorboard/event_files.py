@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.storage import cut
+from signal_env.utils.storage import cut
 from signal_env.wrappers.tensorboard.hyperparameters import Plain
 
 PATTERN = "events.out.tfevents.*"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from signal_env.learner import Learner
+from signal_env.learner.learner import Learner
 
 Plain = bool | int | float | str
 

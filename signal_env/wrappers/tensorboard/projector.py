@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.prediction import Floats
-from signal_env.storage import write_text
-from signal_env.unlabeled import Unlabeled
+from signal_env.learner.unlabeled import Unlabeled
+from signal_env.utils.prediction import Floats
+from signal_env.utils.storage import write_text
 
 MOST_POINTS = 2000
 """Points that are shown at most."""

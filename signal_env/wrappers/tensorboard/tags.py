@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from signal_env.learner import Learner
+from signal_env.learner.learner import Learner
 
 LAYOUT = {
     "Learning": {

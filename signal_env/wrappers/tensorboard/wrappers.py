@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from signal_env.learner import Learner
+from signal_env.learner.learner import Learner
 from signal_env.vector_env import closed_round, terms_of
 from signal_env.wrappers.tensorboard.board import Board
 

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from agents.llm.language_model import LanguageModel, first_line, line_ends
 from signal_env.classifiers.pretrained import EMBEDDED
 from signal_env.config import SignalConfig
-from signal_env.learner import Learner
+from signal_env.learner.learner import Learner
 
 PROMPTS = ["Example 1: a warm film\nNew Example:", "New Example:"]
 CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"

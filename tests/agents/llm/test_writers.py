@@ -18,8 +18,8 @@ from agents.llm.language_model import first_line
 from agents.rollout import rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
-from signal_env.extras import MissingExtra
 from signal_env.rewards import RewardError
+from signal_env.utils.extras import MissingExtra
 
 REVIEWS = "SignalEnv-reviews-v0"
 WRITERS = [PPOAgent, RLOOAgent, GRPOAgent]

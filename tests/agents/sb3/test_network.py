@@ -6,7 +6,7 @@ import torch
 from gymnasium.spaces import Box, Discrete
 
 from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
-from signal_env.candidates import CandidateBox
+from signal_env.wrappers.candidate_draw import CandidateBox
 
 FEATURES, STATE = ("present", "real", "entropy", "embedding/0"), ("round_progress", "labeled_share", "train_accuracy")
 POLICIES = [CandidatePolicy, MaskableCandidatePolicy, CandidateQPolicy]

@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 
 from signal_env.acquisition import Strategy, badge, batches, bertkm, coreset, ft_bertkm, random, select
 from signal_env.acquisition.batches import FRONT, LAZY, SAMPLE, kmeans
-from signal_env.prediction import Prediction
+from signal_env.utils.prediction import Prediction
 
 seeds = st.integers(0, 10**6)
 dtypes = st.sampled_from([np.float32, np.float64])

@@ -12,8 +12,8 @@ from scipy.stats import entropy as scipy_entropy
 
 from signal_env import acquisition
 from signal_env.acquisition import acquisitions, contrastive, select
-from signal_env.neighbors import nearest
-from signal_env.prediction import Prediction
+from signal_env.acquisition.neighbors import nearest
+from signal_env.utils.prediction import Prediction
 
 
 def random_prediction(rng, n, classes, d, dtype=np.float64):

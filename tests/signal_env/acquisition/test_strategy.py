@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from signal_env import acquisition
 from signal_env.acquisition import AcquisitionError, Choice, Strategy, acquisitions, contrastive, select, top
-from signal_env.prediction import Prediction
-from signal_env.registry import UnknownName
+from signal_env.utils.prediction import Prediction
+from signal_env.utils.registry import UnknownName
 
 NAMES = list(acquisitions)
 

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from signal_env.classifiers.linear import LinearClassifier
 from signal_env.classifiers.logistic import fit_logistic
 from signal_env.tasks import get_task
-from signal_env.threads import on_one_thread
+from signal_env.utils.threads import on_one_thread
 
 
 def problem(n, d, n_classes, seed=0):

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError, load_pretrained, model_path
-from signal_env.extras import MissingExtra
+from signal_env.utils.extras import MissingExtra
 
 
 def test_names():

@@ -124,7 +124,7 @@ def test_without_the_data_extra_the_message_names_it_and_the_other_ways(tmp_path
 import sys
 sys.modules["datasets"] = None
 from signal_env.data import load
-from signal_env.extras import MissingExtra
+from signal_env.utils.extras import MissingExtra
 from signal_env.tasks import get_task
 try:
     load(get_task("qnli"))

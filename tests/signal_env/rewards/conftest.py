@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from signal_env.acquisition import find_neighbors
-from signal_env.open_round import Known, OpenRound
-from signal_env.outcomes import Offer
-from signal_env.prediction import Prediction
+from signal_env.learner.open_round import Known, OpenRound
+from signal_env.learner.outcomes import Offer
+from signal_env.learner.unlabeled import Unlabeled
 from signal_env.rewards import Candidates, potentials, reward_terms
-from signal_env.unlabeled import Unlabeled
+from signal_env.utils.prediction import Prediction
 
 WORDS = ("a", "warm", "cold", "film", "that", "drags", "never", "quite")
 

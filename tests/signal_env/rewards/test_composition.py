@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from signal_env.registry import UnknownName
 from signal_env.rewards import Closing, Reward, RewardError, at_close, potentials, reward_terms
+from signal_env.utils.registry import UnknownName
 
 
 def shares(reward, candidates):

@@ -11,9 +11,9 @@ from scipy.stats import entropy as scipy_entropy
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
-from signal_env.candidates import CandidateDraw, candidate_features
 from signal_env.registration import ENVIRONMENTS
 from signal_env.wrappers import CandidateSelection
+from signal_env.wrappers.candidate_draw import CandidateDraw, candidate_features
 
 REVIEWS = "SignalEnv-reviews-v0"
 SMALL = {"pool_size": 43, "round_size": 4, "evaluation_size": 40, "selection": "submitted"}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.prediction import Floats
+from signal_env.utils.prediction import Floats
 
 SPARE = 2
 """Points that FAISS finds beyond k: its fast distances may swap near ties at the border."""

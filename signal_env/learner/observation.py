@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.acquisition import contrast, entropy, margin
-from signal_env.neighbors import Neighbors
-from signal_env.prediction import Prediction
+from signal_env.acquisition.neighbors import Neighbors
 from signal_env.tasks import Task
+from signal_env.utils.prediction import Prediction
 
 
 def prompt(task: Task, examples: Sequence[str]) -> str:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from signal_env.acquisition import find_neighbors
 from signal_env.classifiers.checked import CheckedClassifier
 from signal_env.config import SignalConfig
-from signal_env.open_round import OpenRound
-from signal_env.outcomes import Offer, TermValues
+from signal_env.learner.open_round import OpenRound
+from signal_env.learner.outcomes import Offer, TermValues
 from signal_env.rewards import Candidates, Closing, Reward, RewardError
 from signal_env.spaces import has_visible_characters, is_utf8
 from signal_env.tasks import Task

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from signal_env.acquisition import find_neighbors
-from signal_env.observation import feature_names, features, prompt
-from signal_env.prediction import Prediction
+from signal_env.learner.observation import feature_names, features, prompt
 from signal_env.tasks import get_task
+from signal_env.utils.prediction import Prediction
 
 
 def test_prompt_without_examples():

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.registry import Registry
-from signal_env.storage import cache_dir
 from signal_env.tasks import Task
+from signal_env.utils.registry import Registry
+from signal_env.utils.storage import cache_dir
 
 Annotator = Callable[[Sequence[str]], NDArray[np.int64]]
 """Maps `n` written texts to `(n,)` labels from 0 to C - 1. Any callable of this form can be passed."""

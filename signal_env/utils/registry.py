@@ -26,7 +26,7 @@ class Registry(Generic[T]):
         'hello, world'
         >>> greetings["helo"]
         Traceback (most recent call last):
-        signal_env.registry.UnknownName: Unknown greeting 'helo'. Did you mean 'hello'? Known: hello.
+        signal_env.utils.registry.UnknownName: Unknown greeting 'helo'. Did you mean 'hello'? Known: hello.
     """
 
     def __init__(self, kind: str) -> None:

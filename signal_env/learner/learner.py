@@ -16,20 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.acquisition import Strategy, find_neighbors
-from signal_env.allocation import NOTHING, Allocated, Allocation
 from signal_env.annotators import make_annotator
 from signal_env.classifiers import make_classifier
 from signal_env.classifiers.checked import CheckedClassifier
 from signal_env.config import SignalConfig, check
 from signal_env.data import load
-from signal_env.experiment import draw_pool, evaluation_texts, experiment_sizes, task_of
-from signal_env.judge import Judge, Looked
-from signal_env.labeling import Labeling
-from signal_env.observation import Prompts, feature_names, features
-from signal_env.open_round import Known, OpenRound
-from signal_env.outcomes import Offer, Round
-from signal_env.prediction import Floats, Prediction
-from signal_env.unlabeled import Unlabeled
+from signal_env.learner.allocation import NOTHING, Allocated, Allocation
+from signal_env.learner.experiment import draw_pool, evaluation_texts, experiment_sizes, task_of
+from signal_env.learner.judge import Judge, Looked
+from signal_env.learner.labeling import Labeling
+from signal_env.learner.observation import Prompts, feature_names, features
+from signal_env.learner.open_round import Known, OpenRound
+from signal_env.learner.outcomes import Offer, Round
+from signal_env.learner.unlabeled import Unlabeled
+from signal_env.utils.prediction import Floats, Prediction
 
 
 class Learner:

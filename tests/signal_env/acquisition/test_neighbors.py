@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signal_env.neighbors import nearest
+from signal_env.acquisition.neighbors import nearest
 
 
 def brute_force(queries, points, k):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from signal_env.acquisition import AcquisitionError, Strategy, select
-from signal_env.allocation import Allocation, adaptive_share
 from signal_env.config import ConfigError, Sizes
-from signal_env.prediction import Prediction
-from signal_env.unlabeled import Unlabeled
+from signal_env.learner.allocation import Allocation, adaptive_share
+from signal_env.learner.unlabeled import Unlabeled
+from signal_env.utils.prediction import Prediction
 
 SIZES = Sizes(pool=50, initial=10, round=5, offers=5, budget=110)
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signal_env.annotators import AnnotatorError, annotators, make_annotator, noisy
-from signal_env.registry import UnknownName
 from signal_env.tasks import Task, get_task
+from signal_env.utils.registry import UnknownName
 
 MOOD = Task(name="mood", instruction="Write one:", class_names=("bad", "so-so", "good"))
 REVIEWS = get_task("reviews")

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from signal_env.labeling import Labeling, reliability
+from signal_env.learner.labeling import Labeling, reliability
 
 GOLD = {"a": 0, "b": 1, "c": 2, "d": 0}
 

@@ -7,9 +7,9 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from signal_env.acquisition import contrast, entropy, margin
-from signal_env.learner import Learner
-from signal_env.neighbors import Neighbors
-from signal_env.prediction import Prediction, unit
+from signal_env.acquisition.neighbors import Neighbors
+from signal_env.learner.learner import Learner
+from signal_env.utils.prediction import Prediction, unit
 
 Generator = Callable[[Sequence[str]], Sequence[str]]
 """Writes one text for each prompt. For episodes that repeat, what it writes is a function of the prompts alone."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signal_env.storage import cache_dir, new_folder, write_text
+from signal_env.utils.storage import cache_dir, new_folder, write_text
 
 
 def names(folder):

@@ -8,9 +8,9 @@ import pytest
 from scipy.special import rel_entr
 
 from signal_env.config import ConfigError, SignalConfig
-from signal_env.learner import Learner
-from signal_env.prediction import Prediction
+from signal_env.learner.learner import Learner
 from signal_env.rewards import reward_terms
+from signal_env.utils.prediction import Prediction
 
 SMALL = SignalConfig(
     task="reviews",

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from signal_env.registry import Registry, UnknownName
+from signal_env.utils.registry import Registry, UnknownName
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.prediction import read_only
+from signal_env.utils.prediction import read_only
 
 
 class TermValues(NamedTuple):

@@ -23,7 +23,7 @@ def require(module: str, extra: str) -> ModuleType:
         'json'
         >>> require("no_such_module", "data")
         Traceback (most recent call last):
-        signal_env.extras.MissingExtra: This needs 'no_such_module'. Install it with: pip install 'signal-env[data]'
+        signal_env.utils.extras.MissingExtra: This needs 'no_such_module'. Install it with: ...
     """
     try:
         return importlib.import_module(module)

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.prediction import Floats, Prediction, read_only
+from signal_env.utils.prediction import Floats, Prediction, read_only
 
 
 class Unlabeled:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from signal_env.extras import MissingExtra, require
+from signal_env.utils.extras import MissingExtra, require
 
 
 def test_an_installed_module_is_imported():

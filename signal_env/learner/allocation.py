@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from signal_env.acquisition import AcquisitionError, Strategy, top
 from signal_env.config import ConfigError, Sizes
-from signal_env.unlabeled import Unlabeled
+from signal_env.learner.unlabeled import Unlabeled
 
 SyntheticShare = float | Literal["linear", "adaptive"] | None
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.neighbors import Neighbors
-from signal_env.outcomes import Offer
-from signal_env.prediction import Floats, Prediction, read_only
-from signal_env.unlabeled import Unlabeled
+from signal_env.acquisition.neighbors import Neighbors
+from signal_env.learner.outcomes import Offer
+from signal_env.learner.unlabeled import Unlabeled
+from signal_env.utils.prediction import Floats, Prediction, read_only
 
 
 class Known(NamedTuple):

@@ -1,0 +1,1 @@
+"""Helpers of all packages: storage, threads, optional dependencies, registries, arrays."""
