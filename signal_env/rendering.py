@@ -16,8 +16,8 @@ def view(learner: Learner, last_round: Round, offer: Offer | None) -> Renderable
     counts = zip(learner.task.class_names, last_round.label_counts, strict=True)
     summary = (
         f"round {last_round.index} · accuracy {last_round.accuracy:.3f} · labeled {last_round.labeled} of "
-        f"{learner.sizes.budget} · synthetic {last_round.synthetic_share:.0%} · unlabeled {len(learner.unlabeled)} · "
-        f"offers {learner.offers_made} of {learner.sizes.offers}\n"
+        f"{learner.sizes.budget} · synthetic {last_round.synthetic_share:.0%} · "
+        f"unlabeled {len(learner.episode.unlabeled)} · offers {learner.offers_made} of {learner.sizes.offers}\n"
         + " · ".join(f"{name} {count}" for name, count in counts)
     )
     parts: list[RenderableType] = [Text(summary)]

@@ -14,7 +14,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from agents.llm.exchange import Exchange, Stopped
-from agents.llm.writer import WriterAgent
+from agents.llm.trained import TrainedGenerator
 from agents.rollout import rollout
 from experiments.config import RunConfig, parse
 from experiments.progress import console, progress_bar
@@ -77,7 +77,7 @@ def main(config: RunConfig) -> dict[str, dict[str, float]]:
     Raises:
         ValueError: If the agent does not learn to write.
     """
-    if not isinstance(config.agent_options, WriterAgent):
+    if not isinstance(config.agent_options, TrainedGenerator):
         raise ValueError(f"This measures agents that learn to write: --agent ppo, rloo or grpo; got {config.agent!r}.")
     agent = replace(config.agent_options, learning_rate=1e-12, lift_texts=0)
     sides: dict[str, list[Seconds]] = {"with": [], "without": []}
@@ -97,7 +97,7 @@ def main(config: RunConfig) -> dict[str, dict[str, float]]:
 
 
 def with_environment(
-    config: RunConfig, agent: WriterAgent
+    config: RunConfig, agent: TrainedGenerator
 ) -> tuple[Seconds, list[Sequence[str]], list[NDArray[np.float64]]]:
     """The seconds of a run's parts, and the prompts and the trainer's rewards of its steps."""
     envs = make_envs(config)
@@ -144,7 +144,7 @@ def with_environment(
     return {**seconds, "rest": whole - sum(seconds.values()), "tokens": tokens}, prompts, rewards
 
 
-def without_environment(config: RunConfig, agent: WriterAgent, alone: Alone) -> Seconds:
+def without_environment(config: RunConfig, agent: TrainedGenerator, alone: Alone) -> Seconds:
     """The seconds of the trainer's parts when nothing else is there."""
     envs = make_envs(config)
     envs.reset(seed=config.seed)
@@ -159,7 +159,7 @@ def make_envs(config: RunConfig) -> Any:
     return gym.make_vec(config.env, num_envs=config.num_envs or sizes.offers, **asdict(config.options))
 
 
-def report(config: RunConfig, agent: WriterAgent, sides: dict[str, Seconds], ratios: Sequence[float]) -> None:
+def report(config: RunConfig, agent: TrainedGenerator, sides: dict[str, Seconds], ratios: Sequence[float]) -> None:
     """Prints the table."""
     table = Table("part", "with the environment", "TRL alone", box=SIMPLE, title=f"{config.agent} on {config.env}")
     for part in ("generation", "update", "environment", "rest"):

@@ -96,7 +96,10 @@ class OfferLog:
         text = line["text"]
         if len(text) > LONGEST:
             text = f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
-        terms = {name: {"raw": term["raw"], "share": term["share"]} for name, term in line["reward_terms"].items()}
+        terms = {
+            name: {"raw": term["raw"], "contribution": term["contribution"]}
+            for name, term in line["reward_terms"].items()
+        }
         row = self._keys | {"round": line["round"], "text": text, "reward": line["reward"], "terms": terms}
         return row | {"label": label, "origin": "real" if line["real"] else "synthetic", "invalid": line["invalid"]}
 
@@ -142,7 +145,10 @@ def _offer(written: bytes) -> dict[str, Any] | None:
     """A line of the log, or None if it is not a line that an environment writes."""
     try:
         line = json.loads(written)
-        numbers = [line["reward"], *(term[name] for term in line["reward_terms"].values() for name in ("raw", "share"))]
+        numbers = [
+            line["reward"],
+            *(term[name] for term in line["reward_terms"].values() for name in ("raw", "contribution")),
+        ]
         sound = isinstance(line["text"], str) and isinstance(line["invalid"], str) and isinstance(line["round"], int)
         sound = sound and isinstance(line["real"], bool) and all(math.isfinite(number) for number in numbers)
     except (ValueError, TypeError, KeyError, AttributeError):

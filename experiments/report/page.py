@@ -143,8 +143,8 @@ def _browser(sample: Sample) -> str:
     for text in sample.texts:
         row = [text[name] for name in COLUMNS]
         for name in terms:
-            term = text["terms"].get(name, {"raw": None, "share": None})
-            row += [term["raw"], term["share"]]
+            term = text["terms"].get(name, {"raw": None, "contribution": None})
+            row += [term["raw"], term["contribution"]]
         rows.append(row)
     data = json.dumps({"columns": COLUMNS, "terms": terms, "rows": rows}, separators=(",", ":"), allow_nan=False)
     for sign in "<>&":

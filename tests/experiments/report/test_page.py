@@ -53,9 +53,9 @@ def crowd():
     texts = []
     for i in range(120):
         reward = round(float(rng.normal()), 1)
-        terms = {"signal": {"raw": 2 * reward, "share": reward}}
+        terms = {"signal": {"raw": 2 * reward, "contribution": reward}}
         if i % 3:
-            terms["clip(novelty, 0, 1)"] = {"raw": float(rng.random()), "share": 0.0}
+            terms["clip(novelty, 0, 1)"] = {"raw": float(rng.random()), "contribution": 0.0}
         texts.append(
             {
                 "setting": f"sst2-{i % 2}",
@@ -130,7 +130,7 @@ def lower(column):
 def frame_of(sample):
     frame = pd.DataFrame([{name: text[name] for name in COLUMNS} for text in sample.texts])
     for term in {name for text in sample.texts for name in text["terms"]}:
-        for kind in ("raw", "share"):
+        for kind in ("raw", "contribution"):
             frame[f"{term}, {kind}"] = [text["terms"].get(term, {}).get(kind) for text in sample.texts]
     return frame
 
@@ -271,7 +271,7 @@ def test_hostile_texts_are_shown_as_they_are_and_run_nothing(show, crowd, figure
             "setting": text,
             "label": text,
             "invalid": text,
-            "terms": {text: {"raw": 1.0, "share": 0.0}},
+            "terms": {text: {"raw": 1.0, "contribution": 0.0}},
         }
         for text in HOSTILE
     ]

@@ -48,7 +48,7 @@ def write_run(folder, method, seed, offers, labels=()):
 
 
 def offer(index, text, reward, real=False, invalid=""):
-    terms = {"signal": {"raw": 2 * reward, "weight": 0.5, "share": reward}}
+    terms = {"signal": {"raw": 2 * reward, "weight": 0.5, "contribution": reward}}
     return {
         "round": index,
         "offer": 0,
@@ -123,7 +123,7 @@ def test_of_short_logs_everything_is_there(tmp_path):
         "round": 1,
         "text": offers[4]["text"],
         "reward": 0.4,
-        "terms": {"signal": {"raw": 0.8, "share": 0.4}},
+        "terms": {"signal": {"raw": 0.8, "contribution": 0.4}},
         "label": "",
         "origin": "synthetic",
         "invalid": "",
