@@ -1,4 +1,4 @@
-"""What an agent is, and the registry of agents."""
+"""The agent protocol, and the registry of agents."""
 
 import importlib
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ class Agent(Protocol):
     A registered agent is a dataclass: its fields are its options, on the command line and in a configuration file.
 
     Attributes:
-        env_options: The environment's options (fields of `SignalConfig`) for a run in which this agent plays, where
-            they are other than the environment's own. An option that the user gives goes before them.
+        env_options: Options of the environment (fields of `SignalConfig`) for a run in which this agent plays, where
+            they differ from the environment's own. An option that the user gives goes before them.
 
     Example: an agent that always offers the first unlabeled texts.
         >>> class FirstAgent(Agent):
@@ -40,47 +40,43 @@ class Agent(Protocol):
     env_options: ClassVar[Mapping[str, Any]] = {}
 
     def reset(self, envs: Envs, seed: int) -> None:
-        """Begins an episode. What the agent does is a function of the seed and of what it sees."""
+        """Begin an episode. The agent's actions depend on the seed and on its observations alone."""
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
-        """One text for each of the `num_envs` prompts. The empty text passes."""
+        """Return one text for each of the `num_envs` prompts; where the agent chooses what is labeled, "" passes."""
         ...
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Learns from the rewards `(num_envs,)` of the last act; returns metrics by name."""
+        """Learn from the rewards `(num_envs,)` of the last act; return metrics by name."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs to go on from here."""
+        """Return all that `load_state_dict` needs to go on from here."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned, after a reset with the same seed."""
+        """Restore what `state_dict` returned, after a reset with the same seed."""
 
     def save(self, folder: Path) -> None:
-        """Saves what the agent has learned to a run's folder, for use elsewhere."""
+        """Save what the agent has learned to a run's folder, for use elsewhere."""
 
     def close(self) -> None:
-        """Lets go of what the agent holds; the rollout calls it at the end, and when something fails."""
+        """Release the agent's resources; the rollout calls it at the end, and when something fails."""
 
 
 def base(envs: Envs) -> SignalVectorEnv:
-    """The vector environment under its wrappers."""
+    """Return the vector environment under its wrappers."""
     return cast(SignalVectorEnv, envs.unwrapped)
 
 
-def submitting(envs: Envs) -> Learner:
-    """The learner of an experiment in which the agent says what is labeled.
+def submitting(envs: Envs, who: str = "This agent") -> Learner:
+    """Return the learner of an experiment in which the agent chooses what is labeled.
 
     Raises:
-        ValueError: If it is the acquisition function that says so.
+        ConfigError: If the acquisition function does; the message names `who` needs it.
     """
     learner = base(envs).learner
-    if learner.config.selection != "submitted":
-        raise ValueError(
-            "This agent chooses what is labeled: it wants selection='submitted'; the environment has "
-            f"{learner.config.selection!r}."
-        )
+    learner.selection.require("agent", who)
     return learner
 
 
@@ -89,7 +85,7 @@ agents: Registry[type[Agent]] = Registry("agent")
 
 
 def get_agent(name: str) -> type[Agent]:
-    """The agent class of that name.
+    """Return the agent class of a name.
 
     Raises:
         UnknownName: If no agent has this name.

@@ -11,13 +11,13 @@ from signal_env.vector_env import closed_round
 
 
 class Step(NamedTuple):
-    """What happened in one step of all sub-environments; the first one is the reset, without texts.
+    """The results of one step of all sub-environments; the first one is the reset, without texts.
 
     Attributes:
         texts: The texts offered.
         rewards: `(num_envs,)` rewards.
         infos: The environment's infos.
-        metrics: What the agent's `learn` returned.
+        metrics: The metrics that the agent's `learn` returned.
         round: The round that the step closed, or None.
     """
 
@@ -29,27 +29,27 @@ class Step(NamedTuple):
 
 
 def state_of(envs: Envs, agent: Agent) -> dict[str, Any]:
-    """The episode between two rounds, from which `rollout` goes on: plain data, and the agent's tensors."""
+    """Return the episode between two rounds, from which `rollout` goes on: plain data, and the agent's tensors."""
     return {"env": base(envs).state_dict(), "agent": agent.state_dict()}
 
 
 def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = None) -> Iterator[Step]:
-    """Plays one episode and yields each step, so that the caller may log, show progress, or stop.
+    """Play one episode and yield each step, so that the caller may log, show progress, or stop.
 
     Args:
         envs: A vector environment whose sub-environments end together, such as `gym.make_vec("SignalEnv-...", n)`.
         agent: The agent.
         seed: Seed of the environment and of the agent.
-        state: What `state_of` returned in an episode of the same environment, agent and seed: it goes on from there,
-            and is what it would have been.
+        state: What `state_of` returned in an episode of the same environment, agent and seed: the episode goes on from
+            there as if it had not been interrupted.
 
     Example:
         >>> import gymnasium as gym
         >>> import signal_env
-        >>> from agents.pool import RandomAgent
+        >>> from agents.pool import pool_agent
         >>> options = {"pool_size": 100, "round_size": 50, "selection": "submitted"}
         >>> envs = gym.make_vec("SignalEnv-reviews-v0", num_envs=50, **options)
-        >>> [step.round["labeled"] for step in rollout(envs, RandomAgent(), seed=0)]
+        >>> [step.round["labeled"] for step in rollout(envs, pool_agent("random")(), seed=0)]
         [50, 100]
     """
     try:
@@ -57,7 +57,7 @@ def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = 
         agent.reset(envs, seed)
         if state is None:
             yield Step((), np.zeros(0), infos, {}, closed_round(infos))
-        else:  # the reset stays unseen: for a log, the episode has begun long ago
+        else:  # the wrappers do not see this reset: in the logs the episode has begun already
             observations = base(envs).load_state_dict(state["env"])
             agent.load_state_dict(state["agent"])
         ended = state is not None and base(envs).ended

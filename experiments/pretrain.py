@@ -21,7 +21,7 @@ from signal_env.config import SignalConfig
 from signal_env.data import load
 from signal_env.env import experiment_seed
 from signal_env.learner.experiment import draw_pool, experiment_sizes
-from signal_env.learner.observation import prompt
+from signal_env.learner.prompts import prompt
 from signal_env.tasks import Task, get_task
 from signal_env.utils.storage import cache_dir, new_folder
 

@@ -85,8 +85,8 @@ def replay(run: RunConfig, logged: list[dict[str, Any]], reward: str) -> Iterato
     envs.reset(seed=run.seed)
     for start in range(0, len(logged) - envs.num_envs + 1, envs.num_envs):
         _, replayed, *_ = envs.step([line["text"] for line in logged[start : start + envs.num_envs]])
-        offer: Offer = envs.unwrapped.learner.last_offer
-        rewards = offer.terms["invalid"].share + (replayed - offer.rewards)
+        offer: Offer = envs.unwrapped.last_offer
+        rewards = offer.terms["invalid"].contribution + (replayed - offer.rewards)
         for name, weight in new.items():
             if name in offer.terms:
                 rewards += weight * offer.terms[name].value

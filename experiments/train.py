@@ -11,7 +11,7 @@ import gymnasium as gym
 import yaml
 from rich.progress import Progress, TaskID
 
-from agents.llm import FrozenWriter
+from agents.llm import FrozenGenerator
 from experiments.config import EnvironmentOptions, RunError, check_names, parse_for_env
 from experiments.progress import console, progress_bar
 from signal_env.utils.extras import require
@@ -187,7 +187,7 @@ def environments(config: TrainConfig) -> Any:
             env,
             config.n_candidates,
             config.embedding_size,
-            None if config.generator is None else FrozenWriter(config.generator),
+            None if config.generator is None else FrozenGenerator(config.generator),
             config.synthetic_candidates,
         )
 

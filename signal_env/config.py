@@ -42,15 +42,16 @@ class SignalConfig:
     fixed_prompt: bool = False
     """Whether the episode's first prompt is shown all the time. Otherwise the examples are drawn anew (the paper)."""
     keep_best: int | None = None
-    """At a round's close only so many of its synthetic offers stay in U, those with the best rewards (but for what
-    potentials pay); default: all."""
+    """Synthetic offers of a round that stay in U at its close, those with the best rewards; default: all."""
     budget: int | None = None
     """Labeled instances at which the episode terminates; default: by `budget_fraction`."""
     budget_fraction: float | None = None
     """The budget as a share of R; default: the paper's 2.0 with selection="acquisition" and 1.0 with "submitted"."""
+    max_idle_rounds: int = 10
+    """Rounds in a row that label nothing after which the episode is truncated."""
     selection: Literal["acquisition", "submitted"] = "acquisition"
     """Who chooses what is labeled: the acquisition function among all of U, or the agent, by the texts it submits. The
-    first valid ones are labeled, as many as the round may."""
+    first valid ones are labeled, as many as the round may; the empty text passes."""
     acquisition: str | AcquisitionFunction = "signal"
     """The acquisition function: a registered name or a callable."""
     synthetic_share: float | Literal["linear", "adaptive"] | None = None
@@ -121,19 +122,20 @@ class Sizes:
     budget: int
 
     @classmethod
-    def of(cls, config: SignalConfig, original: int, available: int) -> "Sizes":
-        """Works out the sizes.
+    def of(cls, config: SignalConfig, original: int, available: int, budget_fraction: float) -> "Sizes":
+        """Work out the sizes.
 
         Args:
             config: The options.
             original: Texts in the original training split, of which `pool_fraction` is a share.
             available: Distinct texts in the training split at hand.
+            budget_fraction: The default budget, as a fraction of R.
 
         Raises:
             ConfigError: If they do not fit together.
 
         Example: SST-2 at 1 %, with the paper's defaults.
-            >>> Sizes.of(SignalConfig(), original=67_349, available=66_978)
+            >>> Sizes.of(SignalConfig(), original=67_349, available=66_978, budget_fraction=2.0)
             Sizes(pool=673, initial=67, round=67, offers=67, budget=1346)
         """
         shares = {name: getattr(config, name) for name in ("pool_fraction", "round_fraction", "budget_fraction")}
@@ -153,9 +155,8 @@ class Sizes:
             offers % config.prompt_group == 0,
             f"prompt_group divides offers_per_round = {offers}; got {config.prompt_group}.",
         )
-        default_share = 2.0 if config.selection == "acquisition" else 1.0
-        share = default_share if config.budget_fraction is None else config.budget_fraction
-        budget = round(pool * share) if config.budget is None else config.budget
+        fraction = budget_fraction if config.budget_fraction is None else config.budget_fraction
+        budget = round(pool * fraction) if config.budget is None else config.budget
         _range("budget", budget)
         _expect(
             budget > initial,
@@ -176,20 +177,13 @@ def check(config: SignalConfig) -> None:
     Raises:
         ConfigError: If one is out of its range.
     """
-    _expect(
-        config.selection in ("acquisition", "submitted"),
-        f"selection is 'acquisition' or 'submitted'; got {config.selection!r}.",
-    )
+    _range("max_idle_rounds", config.max_idle_rounds, 1)
     _range("n_neighbors", config.n_neighbors, 1)
     _range("dropout_samples", config.dropout_samples, 2)
     _range("n_examples", config.n_examples, 0)
     _range("max_text_length", config.max_text_length, 1)
     if config.keep_best is not None:
         _range("keep_best", config.keep_best, 0)
-        _expect(
-            config.selection == "acquisition",
-            "keep_best is for selection='acquisition'; with 'submitted' the agent itself says what is labeled.",
-        )
     _check_synthetic_share(config)
     for name in ("retrain", "fixed_prompt"):
         value = getattr(config, name)
@@ -207,10 +201,6 @@ def _check_synthetic_share(config: SignalConfig) -> None:
     _expect(
         is_share or share in ("linear", "adaptive"),
         f"synthetic_share is a number from 0 to 1, 'linear', 'adaptive' or None; got {share!r}.",
-    )
-    _expect(
-        config.selection == "acquisition",
-        "synthetic_share is for selection='acquisition'; with 'submitted' the agent itself says what is labeled.",
     )
     _expect(
         share != "adaptive" or config.annotator != "gold",

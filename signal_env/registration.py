@@ -1,4 +1,4 @@
-"""The registered environments: a table, and one loop."""
+"""The table of registered environments, and their registration with Gymnasium."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "SignalEnv-reviews-v0": REVIEWS,
     "SignalEnv-v0": {},
 }
-"""Each id with its options; every other option is a keyword of `gym.make`. `SignalEnv-v0` wants a `task`."""
+"""The options that each id sets. Others are keywords of `gym.make`. `SignalEnv-v0` needs the keyword `task`."""
 
 
 def register_environments() -> None:
-    """Registers every id of the table with Gymnasium; registering twice changes nothing."""
+    """Register every id of `ENVIRONMENTS` with Gymnasium. Ids that are registered already are skipped."""
     for name, options in ENVIRONMENTS.items():
         if name not in registry:
             register(

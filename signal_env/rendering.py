@@ -1,4 +1,4 @@
-"""The state of an experiment as text, for people."""
+"""Rendering of an experiment's state as text."""
 
 from io import StringIO
 
@@ -12,12 +12,12 @@ from signal_env.learner.outcomes import Offer, Round
 
 
 def view(learner: Learner, last_round: Round, offer: Offer | None) -> RenderableType:
-    """A panel with the round, the labeled set's balance, and the texts offered last with their rewards."""
+    """Return a panel with the round, the class balance of the labeled set, and the last offer's texts and rewards."""
     counts = zip(learner.task.class_names, last_round.label_counts, strict=True)
     summary = (
         f"round {last_round.index} · accuracy {last_round.accuracy:.3f} · labeled {last_round.labeled} of "
-        f"{learner.sizes.budget} · synthetic {last_round.synthetic_share:.0%} · unlabeled {len(learner.unlabeled)} · "
-        f"offers {learner.offers_made} of {learner.sizes.offers}\n"
+        f"{learner.sizes.budget} · synthetic {last_round.synthetic_share:.0%} · "
+        f"unlabeled {len(learner.episode.unlabeled)} · offers {learner.offers_made} of {learner.sizes.offers}\n"
         + " · ".join(f"{name} {count}" for name, count in counts)
     )
     parts: list[RenderableType] = [Text(summary)]
@@ -31,7 +31,12 @@ def view(learner: Learner, last_round: Round, offer: Offer | None) -> Renderable
 
 
 def as_text(renderable: RenderableType) -> str:
-    """What `rich` would print, without colours."""
+    """Return what `rich` prints for a renderable at a width of 100 characters, without colors.
+
+    Example:
+        >>> as_text("a text")
+        'a text\\n'
+    """
     console = Console(file=StringIO(), width=100, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(renderable)

@@ -1,4 +1,4 @@
-"""The space of texts: Unicode strings up to a length."""
+"""The space of texts: Unicode strings up to a maximum length."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -11,21 +11,24 @@ from gymnasium.wrappers.utils import create_zero_array
 from numpy.typing import NDArray
 
 ALPHABET = tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,!?'-äéñøçßαλжש中の🙂")
-"""The characters that `Unicode.sample` draws from; the space itself holds every character but lone surrogates."""
+"""The characters that `Unicode.sample` draws. The space contains all others too, except lone surrogates."""
 
 PADDING = -1
-"""Stands after a text's last code point in its flattened form."""
+"""The number that fills a flattened text after its last code point."""
 
 
 class Unicode(Space[str]):
-    """All strings of `min_length` to `max_length` characters that UTF-8 can write.
+    """The space of all strings of `min_length` to `max_length` characters that UTF-8 can encode.
 
-    Gymnasium's `Text` holds only strings over a fixed character set; this space holds any language.
+    Gymnasium's `Text` contains only strings over a fixed character set. This space contains texts in any language.
 
     Args:
-        max_length: The number of characters of the longest text.
-        min_length: The number of characters of the shortest text.
+        max_length: The largest number of characters.
+        min_length: The smallest number of characters.
         seed: Seed of `sample`.
+
+    Raises:
+        ValueError: If not `0 <= min_length <= max_length`.
 
     Example:
         >>> space = Unicode(max_length=12)
@@ -44,19 +47,27 @@ class Unicode(Space[str]):
 
     @property
     def is_np_flattenable(self) -> bool:
-        """Texts flatten to an array of code points."""
+        """Return True: a text flattens to an array of code points."""
         return True
 
     def sample(self, mask: Any | None = None, probability: Any | None = None) -> str:
-        """Draws a text of random length over `ALPHABET`; short ones are as likely as long ones on a log scale.
+        """Draw a text over `ALPHABET`. The logarithm of 1 + its length is uniformly distributed.
 
         Args:
-            mask: None, or `(length, weights)`: a length (or None for a random one) and an int8 array that is 1 for the
-                characters of `ALPHABET` to draw from (or None for all), as for Gymnasium's `Text`.
-            probability: None, or `(length, weights)` with the characters' probabilities.
+            mask: None, or `(length, weights)` as for Gymnasium's `Text`: a length, or None for a random one, and an
+                int8 array with 1 for each allowed character of `ALPHABET`, or None to allow all.
+            probability: None, or `(length, weights)` with a float array of the characters' probabilities.
+
+        Raises:
+            ValueError: If both `mask` and `probability` are given, or a length or weights are not valid.
+
+        Example:
+            >>> only_a = np.array([character == "a" for character in ALPHABET], dtype=np.int8)
+            >>> Unicode(5).sample(mask=(3, only_a))
+            'aaa'
         """
         if mask is not None and probability is not None:
-            raise ValueError("Give mask or probability, not both.")
+            raise ValueError("Expected mask or probability; got both.")
         length, weights = mask or probability or (None, None)
         if length is None:
             low, high = np.log(self.min_length + 1), np.log(self.max_length + 2)
@@ -65,15 +76,19 @@ class Unicode(Space[str]):
             raise ValueError(f"Expected a length from {self.min_length} to {self.max_length}; got {length}.")
         chances = np.ones(len(ALPHABET)) if weights is None else np.asarray(weights, dtype=np.float64)
         if chances.shape != (len(ALPHABET),) or (chances < 0).any():
-            raise ValueError(f"Expected {len(ALPHABET)} weights of at least 0, one per character of ALPHABET.")
+            raise ValueError(
+                f"Expected {len(ALPHABET)} weights of at least 0, one per character of ALPHABET; got {weights!r}."
+            )
         if not chances.any():
             if self.min_length > 0:
-                raise ValueError("No character may be drawn, but the space has no empty text.")
+                raise ValueError(
+                    "The weights allow no character, and the space contains no empty text; allow one character or more."
+                )
             return ""
         return "".join(self.np_random.choice(ALPHABET, size=length, p=chances / chances.sum()))
 
     def contains(self, x: Any) -> bool:
-        """Whether `x` is a string of allowed length without lone surrogates."""
+        """Return whether `x` is a string of an allowed length without lone surrogates."""
         return isinstance(x, str) and self.min_length <= len(x) <= self.max_length and is_utf8(x)
 
     def __repr__(self) -> str:
@@ -86,16 +101,26 @@ class Unicode(Space[str]):
 
 
 def is_utf8(text: str) -> bool:
-    """Whether UTF-8 can write `text`; it cannot write lone surrogates."""
+    """Return whether UTF-8 can encode `text`: whether it has no lone surrogates.
+
+    Example:
+        >>> is_utf8("déjà vu 🙂"), is_utf8("\\ud800")
+        (True, False)
+    """
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def has_visible_characters(text: str) -> bool:
-    """Whether `text` holds anything but white space and control characters."""
+    """Return whether `text` has a character that is neither white space nor a control character.
+
+    Example:
+        >>> has_visible_characters("a"), has_visible_characters(" \\n\\0")
+        (True, False)
+    """
     return any(character.isprintable() and not character.isspace() for character in text)
 
 
-# What Gymnasium's utilities need to know of a new space.
+# Registrations with Gymnasium's utilities.
 
 
 @space_utils.flatdim.register(Unicode)
@@ -143,6 +168,6 @@ def _zero(space: Unicode) -> str:
 @create_shared_memory.register(Unicode)
 def _no_shared_memory(space: Unicode, n: int = 1, ctx: Any = None) -> NoReturn:
     raise TypeError(
-        "Texts have no fixed size and cannot lie in shared memory: give shared_memory=False to AsyncVectorEnv "
+        "Texts have no fixed size, so shared memory cannot hold them. Pass shared_memory=False to AsyncVectorEnv "
         "(gym.make_vec(..., vectorization_mode='async', vector_kwargs={'shared_memory': False}))."
     )

@@ -1,4 +1,4 @@
-"""What a task is: its instruction, class names, text fields, sizes and places of its data (the paper's Table 1)."""
+"""Text classification tasks: instruction, class names, text fields and data sources (Table 1 of the paper)."""
 
 import dataclasses
 import re
@@ -10,18 +10,18 @@ from signal_env.utils.registry import Registry
 
 
 class TaskError(ValueError):
-    """A task that is not well described; the message says which part and how to mend it."""
+    """An invalid task description; the message says what was expected and what came."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Hub:
-    """Where a task's data set lies on the Hugging Face hub.
+    """A task's data set on the Hugging Face hub.
 
     Attributes:
-        path: The data set's name, or a local folder of the same format.
-        config: The data set's configuration (the GLUE task), or None.
-        columns: The data set's column for each of the task's fields, in order.
-        label: The data set's label column.
+        path: The name of the data set, or a local folder of the same format.
+        config: The configuration of the data set (for GLUE, the task), or None.
+        columns: The column for each of the task's fields, in order.
+        label: The column of the labels.
     """
 
     path: str
@@ -34,20 +34,24 @@ class Hub:
 class Task:
     """A text classification task, as plain data.
 
-    A task with one field writes a text as it is. With several fields, a text has one written form on one line,
-    `Question: ... Sentence: ...`, which `fields` reads back without loss, so that a generator can write it too.
+    Every text has one written form on a single line. With one field, it is the field itself. With several fields, it is
+    `Question: ... Sentence: ...`, which a generator can write and `fields` parses without loss.
 
     Attributes:
-        name: The task's name, which is also its folder's name in a data directory.
-        instruction: The first line of every prompt (section 4.1's I).
-        class_names: One name per label, in label order.
+        name: The name of the task, and of its folder in a data directory.
+        instruction: The first line of every prompt (I in section 4.1 of the paper).
+        class_names: One name per label, in label order; at least two.
         columns: The column of each text field in the data files.
-        field_names: The name of each field in the written form; by default made from the columns.
-        train: The file of the training split, with or without its ending (.csv, .csv.gz, .jsonl, .parquet).
-        evaluation: The file of the evaluation split: "validation" or "test", as the paper uses.
-        train_size: The size of the original training split, of which `pool_fraction` is a share. None: that at hand.
-        hub: Where the data set lies on the Hugging Face hub, if it does.
-        directory: Where the files are, for a task that brings its own folder.
+        field_names: The name of each field in the written form. The default is made from `columns`.
+        train: The file of the training split, with or without its ending (.csv, .csv.gz, .jsonl, .jsonl.gz, .parquet).
+        evaluation: The file of the evaluation split. The paper uses "validation" or "test".
+        train_size: The size of the original training split, which `pool_fraction` refers to. None is the size of the
+            split that is loaded.
+        hub: The data set on the Hugging Face hub, or None.
+        directory: The folder of the task's files, for a task with files of its own, or None.
+
+    Raises:
+        TaskError: If an attribute is not valid.
 
     Example:
         >>> task = get_task("qnli")
@@ -76,14 +80,15 @@ class Task:
             object.__setattr__(self, part, tuple(getattr(self, part)))
         for part in ("name", "instruction"):
             if not isinstance(getattr(self, part), str) or not getattr(self, part).strip():
-                raise TaskError(f"A task needs {part!r}, a text that is not empty; got {getattr(self, part)!r}.")
+                raise TaskError(f"A task needs {part!r}, a string that is not empty; got {getattr(self, part)!r}.")
         if len(self.class_names) < 2 or len(set(self.class_names)) < len(self.class_names):
             raise TaskError(f"Task {self.name!r} needs two or more distinct class names; got {list(self.class_names)}.")
         if not self.columns:
-            raise TaskError(f"Task {self.name!r} needs the column of at least one text field.")
+            raise TaskError(f"Task {self.name!r} needs one or more columns of text fields; got {self.columns}.")
         if self.hub is not None and len(self.hub.columns) != len(self.columns):
             raise TaskError(
-                f"Task {self.name!r} has the columns {self.columns}; the hub's {self.hub.columns} are not as many."
+                f"Task {self.name!r} needs one column of the hub for each of its columns {self.columns}; "
+                f"got {self.hub.columns}."
             )
         if not self.field_names:
             names = tuple(column.replace("_", " ").capitalize() for column in self.columns)
@@ -97,25 +102,42 @@ class Task:
         return len(self.class_names)
 
     def write(self, *fields: str) -> str:
-        """The one written form of a text's fields: a single line, white space collapsed.
+        """Return the written form of a text: its fields on a single line, with white space collapsed.
+
+        Args:
+            fields: One string per field of the task.
 
         Raises:
-            ValueError: If the number of fields is wrong, or one of several is empty.
+            ValueError: If the number of fields is wrong, or one of several fields is empty.
+
+        Example:
+            >>> get_task("qnli").write("Who?", "  She did.")
+            'Question: Who? Sentence: She did.'
         """
         names = self.field_names
         if len(fields) != len(names):
-            raise ValueError(f"Task {self.name!r} has the fields {names}; got {len(fields)} texts.")
+            raise ValueError(
+                f"Task {self.name!r} needs one text for each of the fields {names}; got {len(fields)} texts."
+            )
         fields = tuple(" ".join(field.split()) for field in fields)
         if len(fields) == 1:
             return fields[0]
         if not all(fields):
             raise ValueError(f"Task {self.name!r} needs a text in each of {names}; got {list(fields)}.")
-        # Where a field itself holds a later field's name, its colon gets a backslash, which reading takes off again.
+        # A backslash marks the colon of a later field's name within a field. `fields` removes it.
         escaped = [re.sub(rf"({self._later(i)})(\\*):(?!\S)", r"\1\\\2:", field) for i, field in enumerate(fields[:-1])]
         return " ".join(f"{name}: {field}" for name, field in zip(names, [*escaped, fields[-1]], strict=True))
 
     def fields(self, text: str) -> tuple[str, ...] | None:
-        """Reads a written form back into its fields; None if `text` is not one."""
+        """Parse a written form into its fields.
+
+        Returns:
+            One string per field, or None if `text` is not in the task's written form.
+
+        Example:
+            >>> get_task("qnli").fields("Question: Who? Sentence: She did.")
+            ('Who?', 'She did.')
+        """
         text = " ".join(text.split())
         names = self.field_names
         if len(names) == 1:
@@ -129,57 +151,64 @@ class Task:
         return (*plain, last)
 
     def _later(self, index: int) -> str:
-        """A pattern for the names of the fields after the one at `index`."""
+        """Return a pattern that matches the name of any field after the one at `index`."""
         return "|".join(re.escape(name) for name in self.field_names[index + 1 :])
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], directory: str | Path | None = None) -> "Task":
-        """Builds a task from plain data, such as a YAML file's.
+        """Build a task from plain data, such as the contents of a YAML file.
 
         Args:
             mapping: The task's attributes.
-            directory: The folder that a relative `directory` starts from, and the default of it.
+            directory: The folder that a relative `directory` in the mapping starts from, and its default.
 
         Raises:
-            TaskError: If an attribute is missing, unknown, or of the wrong form.
+            TaskError: If an attribute is missing, unknown or not valid, or the name is that of a built-in task.
+
+        Example:
+            >>> mood = {"name": "mood", "instruction": "Write one:", "class_names": ["bad", "good"]}
+            >>> Task.from_mapping(mood).n_classes
+            2
         """
         known = {field.name: field for field in dataclasses.fields(cls)}
         unknown = sorted(set(mapping) - set(known))
         missing = [n for n in ("name", "instruction", "class_names") if n not in mapping]
         if missing:
-            raise TaskError(f"The task lacks {missing}; its attributes are {sorted(known)}.")
+            raise TaskError(f"The task lacks {missing}; add them. The attributes of a task are {sorted(known)}.")
         if unknown:
-            raise TaskError(f"A task has no {unknown}; its attributes are {sorted(known)}.")
+            raise TaskError(f"Unknown attributes {unknown}; the attributes of a task are {sorted(known)}.")
         values = dict(mapping)
         for part in ("class_names", "columns", "field_names"):
             if isinstance(values.get(part, []), str) or not isinstance(values.get(part, []), Sequence):
-                raise TaskError(f"{part} is a list of names; got {values[part]!r}.")
+                raise TaskError(f"Expected {part} to be a list of names; got {values[part]!r}.")
             if any(isinstance(name, bool) for name in values.get(part, [])):
                 raise TaskError(
-                    f"{part} is a list of names; got {values[part]}. YAML reads an unquoted yes, no, on or off as a "
-                    "truth value: put it in quotes."
+                    f"Expected {part} to be a list of names; got {values[part]}. YAML reads an unquoted yes, no, on or "
+                    "off as a truth value; put it in quotes."
                 )
             if part in values:
                 values[part] = tuple(str(name) for name in values[part])
         if values.get("hub") is not None:
             values["hub"] = _hub(values["hub"])
         if values["name"] in tasks:
-            raise TaskError(f"{values['name']!r} is the name of a built-in task; choose another name.")
+            raise TaskError(f"A built-in task has the name {values['name']!r}; choose another name.")
         if directory is not None:
             values["directory"] = str(Path(directory) / values.get("directory", "."))
         return cls(**values)
 
 
 def _hub(mapping: Any) -> Hub:
+    """Build a `Hub` from plain data, or raise a `TaskError`."""
     known = [field.name for field in dataclasses.fields(Hub)]
     if not isinstance(mapping, Mapping) or "path" not in mapping or not set(mapping) <= set(known):
-        raise TaskError(f"hub is a mapping with 'path' and, if needed, others of {known}; got {mapping!r}.")
+        raise TaskError(f"Expected hub to be a mapping with 'path' and optionally others of {known}; got {mapping!r}.")
     if not isinstance(mapping.get("columns", []), list | tuple):
-        raise TaskError(f"The hub's columns are a list of names; got {mapping['columns']!r}.")
+        raise TaskError(f"Expected the hub's columns to be a list of names; got {mapping['columns']!r}.")
     return Hub(**{**mapping, "columns": tuple(mapping.get("columns", ("text",)))})
 
 
 tasks: Registry[Task] = Registry("task")
+"""The built-in tasks, and those that users register, by name."""
 
 for _task in (
     Task(
@@ -221,14 +250,19 @@ for _task in (
 
 
 def get_task(task: str | Path | Task) -> Task:
-    """The task of that name, or the one that a YAML file describes.
+    """Return the task with a registered name, or the task that a YAML file describes.
 
     Args:
-        task: A registered name, the path of a `.yaml` file, or a task, which is returned as it is.
+        task: A registered name, the path of a `.yaml` or `.yml` file, or a task, which is returned unchanged. A file
+            holds a mapping with the attributes of `Task`.
 
     Raises:
-        UnknownName: If it is neither a registered name nor a path that ends in .yaml or .yml.
+        UnknownName: If `task` is neither a registered name nor a path that ends in .yaml or .yml.
         TaskError: If the file is missing or does not describe a task.
+
+    Example:
+        >>> get_task("agnews").class_names
+        ('World', 'Sports', 'Business', 'Sci/Tech')
     """
     if isinstance(task, Task):
         return task
@@ -236,7 +270,9 @@ def get_task(task: str | Path | Task) -> Task:
     if path.suffix not in {".yaml", ".yml"}:
         return tasks[str(task)]
     if not path.is_file():
-        raise TaskError(f"No task file at {path}.")
+        raise TaskError(
+            f"No task file at {path}; give the path of an existing file, or one of the names {', '.join(tasks)}."
+        )
     import yaml
 
     try:
@@ -244,5 +280,7 @@ def get_task(task: str | Path | Task) -> Task:
     except yaml.YAMLError as error:
         raise TaskError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(mapping, dict):
-        raise TaskError(f"{path} should hold a mapping with name, instruction and class_names; got {type(mapping)}.")
+        raise TaskError(
+            f"{path} should hold a mapping with name, instruction and class_names; got {type(mapping).__name__}."
+        )
     return Task.from_mapping(mapping, directory=path.parent.resolve())

@@ -20,10 +20,8 @@ from signal_env.env import (
     require_running,
     require_text,
     restore_episode,
-    round_info,
 )
 from signal_env.learner.learner import Learner
-from signal_env.learner.outcomes import Offer, Round
 
 Bools = NDArray[np.bool_]
 
@@ -31,8 +29,8 @@ Bools = NDArray[np.bool_]
 class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
     """`SignalEnv` with `num_envs` prompts of one round at a time, so that a step offers `num_envs` texts.
 
-    Row i of the first step is what `SignalEnv` would show and pay at its step i, and so on: the sub-environments are
-    the offers of one experiment, not experiments of their own (for those, `gym.make_vec(...,
+    Row i of the first step has the observation and the reward of `SignalEnv`'s step i, and so on: the sub-environments
+    are the offers of one experiment, not experiments of their own (for those, `gym.make_vec(...,
     vectorization_mode="sync")`). With `num_envs == offers_per_round` a step is a round. The sub-environments end
     together; there is no automatic reset, and a step after the end raises `gymnasium.error.ResetNeeded`.
 
@@ -70,26 +68,24 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._steps = 0
         self.ended = False
-        self._last_round: Round | None = None
-        self._last_offer: Offer | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Begins a new experiment, as `SignalEnv.reset` with the same seed does."""
+        """Begin a new experiment, as `SignalEnv.reset` with the same seed does."""
         super().reset(seed=seed)
         refuse_options(options)
         self._last_round = self.learner.reset(experiment_seed(self.np_random))
-        self._last_offer = None
+        self.last_offer = None
         self._steps = 0
         self.ended = False
         round_infos: dict[str, Any] = {}
         for i in range(self.num_envs):
-            round_infos = self._add_info(round_infos, {"round": round_info(self._last_round)}, i)
+            round_infos = self._add_info(round_infos, {"round": self._last_round.measured()}, i)
         return self._observations(), round_infos
 
     def step(self, actions: Sequence[str]) -> tuple[dict[str, Any], NDArray[np.float64], Bools, Bools, dict[str, Any]]:
-        """Offers `num_envs` texts.
+        """Offer `num_envs` texts.
 
         Raises:
             ValueError: If there are more or fewer.
@@ -103,40 +99,35 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
             )
         for action in actions:
             require_text(action)
-        self.learner.offer(actions, self._prompts)
+        offer, closed = self._offer(actions, self._prompts)
         self._steps += 1
-        closed = None
-        if self.learner.offers_made == self.learner.sizes.offers:
-            self._last_round = None  # an error in closing leaves an episode that wants a reset
-            closed = self._last_round = self.learner.close_round()
-        self._last_offer = offer = self.learner.last_offer
         each = [offer_info(offer, i) for i in range(self.num_envs)]
         if closed is not None:
-            each[-1]["round"] = round_info(closed)
+            each[-1]["round"] = closed.measured()
         infos: dict[str, Any] = {}
         for i, info in enumerate(each):
             infos = self._add_info(infos, info, i)
-        terminated = np.full(self.num_envs, self.learner.finished)
-        truncated = np.full(self.num_envs, self._steps == self.max_episode_steps)
+        terminated = np.full(self.num_envs, self.learner.terminated)
+        truncated = np.full(self.num_envs, self.learner.truncated or self._steps == self.max_episode_steps)
         self.ended = bool(terminated[0] or truncated[0])
         if self.render_mode == "human":
             self.render()
         return self._observations(), offer.rewards.copy(), terminated, truncated, infos
 
     def render(self) -> tuple[str, ...] | None:
-        """One frame, of the learner that all sub-environments share, in a tuple."""
-        frame = render(self.render_mode, self.learner, self._last_round, self._last_offer)
+        """Return one frame, of the learner that all sub-environments share, in a tuple."""
+        frame = render(self.render_mode, self.learner, self._last_round, self.last_offer)
         return None if frame is None else (frame,)
 
     def state_dict(self) -> dict[str, Any]:
-        """As `SignalEnv.state_dict`."""
+        """Return the state, as `SignalEnv.state_dict` does."""
         kept = episode_state(self.learner, self._last_round, self.np_random)
         return kept | {"prompts": list(self._prompts), "steps": self._steps, "ended": self.ended}
 
     def load_state_dict(self, state: dict[str, Any]) -> dict[str, Any]:
-        """As `SignalEnv.load_state_dict`; returns the observations."""
+        """Restore the state, as `SignalEnv.load_state_dict` does; return the observations."""
         self._last_round = restore_episode(self.learner, state, self.np_random)
-        self._last_offer = None
+        self.last_offer = None
         self._prompts, self._steps, self.ended = tuple(state["prompts"]), state["steps"], state["ended"]
         return self._shown()
 
@@ -151,14 +142,22 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
 
 
 def terms_of(infos: dict[str, Any], index: int) -> dict[str, dict[str, float]]:
-    """What each reward term is worth to one text of a step of a vector environment, as in `SignalEnv`'s info."""
-    terms = infos["reward_terms"]
-    paid = [name for name in terms if f"_{name}" in terms and terms[f"_{name}"][index]]
-    return {name: {part: float(terms[name][part][index]) for part in ("raw", "weight", "share")} for name in paid}
+    """Return each reward term's values for one text of a step of a vector environment, as in `SignalEnv`'s info."""
+    terms, parts = infos["reward_terms"], ("raw", "weight", "contribution")
+    there = [name for name in terms if f"_{name}" in terms and terms[f"_{name}"][index]]
+    return {name: {part: float(terms[name][part][index]) for part in parts} for name in there}
+
+
+def offer_of(infos: dict[str, Any], index: int) -> dict[str, Any]:
+    """Return `SignalEnv`'s info of one text of a step of a vector environment, without the round."""
+    values = {name: infos[name][index] for name in ("text", "real", "invalid", "passed")}
+    return {name: v.item() if isinstance(v, np.generic) else v for name, v in values.items()} | {
+        "reward_terms": terms_of(infos, index)
+    }
 
 
 def closed_round(infos: dict[str, Any]) -> dict[str, Any] | None:
-    """The round that a step of a vector environment closed, in plain numbers and arrays, or None.
+    """Return the round that a step of a vector environment closed, in plain numbers and arrays, or None.
 
     Example:
         >>> closed_round({"text": ["a", "b"]}) is None

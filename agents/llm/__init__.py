@@ -2,7 +2,7 @@
 
 from agents.llm.asal import ASALAgent
 from agents.llm.bgadl import BGADLAgent
-from agents.llm.frozen import FrozenWriter
+from agents.llm.frozen import FrozenGenerator
 from agents.llm.gaal import GAALAgent
 from agents.llm.generator import GeneratorAgent
 from agents.llm.grpo import GRPOAgent
@@ -12,7 +12,7 @@ from agents.llm.rloo import RLOOAgent
 __all__ = [
     "ASALAgent",
     "BGADLAgent",
-    "FrozenWriter",
+    "FrozenGenerator",
     "GAALAgent",
     "GRPOAgent",
     "GeneratorAgent",

@@ -48,9 +48,9 @@ class ASALAgent(GeneratorAgent):
         """Loads the model (once per process) and seeds the sampling.
 
         Raises:
-            ValueError: If an option does not fit, or the environment does not let the agent choose what is labeled.
+            ValueError: If an option does not fit, or the acquisition function chooses what is labeled.
         """
-        self._learner = submitting(envs)
+        self._learner = submitting(envs, "asal")
         if self.n_candidates < 1:
             raise ValueError(f"n_candidates is at least 1; got {self.n_candidates}.")
         if Strategy(self.uncertainty).asks != {"probabilities"}:
@@ -67,7 +67,7 @@ class ASALAgent(GeneratorAgent):
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
         """The real texts nearest to the most uncertain of what is written for the prompts."""
         n = len(observations["prompt"])
-        prompts = observations["prompt"][: self._learner.batch_size - len(self._learner.opened.offered.texts)]
+        prompts = observations["prompt"][: self._learner.labels_left]
         texts: list[str] = []
         if prompts:
             written = self._write([prompt for prompt in prompts for _ in range(self.n_candidates)])
@@ -76,8 +76,8 @@ class ASALAgent(GeneratorAgent):
         return texts + [""] * (n - len(texts))
 
     def _most_uncertain(self, texts: Sequence[str], n: int) -> Prediction:
-        """What the classifier says of the n valid texts of which it is the least certain, the most uncertain first."""
-        prediction = self._learner.look(texts).candidates.prediction
+        """Return the predictions for the n valid texts of which the classifier is the least certain, these first."""
+        prediction = self._learner.look(texts).valid.prediction
         return prediction.rows(top(self._uncertainty(prediction.probabilities), n))
 
     def _replace(self, samples: Prediction) -> list[str]:
@@ -108,11 +108,7 @@ class ASALAgent(GeneratorAgent):
         return acquisitions[self.uncertainty](probabilities)
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Learns nothing; at a round's close, says what its texts were like and how near the real ones were.
-
-        Raises:
-            CollapseError: If nothing has been labeled for many rounds.
-        """
+        """Learn nothing; at a round's close, return metrics of its texts and of how near the real ones were."""
         metrics = super().learn(rewards, infos)
         if metrics:
             if self._matches:

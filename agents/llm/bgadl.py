@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agents.agent import Envs, agents, submitting
 from agents.llm.generator import GeneratorAgent
 from signal_env.acquisition import Strategy
-from signal_env.learner.observation import prompt
+from signal_env.learner.prompts import prompt
 
 
 @agents.register("bgadl")
@@ -46,9 +46,9 @@ class BGADLAgent(GeneratorAgent):
         """Loads the model (once per process) and seeds the sampling.
 
         Raises:
-            ValueError: If an option does not fit, or the environment does not let the agent choose what is labeled.
+            ValueError: If an option does not fit, or the acquisition function chooses what is labeled.
         """
-        self._learner = submitting(envs)
+        self._learner = submitting(envs, "bgadl")
         if not 0 <= self.real_share <= 1:
             raise ValueError(f"real_share is from 0 to 1; got {self.real_share}.")
         if self._learner.config.n_examples < 1:
@@ -67,7 +67,7 @@ class BGADLAgent(GeneratorAgent):
         if self._batch is None:
             self._batch = self._chosen()
         places = len(observations["prompt"])
-        n = min(places, self._learner.batch_size - len(self._learner.opened.offered.texts))
+        n = min(places, self._learner.labels_left)
         real, self._batch = self._batch[:n], self._batch[n:]
         written = self._write(self._prompts(n - len(real))) if n > len(real) else []
         self._counted = (np.arange(places) >= len(real)) & (np.arange(places) < n)
@@ -78,8 +78,7 @@ class BGADLAgent(GeneratorAgent):
         unlabeled = self._learner.unlabeled
         n = round(self.real_share * self._learner.batch_size)
         shown = max(n, self._learner.config.n_examples)
-        everything = unlabeled.part(np.arange(len(unlabeled)), min(shown, len(unlabeled)))
-        choice = self._choose(everything, len(unlabeled), self._rng)
+        choice = self._choose(unlabeled, len(unlabeled), self._rng, min(shown, len(unlabeled)))
         found = [unlabeled.texts[i] for i in choice.indices]
         self._informative = [*found, *(text for text in self._informative if text not in found)][:shown]
         return found[:n]
@@ -91,11 +90,7 @@ class BGADLAgent(GeneratorAgent):
         return [prompt(self._learner.task, [self._informative[i] for i in draw]) for draw in draws]
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Learns nothing, and chooses anew after a round's close, when it says what its texts were like.
-
-        Raises:
-            CollapseError: If nothing has been labeled for many rounds.
-        """
+        """Learn nothing; after a round's close, choose anew and return metrics of its texts."""
         if "round" in infos:
             self._batch = None
         return super().learn(rewards, infos)

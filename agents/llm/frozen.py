@@ -9,17 +9,17 @@ from signal_env.classifiers.pretrained import blocks
 
 
 @dataclasses.dataclass(frozen=True)
-class FrozenWriter:
+class FrozenGenerator:
     """Writes one text for each prompt, for `CandidateSelection` and `PromptSelection`.
 
-    What it writes is a function of the prompts and of the seed: the sampling is seeded by both. Equal prompts of one
+    The sampling is seeded by the prompts and by the seed, so that equal calls return equal texts. Equal prompts of one
     call get different texts.
 
     Example:
-        >>> writer = FrozenWriter("embedded", max_new_tokens=8)
+        >>> generator = FrozenGenerator("embedded", max_new_tokens=8)
         >>> prompt = "Based on the following examples of movie reviews, come up with a new example:\\nNew Example:"
-        >>> texts = writer([prompt, prompt])
-        >>> texts == writer([prompt, prompt]), len(set(texts))
+        >>> texts = generator([prompt, prompt])
+        >>> texts == generator([prompt, prompt]), len(set(texts))
         (True, 2)
     """
 
@@ -39,7 +39,7 @@ class FrozenWriter:
     """Arithmetic of the model, "float32" or "bfloat16"."""
 
     def __call__(self, prompts: Sequence[str]) -> list[str]:
-        """The first line of the model's answer to each prompt."""
+        """Return the first line of the model's answer to each prompt."""
         model = frozen_language_model(self.generator, self.device, self.precision)
         seed = zlib.crc32("\0".join(prompts).encode("utf-8", errors="backslashreplace"), self.seed)
         texts: list[str] = []

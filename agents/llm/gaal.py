@@ -36,10 +36,10 @@ class GAALAgent(PPOAgent):
     }
 
     def reset(self, envs: Envs, seed: int, exchange: Exchange | None = None) -> None:
-        """As `WriterAgent.reset`.
+        """As `TrainedGenerator.reset`.
 
         Raises:
             ValueError: If the environment does not let the agent choose what is labeled, too.
         """
-        submitting(envs)
+        submitting(envs, "gaal")
         super().reset(envs, seed, exchange)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, agents, base
 from agents.llm.language_model import GeneratorOptions, frozen_language_model
-from agents.llm.patience import Patience
 from agents.llm.report import RoundReport
 from signal_env.classifiers.pretrained import blocks
 
@@ -25,21 +24,21 @@ class GeneratorAgent(GeneratorOptions, Agent):
     """Samples among the k likeliest tokens; 0: among all."""
 
     def reset(self, envs: Envs, seed: int) -> None:
-        """Loads the model (once per process) and seeds the sampling."""
+        """Load the model (once per process) and seed the sampling."""
         self._rng = np.random.default_rng(seed)
         learner = base(envs).learner
         name = self.model_name(learner, seed)
         self._model = frozen_language_model(name, self.generator_device, self.generator_precision)
         self._model.check_context(learner, self.max_new_tokens)
-        self._report, self._patience = RoundReport(learner), Patience()
-        self._counted: NDArray[np.bool_] | None = None  # the offers of the step that the report is about; None: all
+        self._report = RoundReport(learner)
+        self._counted: NDArray[np.bool_] | None = None  # the offers of the step that the report counts; None: all
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
-        """The first line of the model's answer to each prompt."""
+        """Return the first line of the model's answer to each prompt."""
         return self._write(observations["prompt"])
 
     def _write(self, prompts: Sequence[str]) -> list[str]:
-        """A text for each prompt, which the round's report takes note of."""
+        """Write a text for each prompt, and record it in the round's report."""
         responses = []
         with self._report.generating():
             for block in blocks(self._model.encode(prompts), self.generation_batch):
@@ -51,20 +50,13 @@ class GeneratorAgent(GeneratorOptions, Agent):
         return texts
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Learns nothing; at a round's close, says what its texts were like.
-
-        Raises:
-            CollapseError: If nothing has been labeled for many rounds.
-        """
-        metrics = self._report.paid(rewards, infos, self._counted)
-        self._patience.note(infos)
-        return metrics
+        """Learn nothing; at a round's close, return metrics of its texts."""
+        return self._report.rewarded(rewards, infos, self._counted)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the random numbers, and the rounds without a label."""
-        return {"rng": self._rng.bit_generator.state, "barren": self._patience.rounds}
+        """Return the state of the random numbers."""
+        return {"rng": self._rng.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         self._rng.bit_generator.state = state["rng"]
-        self._patience.rounds = state.get("barren", 0)

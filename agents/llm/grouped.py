@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from agents.llm.language_model import until
-from agents.llm.writer import WriterAgent
+from agents.llm.trained import TrainedGenerator
 from signal_env.learner.learner import Learner
 
 
 @dataclasses.dataclass
-class GroupedAgent(WriterAgent):
+class GroupedAgent(TrainedGenerator):
     """An agent whose trainer wants several texts of each prompt: the environment's `prompt_group`, by default 8.
 
     A text that a line end cut off is followed by one end token that nobody sampled, since TRL knows no other end; the

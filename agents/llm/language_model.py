@@ -12,7 +12,7 @@ import numpy as np
 
 from signal_env.classifiers.pretrained import ModelError, blocks, load_pretrained, require_device
 from signal_env.learner.learner import Learner
-from signal_env.learner.observation import prompt
+from signal_env.learner.prompts import prompt
 from signal_env.utils.storage import cache_dir
 
 if TYPE_CHECKING:
@@ -145,10 +145,10 @@ class LanguageModel:
         """The text of a response: up to the end token or the first line end."""
         return first_line(self.tokenizer.decode(response, skip_special_tokens=True))
 
-    def surprise(
+    def log_probabilities(
         self, prompts: Sequence[Tokens], responses: Sequence[Tokens], temperature: float, batch: int
     ) -> tuple[list[np.ndarray[Any, Any]], list[np.ndarray[Any, Any]]]:
-        """The log-probability of each token of each response, and the model's entropy before it, in nats."""
+        """Compute the log-probability of each token of each response, and the model's entropy before it, in nats."""
         import torch
 
         log_probabilities, entropies = [], []

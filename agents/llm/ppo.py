@@ -12,7 +12,7 @@ import numpy as np
 from agents.agent import agents
 from agents.llm.exchange import Exchange
 from agents.llm.language_model import LanguageModel, until
-from agents.llm.writer import WriterAgent
+from agents.llm.trained import TrainedGenerator
 from signal_env.utils.extras import MissingExtra, require
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @agents.register("ppo")
 @dataclasses.dataclass
-class PPOAgent(WriterAgent):
+class PPOAgent(TrainedGenerator):
     """Proximal policy optimisation (Schulman et al. 2017) with a KL penalty per token (Ziegler et al. 2019).
 
     The values come from a small head on the frozen base, so that nothing is held twice. For Qwen2.5-7B (7.6 billion

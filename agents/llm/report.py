@@ -1,4 +1,4 @@
-"""What the texts of a round were like: the metrics that agents which write log at its close."""
+"""The metrics of a round's texts that agents which write log at its close."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ from signal_env.vector_env import closed_round
 
 
 class RoundReport:
-    """Gathers a round's texts and sums them up when it closes.
+    """Collector of a round's texts, which computes metrics when it closes.
 
     The metrics, all over the round's offers or, for an agent that does not write all it offers, over those that count:
 
-    - `reward/mean`, `reward/TERM`: mean reward, and mean share of each term in it;
+    - `reward/mean`, `reward/TERM`: mean reward, and mean contribution of each term;
     - `texts/invalid`, `texts/duplicate`: share of offers that are not valid, for whatever reason, and of duplicates;
     - `texts/written`: number of texts written, which an agent may not all offer, nor be alone in what it offers;
     - `texts/copied`: share of the texts written that repeat one of their prompt's in-context examples;
@@ -44,39 +44,39 @@ class RoundReport:
         self._lengths: list[int] = []
         self._rewards: list[NDArray[np.float64]] = []
         self._invalid: list[str] = []
-        self._terms: dict[str, float] = {}  # the sum of each term's shares
+        self._terms: dict[str, float] = {}  # the sum of each term's contributions
         self._generation = self._update = 0.0
         self._begun = time.perf_counter()
 
     @contextmanager
     def generating(self) -> Iterator[None]:
-        """Counts the time inside as spent responding."""
+        """Count the time inside as spent responding."""
         begun = time.perf_counter()
         yield
         self._generation += time.perf_counter() - begun
 
     @contextmanager
     def learning(self) -> Iterator[None]:
-        """Counts the time inside as spent learning."""
+        """Count the time inside as spent learning."""
         begun = time.perf_counter()
         yield
         self._update += time.perf_counter() - begun
 
     def wrote(self, prompts: Sequence[str], texts: Sequence[str], responses: Sequence[Sequence[int]]) -> None:
-        """Notes the texts of a step, and the tokens of the responses that they come from."""
+        """Record the texts of a step, and the tokens of the responses that they come from."""
         self._texts += texts
         self._copied += [bool(text) and f": {text}\n" in shown for shown, text in zip(prompts, texts, strict=True)]
         self._lengths += [len(response) for response in responses]
 
-    def paid(
+    def rewarded(
         self, rewards: NDArray[np.float64], infos: dict[str, Any], counted: NDArray[np.bool_] | None = None
     ) -> dict[str, float]:
-        """Notes what the environment said of a step's offers.
+        """Record the results of a step's offers.
 
         Args:
-            rewards: `(num_envs,)` what they were paid.
+            rewards: `(num_envs,)` their rewards.
             infos: The environment's infos.
-            counted: `(num_envs,)` which of them the metrics are about; default: all.
+            counted: `(num_envs,)` which of them the metrics count; default: all.
 
         Returns:
             The metrics if the round is closed, else none.
@@ -86,7 +86,7 @@ class RoundReport:
         self._invalid += list(infos["invalid"][counted])
         for name, values in infos["reward_terms"].items():
             if not name.startswith("_"):
-                self._terms[name] = self._terms.get(name, 0.0) + float(values["share"][counted].sum())
+                self._terms[name] = self._terms.get(name, 0.0) + float(values["contribution"][counted].sum())
         closed = closed_round(infos)
         if closed is None:
             return {}
@@ -117,7 +117,7 @@ class RoundReport:
         invalid = np.array(self._invalid)
         return {
             "reward/mean": float(np.concatenate(self._rewards).mean()),
-            **{f"reward/{name}": share / len(invalid) for name, share in self._terms.items()},
+            **{f"reward/{name}": total / len(invalid) for name, total in self._terms.items()},
             "texts/invalid": float((invalid != "").mean()),
             "texts/duplicate": float((invalid == "duplicate").mean()),
         }
@@ -132,7 +132,7 @@ class RoundReport:
 
 
 def distinct(texts: Sequence[Sequence[str]], n: int) -> float:
-    """Distinct n-grams over all n-grams (Li et al. 2016); 0 if there are none.
+    """Compute distinct n-grams over all n-grams (Li et al. 2016); 0 if there are none.
 
     Example:
         >>> distinct([["a", "fine", "film"], ["a", "fine", "day"]], 2)
@@ -145,9 +145,10 @@ def distinct(texts: Sequence[Sequence[str]], n: int) -> float:
 def paired_lift(
     prompts: Sequence[str], policy: NDArray[np.float64], reference: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """The mean difference of two policies' rewards on the same prompts, and half its 95 % interval (Student's t).
+    """Compute the mean difference of two policies' rewards on the same prompts, and half its 95 % interval.
 
-    The texts of one prompt are averaged first, so that the interval counts prompts, which are independent draws.
+    The interval is Student's. The texts of one prompt are averaged first, so that it counts prompts, which are
+    independent draws.
 
     Example:
         >>> mean, half = paired_lift(["a", "a", "b"], np.array([1.0, 3.0, 2.0]), np.array([0.0, 0.0, 1.0]))

@@ -1,21 +1,53 @@
 """Agents that choose real texts: the paper's baselines (section 5.2) and those that its related work names."""
 
-from agents.pool.agent import PoolAgent
-from agents.pool.diversity import BertKMAgent, CoresetAgent, FtBertKMAgent, RandomAgent
-from agents.pool.mixed import BadgeAgent, CalAgent, SignalAgent
-from agents.pool.uncertainty import BaldAgent, EntropyAgent, LeastConfidenceAgent, MarginAgent
+import dataclasses
 
-__all__ = [
-    "BadgeAgent",
-    "BaldAgent",
-    "BertKMAgent",
-    "CalAgent",
-    "CoresetAgent",
-    "EntropyAgent",
-    "FtBertKMAgent",
-    "LeastConfidenceAgent",
-    "MarginAgent",
-    "PoolAgent",
-    "RandomAgent",
-    "SignalAgent",
-]
+from agents.agent import agents
+from agents.pool.agent import PoolAgent
+
+STRATEGIES = {
+    "random": "Texts drawn uniformly, without replacement: the paper's baseline without active learning (section 5.2).",
+    "entropy": "The highest entropy of the predicted distribution (Shannon 1948; Luo et al. 2013).",
+    "least_confidence": "The lowest probability of the likeliest class (Lewis & Catlett 1994).",
+    "margin": "The smallest lead of the likeliest class over the second (Joshi et al. 2009).",
+    "bald": "The highest mutual information of label and weights (Houlsby et al. 2011), by dropout (Gal et al. 2017). "
+    "It needs a classifier with dropout: 'finetune' with an encoder whose configuration has it. The environment's "
+    "`dropout_samples` is the number of forward passes.",
+    "bertkm": "The nearest text to each k-means center of the pretrained encoder's embeddings (Yuan et al. 2020).",
+    "ft_bertkm": "BERT-KM on the embeddings of the fine-tuned classifier (Yuan et al. 2020). With the 'linear' "
+    "classifier, whose encoder is never tuned, it is `bertkm`.",
+    "coreset": "Each text the farthest from the labeled and the chosen ones: k-center greedy (Sener & Savarese 2017).",
+    "badge": "k-means++ seeds among the texts' hypothetical gradients, long and far apart (Ash et al. 2019).",
+    "cal": "Texts predicted unlike their labeled neighbors, mean KL(neighbor || text) (Margatina et al. 2021).",
+    "signal": "The paper's acquisition score s_x on real texts alone (SIGnAL, section 4.2), without a generator.",
+}
+"""The agents by name, each of an acquisition function of the same name."""
+
+
+def pool_agent(strategy: str, about: str = "") -> type[PoolAgent]:
+    """Return the class of the agent that plays an acquisition function, registered under the same name.
+
+    Args:
+        strategy: The name of a registered acquisition function.
+        about: The class's docstring, for an agent that is not registered yet.
+
+    Raises:
+        UnknownName: If no acquisition function has this name.
+
+    Example:
+        >>> pool_agent("entropy")()
+        entropy()
+    """
+    if strategy not in agents:
+        made = type(strategy, (PoolAgent,), {"strategy": strategy, "__doc__": about, "__module__": __name__})
+        agents.register(strategy)(dataclasses.dataclass(made))
+    found = agents[strategy]
+    if not issubclass(found, PoolAgent):
+        raise TypeError(f"The agent {strategy!r} plays no acquisition function: it is {found.__name__}.")
+    return found
+
+
+for name, about in STRATEGIES.items():
+    pool_agent(name, about)
+
+__all__ = ["STRATEGIES", "PoolAgent", "pool_agent"]

@@ -1,4 +1,4 @@
-"""What agents that choose real texts have in common: an acquisition function chooses the batch, they submit it."""
+"""The agent that submits the batch of an acquisition function."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -13,41 +13,37 @@ from signal_env.acquisition import Strategy
 class PoolAgent(Agent):
     """Submits in each round the batch of unlabeled real texts that its acquisition function chooses.
 
-    A subclass names the function. It passes (offers the empty text) once the round's labels are spoken for, or when no
-    text is left.
+    A subclass names the function. The agent passes (submits the empty text) once the round's labels are taken, or when
+    no text is left.
 
     Attributes:
         strategy: The name of a registered acquisition function.
 
     Example: an agent of your own, from a function of your own.
-        >>> import dataclasses
-        >>> from agents.agent import agents
+        >>> from agents.pool import pool_agent
         >>> from signal_env.acquisition import acquisitions
         >>> @acquisitions.register("longest")
         ... def longest(texts):
         ...     return np.array([len(text) for text in texts])
-        >>> @agents.register("longest")
-        ... @dataclasses.dataclass
-        ... class LongestAgent(PoolAgent):
-        ...     strategy = "longest"
+        >>> agent = pool_agent("longest", "The longest texts.")()
     """
 
     env_options: ClassVar[Mapping[str, Any]] = {"selection": "submitted"}
     strategy: ClassVar[str]
 
     def reset(self, envs: Envs, seed: int) -> None:
-        """Begins an episode.
+        """Begin an episode.
 
         Raises:
-            ValueError: If the environment does not let the agent choose what is labeled.
+            ConfigError: If the acquisition function chooses what is labeled.
         """
-        self._learner = submitting(envs)
+        self._learner = submitting(envs, type(self).__name__)
         self._choose = Strategy(self.strategy)
         self._rng = np.random.default_rng(seed)
         self._batch: list[str] | None = None  # what is left to submit in this round
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
-        """The next texts of the round's batch, chosen as a whole before the first of them is submitted."""
+        """Return the next texts of the round's batch, which is chosen as a whole at the round's first step."""
         if self._batch is None:
             self._batch = self._chosen()
         n = len(observations["prompt"])
@@ -59,16 +55,16 @@ class PoolAgent(Agent):
         return [unlabeled.texts[i] for i in self._choose(unlabeled, len(unlabeled), self._rng).indices]
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Chooses anew after a round's close."""
+        """Choose anew after a round's close."""
         if "round" in infos:
             self._batch = None
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the random numbers and what is left of the round's batch."""
+        """Return the state of the random numbers and the rest of the round's batch."""
         return {"rng": self._rng.bit_generator.state, "batch": self._batch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         self._rng.bit_generator.state = state["rng"]
         self._batch = state["batch"]

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, agents, base
-from agents.llm.frozen import FrozenWriter
+from agents.llm.frozen import FrozenGenerator
 from signal_env.utils.extras import require
-from signal_env.vector_env import closed_round
 from signal_env.wrappers.candidate_draw import CandidateDraw, candidate_features
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class SB3Agent(Agent):
             learner,
             saved.n_candidates if self.n_candidates is None else self.n_candidates,
             saved.embedding_size,
-            None if self.generator is None else FrozenWriter(self.generator),
+            None if self.generator is None else FrozenGenerator(self.generator),
             self.synthetic_candidates,
         )
         check_features(saved, learner.feature_names, self.policy)
@@ -87,19 +86,6 @@ class SB3Agent(Agent):
             probabilities = distribution.probs[0].double().numpy()
             place = self._rng.choice(len(mask), p=probabilities / probabilities.sum())
         return self._draw.take(int(place))
-
-    def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Learns nothing more.
-
-        Raises:
-            PolicyError: If there was nothing to choose in a whole round: the episode would never end.
-        """
-        from agents.sb3.saved import PolicyError
-
-        closed = closed_round(infos)
-        if closed is not None and closed["selected_real"] + closed["selected_synthetic"] == 0:
-            raise PolicyError("There was nothing to choose in a whole round: the generator writes no valid text.")
-        return {}
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the random numbers."""

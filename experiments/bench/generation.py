@@ -13,7 +13,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from agents.llm.exchange import Exchange, Stopped
-from agents.llm.writer import WriterAgent
+from agents.llm.trained import TrainedGenerator
 from agents.rollout import rollout
 from experiments.config import RunConfig, make_envs, parse
 from experiments.progress import console, progress_bar
@@ -75,7 +75,7 @@ def main(config: RunConfig) -> dict[str, dict[str, float]]:
     Raises:
         ValueError: If the agent does not learn to write.
     """
-    if not isinstance(config.agent_options, WriterAgent):
+    if not isinstance(config.agent_options, TrainedGenerator):
         raise ValueError(f"This measures agents that learn to write: --agent ppo, rloo or grpo; got {config.agent!r}.")
     agent = replace(config.agent_options, learning_rate=1e-12, lift_texts=0)
     sides: dict[str, list[Seconds]] = {"with": [], "without": []}
@@ -95,7 +95,7 @@ def main(config: RunConfig) -> dict[str, dict[str, float]]:
 
 
 def with_environment(
-    config: RunConfig, agent: WriterAgent
+    config: RunConfig, agent: TrainedGenerator
 ) -> tuple[Seconds, list[Sequence[str]], list[NDArray[np.float64]]]:
     """Return the seconds of a run's parts, and the prompts and the trainer's rewards of its steps."""
     envs = make_envs(config)
@@ -142,7 +142,7 @@ def with_environment(
     return {**seconds, "rest": whole - sum(seconds.values()), "tokens": tokens}, prompts, rewards
 
 
-def without_environment(config: RunConfig, agent: WriterAgent, alone: Alone) -> Seconds:
+def without_environment(config: RunConfig, agent: TrainedGenerator, alone: Alone) -> Seconds:
     """Return the seconds of the trainer's parts without an environment."""
     envs = make_envs(config)
     envs.reset(seed=config.seed)
@@ -151,7 +151,7 @@ def without_environment(config: RunConfig, agent: WriterAgent, alone: Alone) -> 
     return {**alone.seconds, "tokens": alone.tokens}
 
 
-def report(config: RunConfig, agent: WriterAgent, sides: dict[str, Seconds], ratios: Sequence[float]) -> None:
+def report(config: RunConfig, agent: TrainedGenerator, sides: dict[str, Seconds], ratios: Sequence[float]) -> None:
     """Print the table."""
     table = Table("part", "with the environment", "TRL alone", box=SIMPLE, title=f"{config.agent} on {config.env}")
     for part in ("generation", "update", "environment", "rest"):

@@ -18,7 +18,8 @@ from experiments.run import play
 from signal_env.acquisition import Strategy
 from signal_env.classifiers.linear import LinearClassifier
 from signal_env.classifiers.pretrained import TextModel
-from signal_env.learner import judge, learner
+from signal_env.learner import Learner
+from signal_env.learner.open_round import OpenRound
 from signal_env.wrappers.recording import RunLog
 from signal_env.wrappers.tensorboard import Board
 
@@ -75,14 +76,13 @@ def main(config: RunConfig) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         profile = Profile(rest="environment: the rest")
         for part, owner, name in (
-            ("loading", learner.Learner, "__init__"),
+            ("loading", Learner, "__init__"),
             ("loading", agent, "reset"),
             ("agent", agent, "act"),
             ("encoder and annotator", TextModel, "run"),
             ("environment: tokenizing", TextModel, "encode"),
             ("environment: training the head", LinearClassifier, "fit"),
-            ("environment: neighbours", judge, "find_neighbors"),
-            ("environment: neighbours", learner, "find_neighbors"),
+            ("environment: neighbors", OpenRound, "find_neighbors"),
             ("environment: acquisition", Strategy, "__call__"),
             ("environment: logs", RunLog, "offer"),
             *(("environment: TensorBoard", Board, name) for name in BOARD),

@@ -15,6 +15,7 @@ from experiments.progress import console
 from signal_env.classifiers.checked import CheckedClassifier
 from signal_env.classifiers.pretrained import TextModel
 from signal_env.learner import learner
+from signal_env.learner.open_round import OpenRound
 from signal_env.wrappers import CandidateSelection
 from signal_env.wrappers import candidate_draw as candidates
 
@@ -70,7 +71,7 @@ def bench(config: StepsConfig) -> dict[str, float]:
             ("encoder", TextModel, "run"),
             ("fit", CheckedClassifier, "fit"),
             ("predict", CheckedClassifier, "predict"),
-            ("neighbours", learner, "find_neighbors"),
+            ("neighbors", OpenRound, "find_neighbors"),
             ("features of the state", learner, "features"),
             ("features of the candidates", candidates, "describe"),
             ("prompts", learner.Learner, "prompts"),

@@ -7,7 +7,7 @@
     100
 
 The registry `acquisitions` holds them by name: `scores.py` has those that give every text a score, of which the highest
-are taken, `batches.py` those that choose a batch as a whole.
+are chosen, `batches.py` those that choose a batch as a whole.
 """
 
 from signal_env.acquisition.batches import badge, bertkm, coreset, ft_bertkm, random
@@ -26,13 +26,13 @@ from signal_env.acquisition.scores import (
     relevance,
     signal,
 )
+from signal_env.acquisition.select import select
 from signal_env.acquisition.strategy import (
     AcquisitionError,
     AcquisitionFunction,
     Choice,
     Strategy,
     acquisitions,
-    select,
     top,
 )
 

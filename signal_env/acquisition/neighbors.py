@@ -1,4 +1,4 @@
-"""Exact nearest labeled neighbours: FAISS finds them, and their distances are then measured anew."""
+"""Exact nearest neighbors: FAISS finds candidates, whose distances are then measured again."""
 
 from typing import NamedTuple
 
@@ -8,21 +8,21 @@ from numpy.typing import NDArray
 from signal_env.utils.prediction import Floats
 
 SPARE = 2
-"""Points that FAISS finds beyond k: its fast distances may swap near ties at the border."""
+"""The number of points that FAISS finds beyond k, because its fast distances may swap near ties around the k-th."""
 
 MEASURED = 2**19
-"""Coordinates measured in double precision at a time, which bounds the memory."""
+"""The number of coordinates measured in double precision at a time, which bounds the memory."""
 
 TIE = 1e-5
-"""Squared distances nearer than this, relatively, may be equal in truth when measured in single precision."""
+"""Squared distances in single precision whose relative difference is below this may be ordered wrongly."""
 
 
 class Neighbors(NamedTuple):
     """The nearest points of `n` queries, nearest first.
 
     Attributes:
-        indices: `(n, k)` indices of points; among equal distances the smaller index comes first.
-        distances: `(n, k)` Euclidean distances (not squared).
+        indices: `(n, k)` indices of points. Among equal distances the smaller index comes first.
+        distances: `(n, k)` Euclidean distances, not squared.
     """
 
     indices: NDArray[np.int64]
@@ -30,18 +30,21 @@ class Neighbors(NamedTuple):
 
 
 def nearest(queries: Floats, points: Floats, k: int) -> Neighbors:
-    """The k nearest points of each query, exactly; k is clamped to the number of points.
+    """Find the k nearest points of each query, exactly.
 
-    A query's answer does not depend on what other queries it comes with. Distances have the precision of the arrays;
-    which points are the nearest is decided in double precision wherever single precision might mistake it.
+    The result for a query does not depend on the other queries. Distances have the precision of the arrays. Where
+    single precision might order points wrongly, they are compared in double precision.
 
     Args:
         queries: `(n, d)`.
         points: `(m, d)` with `m >= 1`.
-        k: Neighbours per query, at least 1.
+        k: Neighbors per query, at least 1. It is clamped to `m`.
+
+    Returns:
+        Indices and distances `(n, min(k, m))`.
 
     Raises:
-        ValueError: If there are no points, k is under 1, or the dimensions differ.
+        ValueError: If there are no points, k is below 1, or the dimensions differ.
 
     Example:
         >>> points = np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
@@ -59,29 +62,32 @@ def nearest(queries: Floats, points: Floats, k: int) -> Neighbors:
     x, y = (np.ascontiguousarray(array, dtype=np.float32) for array in (queries, points))
     indices, squared = _Search(queries, points, x, y).nearest(np.arange(len(x)), k, k + SPARE)
     distances = np.sqrt(squared, dtype=np.float64)
-    # Double precision where it is given, and where squares vanish or overflow in single precision.
-    fits = queries.dtype == points.dtype == np.float32
-    again = np.flatnonzero(~((squared > 1e-30) & (squared < 1e30) & fits).all(axis=1))
+    # Measure again if the arrays are in double precision, or if squares underflow or overflow in single precision.
+    is_single = queries.dtype == points.dtype == np.float32
+    again = np.flatnonzero(~((squared > 1e-30) & (squared < 1e30) & is_single).all(axis=1))
     distances[again] = _measured(queries, points, again, indices[again])
     return Neighbors(indices, distances)
 
 
 class _Search:
-    """Which points are the nearest: by FAISS, then in single precision, in double precision where that may err."""
+    """Finds the nearest points: by FAISS, then in single precision, and in double precision where that may err."""
 
     def __init__(self, queries: Floats, points: Floats, x: Floats, y: Floats) -> None:
         import faiss
 
         self.queries, self.points = queries, points
-        self.x, self.y = x, y  # the same in single precision
+        self.x, self.y = x, y  # The same in single precision.
         self.index = faiss.IndexFlatL2(y.shape[1])
         self.index.add(y)
         self.longest = float(np.sqrt(np.einsum("nd,nd->n", y, y, dtype=np.float64).max()))
 
     def nearest(self, rows: NDArray[np.int64], k: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The k nearest points of these queries among `width` that FAISS finds, or more, and their squared distances.
+        """Find the k nearest points of the queries at `rows`.
 
-        Both are `(len(rows), k)`; the squared distances are in single precision.
+        FAISS searches `width` candidates. Where the k nearest points might not be among them, it searches more.
+
+        Returns:
+            Indices `(len(rows), k)`, and squared distances of the same shape in single precision.
         """
         x = self.x[rows] if len(rows) < len(self.x) else self.x
         if width >= len(self.y):
@@ -90,31 +96,37 @@ class _Search:
         approximate, found = self.index.search(x, width)
         squared = _squared(x, self.y, found)
         kth = squared[:, :k].max(axis=1, initial=0.0)
-        # |x|² + |y|² - 2 x·y, which FAISS computes, errs in proportion to |x|² + |y|²; |x| is at most |y| + |x - y|.
+        # FAISS computes |x|² + |y|² - 2 x·y. Its rounding error is proportional to |x|² + |y|²; |x| <= |y| + |x - y|.
         rounding = np.finfo(np.float32)
         error = 8 * rounding.eps * np.sqrt(x.shape[1]) * (self.longest + np.sqrt(squared[:, 0])) ** 2 + rounding.tiny
-        border = ~(approximate[:, -1] - kth > error)
-        ordered = (squared[:, 1:k] > (1 + TIE) * squared[:, : k - 1]).all(axis=1)
-        ordered &= (squared[:, k:] > (1 + TIE) * kth[:, None]).all(axis=1)
-        exact = self.queries.dtype == self.points.dtype == np.float32
-        unsure = np.flatnonzero(~border & ~(ordered & exact))
+        incomplete = ~(approximate[:, -1] - kth > error)
+        in_order = (squared[:, 1:k] > (1 + TIE) * squared[:, : k - 1]).all(axis=1)
+        in_order &= (squared[:, k:] > (1 + TIE) * kth[:, None]).all(axis=1)
+        is_single = self.queries.dtype == self.points.dtype == np.float32
+        unsure = np.flatnonzero(~incomplete & ~(in_order & is_single))
         indices, squared = found[:, :k].copy(), squared[:, :k].copy()
         indices[unsure] = self._ranked(rows[unsure], np.sort(found[unsure], axis=1), k)
         squared[unsure] = _squared(x[unsure], self.y, indices[unsure])
-        if border.any():  # a point that was not found may be as near as the k-th
-            indices[border], squared[border] = self.nearest(rows[border], k, 8 * width)
+        if incomplete.any():  # A point that FAISS did not return may be as near as the k-th.
+            indices[incomplete], squared[incomplete] = self.nearest(rows[incomplete], k, 8 * width)
         return indices, squared
 
     def _ranked(self, rows: NDArray[np.int64], candidates: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-        """The k nearest of each query's candidates, which come in ascending order, by double precision."""
+        """Return the k nearest of each query's candidates, compared in double precision.
+
+        Candidates `(len(rows), c)` are in ascending order, so that equal distances are ordered by index.
+        """
         order = np.argsort(_measured(self.queries, self.points, rows, candidates), axis=1, kind="stable")[:, :k]
         return np.take_along_axis(candidates, order, axis=1)
 
 
 def _squared(x: Floats, y: Floats, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Squared distances `(n, k)` in single precision, pair by pair, so that each has the same bits in any company."""
+    """Compute squared distances `(n, k)` in single precision, pair by pair.
+
+    A pair's distance is bit-identical whatever other pairs are measured.
+    """
     from faiss import swig_ptr
-    from faiss.loader import fvec_L2sqr_by_idx  # the same function, which `faiss` itself does not declare
+    from faiss.loader import fvec_L2sqr_by_idx  # `faiss` itself does not declare it.
 
     result = np.empty(indices.shape, dtype=np.float32)
     indices = np.ascontiguousarray(indices)
@@ -126,7 +138,7 @@ def _squared(x: Floats, y: Floats, indices: NDArray[np.int64]) -> NDArray[np.flo
 def _measured(
     queries: Floats, points: Floats, rows: NDArray[np.int64], indices: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Distances `(len(rows), k)` in double precision, of some queries to some points each."""
+    """Compute distances `(len(rows), k)` in double precision, from the queries at `rows` to the points at `indices`."""
     distances = np.empty(indices.shape)
     step = max(1, MEASURED // max(1, indices.shape[1] * points.shape[1]))
     for start in range(0, len(rows), step):

@@ -1,4 +1,4 @@
-"""Acquisition functions that give every unlabeled text a score, the higher the better."""
+"""Acquisition functions that give every unlabeled text a score; higher is better."""
 
 from typing import Literal
 
@@ -21,7 +21,7 @@ BLOCK = 512
 
 @acquisitions.register("entropy")
 def entropy(probabilities: Floats) -> Scores:
-    """Entropy of the predicted distribution in nats, from 0 to log C (Shannon 1948; Luo et al. 2013).
+    """Compute the entropy of the predicted distribution in nats, from 0 to log C (Shannon 1948; Luo et al. 2013).
 
     Example:
         >>> entropy(np.array([[0.5, 0.5], [1.0, 0.0]])).round(3)
@@ -34,7 +34,7 @@ def entropy(probabilities: Floats) -> Scores:
 
 @acquisitions.register("margin")
 def margin(probabilities: Floats) -> Scores:
-    """How small the lead of the likeliest class over the second is: 1 minus the lead, from 0 to 1 (Joshi et al. 2009).
+    """Compute 1 minus the lead of the likeliest class over the second, from 0 to 1 (Joshi et al. 2009).
 
     Example:
         >>> margin(np.array([[0.5, 0.5], [0.7, 0.3]])).round(3)
@@ -47,7 +47,7 @@ def margin(probabilities: Floats) -> Scores:
 
 @acquisitions.register("least_confidence")
 def least_confidence(probabilities: Floats) -> Scores:
-    """1 minus the probability of the likeliest class, from 0 to 1 - 1/C (Lewis & Catlett 1994).
+    """Compute 1 minus the probability of the likeliest class, from 0 to 1 - 1/C (Lewis & Catlett 1994).
 
     Example:
         >>> least_confidence(np.array([[0.5, 0.5], [0.7, 0.3]])).round(3)
@@ -59,10 +59,10 @@ def least_confidence(probabilities: Floats) -> Scores:
 
 @acquisitions.register("bald")
 def bald(dropout: Floats) -> Scores:
-    """Bayesian active learning by disagreement (Houlsby et al. 2011) under Monte-Carlo dropout (Gal et al. 2017).
+    """Compute Bayesian active learning by disagreement (Houlsby et al. 2011) under dropout (Gal et al. 2017).
 
-    The mutual information of the label and the weights in nats: the entropy of the mean prediction minus the mean
-    entropy of the predictions.
+    It is the mutual information of the label and the weights in nats: the entropy of the mean prediction minus the
+    mean entropy of the predictions.
 
     Args:
         dropout: `(S, n, C)` probabilities from S forward passes with dropout.
@@ -81,9 +81,16 @@ def bald(dropout: Floats) -> Scores:
 
 @acquisitions.register("signal")
 def signal(
-    probabilities: Floats, embeddings: Floats, labeled: Prediction, n_neighbors: int = 10, normalize: bool = True
+    probabilities: Floats,
+    embeddings: Floats,
+    labeled: Prediction,
+    n_neighbors: int = 10,
+    normalize: bool = True,
+    scores: Scores | None = None,
 ) -> Scores:
-    """The paper's acquisition function s_x: informativeness (KL) over distance (SIGnAL, section 4.2).
+    """Compute the paper's acquisition function s_x: informativeness (KL) over distance (SIGnAL, section 4.2).
+
+    The environment knows the `scores` already.
 
     Example: of two equally contrastive texts, the nearer one scores higher (the paper's Figure 1).
         >>> labeled = Prediction(np.array([[0.9, 0.1]]), np.array([[0.0, 0.0]]))
@@ -91,6 +98,8 @@ def signal(
         >>> signal(probabilities, embeddings, labeled, normalize=False).round(3)
         array([1.758, 0.439])
     """
+    if scores is not None:
+        return scores
     return contrastive(
         probabilities, embeddings, labeled, n_neighbors, normalize, direction="unlabeled", divide_by_distance=True
     )
@@ -98,32 +107,46 @@ def signal(
 
 @acquisitions.register("informativeness")
 def informativeness(
-    probabilities: Floats, embeddings: Floats, labeled: Prediction, n_neighbors: int = 10, normalize: bool = True
+    probabilities: Floats,
+    embeddings: Floats,
+    labeled: Prediction,
+    n_neighbors: int = 10,
+    normalize: bool = True,
+    neighbors: Neighbors | None = None,
 ) -> Scores:
-    """One half of s_x: mean KL(p(x) || p(x_l)) over the labeled neighbours, wherever they are (SIGnAL, section 4.2)."""
-    return contrastive(
-        probabilities, embeddings, labeled, n_neighbors, normalize, direction="unlabeled", divide_by_distance=False
-    )
+    """Compute one half of s_x: mean KL(p(x) || p(x_l)) over the labeled neighbors (SIGnAL, section 4.2)."""
+    known = (probabilities, embeddings, labeled, n_neighbors, normalize, neighbors)
+    return contrastive(*known, direction="unlabeled", divide_by_distance=False)
 
 
 @acquisitions.register("relevance")
-def relevance(embeddings: Floats, labeled: Prediction, n_neighbors: int = 10, normalize: bool = True) -> Scores:
-    """The other half of s_x: mean 1 / d(Φ(x), Φ(x_l)) over the labeled neighbours, whatever is predicted of them."""
-    return closeness(find_neighbors(embeddings, labeled.embeddings, n_neighbors, normalize))
+def relevance(
+    embeddings: Floats,
+    labeled: Prediction,
+    n_neighbors: int = 10,
+    normalize: bool = True,
+    neighbors: Neighbors | None = None,
+) -> Scores:
+    """Compute the other half of s_x: mean 1 / d(Φ(x), Φ(x_l)) over the labeled neighbors."""
+    return closeness(neighbors or find_neighbors(embeddings, labeled.embeddings, n_neighbors, normalize))
 
 
 @acquisitions.register("cal")
 def cal(
-    probabilities: Floats, embeddings: Floats, labeled: Prediction, n_neighbors: int = 10, normalize: bool = True
+    probabilities: Floats,
+    embeddings: Floats,
+    labeled: Prediction,
+    n_neighbors: int = 10,
+    normalize: bool = True,
+    neighbors: Neighbors | None = None,
 ) -> Scores:
-    """Contrastive active learning: mean KL(p(neighbour) || p(x)) over the labeled neighbours (Margatina et al. 2021).
+    """Compute contrastive active learning's mean KL(p(neighbor) || p(x)) over the labeled neighbors (Margatina 2021).
 
-    As in the authors' code, neighbours are found among l2-normalised embeddings, k = 10, and nothing is divided by the
-    distance. Mind the direction of the divergence: it is the opposite of the paper's `signal`.
+    As in the authors' code, neighbors are found among l2-normalized embeddings, k = 10, and nothing is divided by the
+    distance. The direction of the divergence is the opposite of that in `signal`.
     """
-    return contrastive(
-        probabilities, embeddings, labeled, n_neighbors, normalize, direction="labeled", divide_by_distance=False
-    )
+    known = (probabilities, embeddings, labeled, n_neighbors, normalize, neighbors)
+    return contrastive(*known, direction="labeled", divide_by_distance=False)
 
 
 def contrastive(
@@ -132,24 +155,34 @@ def contrastive(
     labeled: Prediction,
     n_neighbors: int = 10,
     normalize: bool = True,
+    neighbors: Neighbors | None = None,
     *,
     direction: Literal["unlabeled", "labeled"],
     divide_by_distance: bool,
 ) -> Scores:
-    """Mean contrast of each text with its nearest labeled neighbours, blocks of texts side by side.
+    """Compute the mean contrast of each text with its nearest labeled neighbors, blocks of texts side by side.
 
     Args:
         probabilities: `(n, C)` of the texts.
         embeddings: `(n, d)` of the texts.
         labeled: The labeled set's `(m, C)` and `(m, d)`.
         n_neighbors: The paper's k; clamped to m.
-        normalize: Whether neighbours are found among l2-normalised embeddings.
+        normalize: Whether neighbors are found among l2-normalized embeddings.
+        neighbors: The neighbors, if they are known already.
         direction: See `contrast`.
         divide_by_distance: See `contrast`.
 
     Returns:
         `(n,)` finite scores of at least 0.
     """
+    if neighbors is not None:
+        return contrast(
+            probabilities,
+            labeled.probabilities,
+            neighbors,
+            direction=direction,
+            divide_by_distance=divide_by_distance,
+        )
     known = scaled(labeled.embeddings, normalize)
 
     def block(start: int) -> Scores:
@@ -174,15 +207,15 @@ def contrast(
     direction: Literal["unlabeled", "labeled"] = "unlabeled",
     divide_by_distance: bool = True,
 ) -> Scores:
-    """Mean contrast of each text's probabilities with those of its labeled neighbours.
+    """Compute the mean contrast of each text's probabilities with those of its labeled neighbors.
 
     The paper's s_x (section 4.2 and Algorithm 1, line 6) is the mean of KL(p(x) || p(x_l)) / d(Φ(x), Φ(x_l)) over the
-    neighbours. A neighbour at distance zero adds nothing: a copy of a labeled text teaches nothing.
+    neighbors. A neighbor at distance zero adds nothing: a copy of a labeled text teaches nothing.
 
     Args:
         probabilities: `(n, C)` of the texts.
         labeled_probabilities: `(m, C)` of the labeled set.
-        neighbors: The texts' neighbours among the labeled set.
+        neighbors: The texts' neighbors among the labeled set.
         direction: Which of the two distributions the divergence starts from: "unlabeled" is KL(p(x) || p(x_l)), the
             paper's; "labeled" is KL(p(x_l) || p(x)), that of CAL.
         divide_by_distance: Whether the divergence is divided by the distance.
@@ -207,14 +240,14 @@ def contrast(
 
 
 def closeness(neighbors: Neighbors) -> Scores:
-    """`(n,)` mean 1 / d(Φ(x), Φ(x_l)) over each text's labeled neighbours; one at distance zero adds nothing."""
+    """Compute the mean 1 / d(Φ(x), Φ(x_l)) over each text's labeled neighbors, `(n,)`; a distance of zero adds 0."""
     d = neighbors.distances
     scores: Scores = np.divide(1.0, d, out=np.zeros_like(d), where=d > 0).mean(axis=1)
     return scores
 
 
 def find_neighbors(embeddings: Floats, labeled_embeddings: Floats, n_neighbors: int, normalize: bool) -> Neighbors:
-    """The nearest labeled neighbours in the space of Φ, l2-normalised or raw (Algorithm 1, line 5)."""
+    """Find the nearest labeled neighbors in the space of Φ, l2-normalized or raw (Algorithm 1, line 5)."""
     return nearest(scaled(embeddings, normalize), scaled(labeled_embeddings, normalize), n_neighbors)
 
 

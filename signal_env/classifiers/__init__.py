@@ -1,4 +1,4 @@
-"""M, the target classifier: what a user plugs in, and the registered ones."""
+"""The target classifier M: its protocol, the registry of classifiers, and `make_classifier`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -14,41 +14,53 @@ __all__ = ["Classifier", "ClassifierError", "Prediction", "classifiers", "make_c
 
 
 class ClassifierError(ValueError):
-    """A classifier that returned something unusable; the message says what was expected."""
+    """Invalid output of a classifier, or a missing method; the message says what was expected."""
 
 
 @runtime_checkable
 class Classifier(Protocol):
-    """A target classifier. Any object with these two methods can be passed as `classifier=`.
+    """The protocol of target classifiers. Any object with these two methods can be passed as `classifier=`.
 
-    The environment is deterministic, and equal with one text a step or many, as far as `predict` gives a text the
-    same numbers whatever other texts it comes with; the built-in classifiers do so on a CPU. An object serves
-    one environment: for several, register a name that makes one each.
+    `predict` should give a text the same numbers whatever other texts are in the call. Otherwise rewards depend on how
+    many texts one step offers. The built-in classifiers satisfy this on a CPU.
 
-    Two more methods are optional, for the acquisition functions that ask for what they return:
+    An object serves one environment. For several environments, register a function that makes a new object.
 
-    - `encode_pretrained(texts) -> (n, e)`: encodings by the pretrained encoder (`bertkm`);
-    - `predict_with_dropout(texts, n_samples, seed) -> (n_samples, n, C)`: probabilities in forward passes with dropout
-      (`bald`).
+    Two more methods are optional. Acquisition functions and reward terms with the parameters `pretrained` and `dropout`
+    need them:
+
+    - `encode_pretrained(texts) -> (n, e)`: encodings by the pretrained encoder;
+    - `predict_with_dropout(texts, n_samples, seed) -> (n_samples, n, C)`: probabilities in forward passes with dropout.
+
+    Example:
+        >>> class Prior:
+        ...     def fit(self, texts, labels, seed):
+        ...         self.share = float(np.mean(labels))
+        ...
+        ...     def predict(self, texts):
+        ...         row = [1 - self.share, self.share]
+        ...         return Prediction(np.array([row] * len(texts)), np.ones((len(texts), 1)))
+        >>> isinstance(Prior(), Classifier)
+        True
     """
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
-        """Trains from the pretrained weights on all of the labeled set, which may lack some of the classes.
+        """Train on the whole labeled set, starting from the pretrained weights.
 
         Args:
-            texts: `n` written texts.
-            labels: `(n,)` integers from 0 to C - 1.
-            seed: Seed of whatever is random in training.
+            texts: `n` written texts, at least one.
+            labels: `(n,)` integers from 0 to C - 1. Some classes may be missing.
+            seed: Seed of all random numbers in training.
         """
         ...
 
     def predict(self, texts: Sequence[str]) -> Prediction:
-        """Probabilities and encodings of one or more texts."""
+        """Return probabilities `(n, C)` and embeddings `(n, d)` of `n` texts, at least one."""
         ...
 
 
 ClassifierFactory = Callable[..., Classifier]
-"""Makes a classifier from a task, an encoder's name, a device and its own options."""
+"""Makes a classifier from a task, the name of an encoder, a device and the classifier's own options (keywords)."""
 
 classifiers: Registry[ClassifierFactory] = Registry("classifier")
 
@@ -70,22 +82,33 @@ def _finetune(task: Task, encoder: str, device: str, **options: Any) -> Classifi
 def make_classifier(
     classifier: str | Classifier, task: Task, encoder: str, device: str = "cpu", **options: Any
 ) -> Classifier:
-    """Makes a classifier from its registered name; an object with the protocol's methods is returned as it is.
+    """Make a classifier from its registered name. An object that has the protocol's methods is returned unchanged.
 
     Args:
         classifier: "linear", "finetune", a name registered by a user, or an object.
-        task: The task, for the number of classes and the fields of a text.
-        encoder: A transformers model: "embedded", "minilm", a folder, or a hub name.
+        task: The task, which sets the number of classes and the fields of a text.
+        encoder: A pretrained encoder: "embedded", "minilm", a folder, or a hub name.
         device: A torch device.
-        options: The classifier's own hyperparameters.
+        options: Hyperparameters of the classifier.
 
     Raises:
         UnknownName: If no classifier has this name.
         ModelError: If the encoder cannot be loaded.
-        TypeError: If the object lacks one of the methods, or the classifier does not know an option.
+        TypeError: If the object lacks a method of the protocol, or the classifier does not take an option.
+
+    Example:
+        >>> from signal_env.tasks import get_task
+        >>> classifier = make_classifier("linear", get_task("reviews"), encoder="embedded")
+        >>> classifier.fit(["a superb film", "a dull film"], np.array([1, 0]), seed=0)
+        >>> probabilities, embeddings = classifier.predict(["a superb plot"])
+        >>> probabilities.shape, embeddings.shape
+        ((1, 2), (1, 128))
     """
     if isinstance(classifier, str):
         return classifiers[classifier](task, encoder, device, **options)
     if not isinstance(classifier, Classifier):
-        raise TypeError(f"A classifier has the methods fit and predict; got {classifier!r}.")
+        raise TypeError(
+            f"Expected a classifier's name ({', '.join(classifiers)}) or an object with the methods fit and predict; "
+            f"got {classifier!r}."
+        )
     return classifier

@@ -1,4 +1,4 @@
-"""A classifier whose answers are checked, so that what is wrong with one is said where it happens."""
+"""A wrapper that checks the output of a classifier, so that an error is raised where it arises."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,26 +11,44 @@ from signal_env.utils.prediction import Floats, Prediction
 
 
 class CheckedClassifier:
-    """A classifier, built in or a user's own, that raises a `ClassifierError` for anything unusable it returns.
+    """Wraps a classifier and raises a `ClassifierError` where it returns arrays of a wrong shape, NaN or infinity.
 
     Args:
         classifier: The classifier.
-        n_classes: The task's number of classes.
+        n_classes: The number of classes C of the task.
+
+    Example:
+        >>> class Constant:
+        ...     def fit(self, texts, labels, seed): ...
+        ...     def predict(self, texts):
+        ...         return Prediction(np.full((1, 2), 0.5), np.zeros((1, 3)))
+        >>> checked = CheckedClassifier(Constant(), n_classes=2)
+        >>> checked.predict(["one text"]).embeddings
+        array([[0., 0., 0.]])
+        >>> checked.predict(["two", "texts"])
+        Traceback (most recent call last):
+        signal_env.classifiers.ClassifierError: The classifier returned probabilities and embeddings of ...
     """
 
     def __init__(self, classifier: Classifier, n_classes: int) -> None:
         self.classifier = classifier
         self.n_classes = n_classes
-        self._size = 0
+        self._embedding_size = 0
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
-        """See `Classifier.fit`."""
+        """Train the classifier, see `Classifier.fit`."""
         self.classifier.fit(texts, labels, seed)
 
     def predict(self, texts: Sequence[str]) -> Prediction:
-        """See `Classifier.predict`; no texts have no rows, of as many columns as the texts before."""
+        """Return the classifier's prediction, see `Classifier.predict`.
+
+        An empty list of texts gives arrays without rows, as wide as those of the last call.
+
+        Raises:
+            ClassifierError: If shapes are wrong or values are not finite.
+        """
         if not texts:
-            return Prediction(np.zeros((0, self.n_classes)), np.zeros((0, self._size)))
+            return Prediction(np.zeros((0, self.n_classes)), np.zeros((0, self._embedding_size)))
         prediction = self.classifier.predict(texts)
         shapes = tuple(np.shape(values) for values in prediction)
         expected = ((len(texts), self.n_classes), (len(texts), *shapes[1][1:]))
@@ -41,12 +59,16 @@ class CheckedClassifier:
             )
         for name, values in zip(prediction._fields, prediction, strict=True):
             _check_finite(name, values, texts)
-        self._size = shapes[1][1]
+        self._embedding_size = shapes[1][1]
         return prediction
 
     def pretrained(self, texts: Sequence[str]) -> Floats:
-        """Encodings `(n, e)` of one or more texts by the pretrained encoder, see `Classifier`."""
-        encodings = np.asarray(self._ability("pretrained")(texts))
+        """Return encodings `(n, e)` of `n` texts, at least one, by the pretrained encoder, see `Classifier`.
+
+        Raises:
+            ClassifierError: If the classifier has no pretrained encoder, or the encodings are not valid.
+        """
+        encodings = np.asarray(self._method("pretrained")(texts))
         if encodings.ndim != 2 or len(encodings) != len(texts):
             raise ClassifierError(
                 f"The classifier returned pretrained encodings of the shape {encodings.shape} for {len(texts)} texts; "
@@ -56,8 +78,12 @@ class CheckedClassifier:
         return encodings
 
     def dropout(self, texts: Sequence[str], n_samples: int, seed: int) -> Floats:
-        """Probabilities `(S, n, C)` of one or more texts in S passes with dropout, see `Classifier`."""
-        samples = np.asarray(self._ability("dropout")(texts, n_samples, seed))
+        """Return probabilities `(S, n, C)` of `n` texts, at least one, in S passes with dropout, see `Classifier`.
+
+        Raises:
+            ClassifierError: If the classifier has no dropout, or the probabilities are not valid.
+        """
+        samples = np.asarray(self._method("dropout")(texts, n_samples, seed))
         expected = (n_samples, len(texts), self.n_classes)
         if samples.shape != expected:
             raise ClassifierError(
@@ -69,29 +95,36 @@ class CheckedClassifier:
         return samples
 
     def require(self, ability: str) -> None:
-        """Raises a `ClassifierError` if the classifier lacks this ability, "pretrained" or "dropout"."""
-        self._ability(ability)
+        """Raise a `ClassifierError` if the classifier lacks an optional method.
 
-    def _ability(self, name: str) -> Callable[..., Any]:
-        method = getattr(self.classifier, _METHODS[name], None)
+        Args:
+            ability: "pretrained" (the method `encode_pretrained`) or "dropout" (`predict_with_dropout`).
+        """
+        self._method(ability)
+
+    def _method(self, ability: str) -> Callable[..., Any]:
+        """Return the classifier's method for an ability, or raise a `ClassifierError`."""
+        method = getattr(self.classifier, _METHODS[ability], None)
         if method is None:
-            raise ClassifierError(f"{type(self.classifier).__name__} {_LACKS[name]}")
+            raise ClassifierError(f"{type(self.classifier).__name__} {_MISSING[ability]}")
         found: Callable[..., Any] = method
         return found
 
 
 _METHODS = {"pretrained": "encode_pretrained", "dropout": "predict_with_dropout"}
 
-_LACKS = {
-    "pretrained": "has no pretrained encoder (a method encode_pretrained), which 'bertkm' needs; take 'ft_bertkm', on "
-    "the classifier's own embeddings, or classifier='linear' or 'finetune'.",
-    "dropout": "has no dropout (a method predict_with_dropout), which 'bald' and 'answer_variance' need; take "
+_MISSING = {
+    "pretrained": "has no pretrained encoder (no method encode_pretrained), which 'bertkm' needs; use 'ft_bertkm', "
+    "which takes the classifier's own embeddings, or classifier='linear' or 'finetune'.",
+    "dropout": "has no dropout (no method predict_with_dropout), which 'bald' and 'answer_variance' need; use "
     "classifier='finetune' with an encoder whose configuration has dropout, such as bert-base-uncased or 'minilm'.",
 }
 
 
 def _check_finite(name: str, values: Floats, texts: Sequence[str]) -> None:
+    """Raise a `ClassifierError` that names the first text with NaN or infinity in its row of `values`."""
     finite = np.isfinite(values)
     if not finite.all():
         first = int(finite.all(axis=1).argmin())
-        raise ClassifierError(f"The classifier's {name} of the text {texts[first]!r} are not finite.")
+        value = values[first][~finite[first]][0]
+        raise ClassifierError(f"The classifier's {name} of the text {texts[first]!r} are not finite: got {value}.")

@@ -1,4 +1,4 @@
-"""A fine-tuned transformer: retrained from its pretrained weights on all of the labeled set, every round."""
+"""A fine-tuned transformer, retrained from its pretrained weights on the whole labeled set in every round."""
 
 import threading
 from collections.abc import Sequence
@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 
 
 class FinetuneClassifier:
-    """Any encoder of transformers with a classification head (`AutoModelForSequenceClassification`).
+    """A transformer encoder with a classification head (`AutoModelForSequenceClassification`).
 
-    Φ(x) is what the last linear layer sees, so that the head's logits are linear in it. Training repeats to the bit on
-    the same number of threads.
+    The embedding Φ(x) is the input of the last linear layer, so that the logits are linear in it. Training is
+    bit-reproducible for a fixed number of threads.
 
     Args:
         task: The task.
         encoder: "embedded", "minilm", a folder, or a hub name such as "bert-base-uncased".
         device: A torch device.
-        max_length: The number of tokens after which a text is cut.
+        max_length: The number of tokens to which a text is truncated.
         training: Fields of `Training` as keywords: `epochs`, `learning_rate`, ...
+
+    Raises:
+        ModelError: If the encoder cannot be loaded or has no classification head, or the device cannot be used.
+        TypeError: If `Training` has no such field.
     """
 
     def __init__(self, task: Task, encoder: str, device: str = "cpu", max_length: int = 128, **training: Any) -> None:
@@ -47,15 +51,15 @@ class FinetuneClassifier:
             ignore_mismatched_sizes=True,
         )
         self.text_model = TextModel(model, tokenizer, task, max_length, device)
-        self.head = _head(model, task.n_classes)
-        self._seen_by_head = threading.local()
+        self.head = _classification_head(model, task.n_classes)
+        self._head_input = threading.local()
         self.head.register_forward_pre_hook(self._keep_head_input)
         self._pretrained = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         has_dropout = any(isinstance(module, Dropout) and module.p > 0 for module in model.modules())
         self.predict_with_dropout = self._predict_with_dropout if has_dropout else None
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
-        """Restores the pretrained weights, draws a new head, and trains both on the labeled set."""
+        """Restore the pretrained weights, draw a new head, and train both on the labeled set, see `Classifier.fit`."""
         import torch
 
         model = self.text_model.model
@@ -69,19 +73,19 @@ class FinetuneClassifier:
         train(self.text_model, texts, labels, self.training, seed)
 
     def predict(self, texts: Sequence[str]) -> Prediction:
-        """Probabilities and the head's inputs, from one forward pass."""
+        """Return probabilities `(n, C)` and the head's inputs `(n, d)`, from one forward pass."""
         logits, embeddings = self.text_model.run(texts, self._forward)
         return Prediction(softmax(logits), embeddings)
 
     def encode_pretrained(self, texts: Sequence[str]) -> Floats:
-        """Mean-pooled token encodings `(n, e)` of the encoder before it was fine-tuned."""
+        """Return mean-pooled token encodings `(n, e)` by the encoder before fine-tuning."""
         model = self.text_model
         return shared_encoder(model.task, self._encoder, model.device, model.max_length)(texts)
 
     def _predict_with_dropout(self, texts: Sequence[str], n_samples: int, seed: int) -> Floats:
-        """Probabilities `(n_samples, n, C)` in forward passes with dropout, all texts in the same batches (Gal et al.).
+        """Return probabilities `(n_samples, n, C)` in forward passes with dropout (Gal & Ghahramani 2016).
 
-        Like training it repeats to the bit on the same number of threads.
+        Every pass uses the same batches. The result is bit-reproducible for a fixed number of threads.
         """
         import torch
 
@@ -102,18 +106,23 @@ class FinetuneClassifier:
         return softmax(np.stack(samples))
 
     def _forward(self, batch: Batch) -> tuple["torch.Tensor", "torch.Tensor"]:
+        """Return the logits of a batch and the inputs of the head."""
         logits = self.text_model.model(**batch).logits
-        return logits, self._seen_by_head.value
+        return logits, self._head_input.value
 
     def _keep_head_input(self, head: "torch.nn.Module", inputs: tuple["torch.Tensor", ...]) -> None:
-        self._seen_by_head.value = inputs[0]
+        """Keep the head's input. A forward hook, called on the thread that runs the forward pass."""
+        self._head_input.value = inputs[0]
 
 
-def _head(model: "torch.nn.Module", n_classes: int) -> "torch.nn.Linear":
-    """The last linear layer with one output per class."""
+def _classification_head(model: "torch.nn.Module", n_classes: int) -> "torch.nn.Linear":
+    """Return the last linear layer with one output per class."""
     from torch.nn import Linear
 
     heads = [module for module in model.modules() if isinstance(module, Linear) and module.out_features == n_classes]
     if not heads:
-        raise ModelError(f"{type(model).__name__} has no linear classification head with {n_classes} outputs.")
+        raise ModelError(
+            f"{type(model).__name__} has no linear layer with {n_classes} outputs, one per class; "
+            "give an encoder that has a linear classification head."
+        )
     return heads[-1]

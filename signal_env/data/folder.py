@@ -1,4 +1,4 @@
-"""Reads a task's splits from the files of a folder: csv, csv.gz, jsonl, jsonl.gz or parquet."""
+"""A task's splits as files in a folder: csv, csv.gz, jsonl, jsonl.gz or parquet."""
 
 import csv
 import gzip
@@ -16,12 +16,22 @@ ENDINGS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 
 
 def read_folder(task: Task, directory: Path) -> Corpus:
-    """Reads `directory/<task name>/` or `directory` itself.
+    """Read a task's splits from `directory/<task name>` if that folder exists, else from `directory`.
 
-    Each split is one file, UTF-8, with the task's columns and `label` (a class's number or name).
+    Each split is one UTF-8 file with the task's columns and a column `label`, which holds class numbers or names.
 
     Raises:
         DataError: If a file is missing or malformed.
+        MissingExtra: If a split is a parquet file and pyarrow is not installed.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> task = Task(name="mood", instruction="Write one:", class_names=("bad", "good"))
+        >>> with TemporaryDirectory() as folder:
+        ...     for split in ("train.csv", "test.csv"):
+        ...         _ = (Path(folder) / split).write_text("text,label\\nwhat fun,good\\n")
+        ...     read_folder(task, Path(folder)).train.texts
+        ('what fun',)
     """
     columns = {column: column for column in (*task.columns, "label")}
     own = directory / task.name
@@ -31,7 +41,7 @@ def read_folder(task: Task, directory: Path) -> Corpus:
 
 
 def _find(task: Task, directory: Path, folder: Path, split: str) -> Path:
-    """The file of a split; a split's name may have its ending already."""
+    """Return the file of a split, whose name may include the ending."""
     for ending in ("", *ENDINGS):
         file = folder / f"{split}{ending}"
         if file.is_file() and file.name.endswith(ENDINGS):
@@ -44,6 +54,7 @@ def _find(task: Task, directory: Path, folder: Path, split: str) -> Path:
 
 
 def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield a file's rows as mappings from column to value."""
     if file.suffix == ".parquet":
         yield from _parquet_rows(file)
         return

@@ -1,4 +1,4 @@
-"""Reads a task's splits from the Hugging Face hub through `datasets`."""
+"""A task's splits on the Hugging Face hub, read with `datasets`."""
 
 from signal_env.data.corpus import Corpus, DataError, examples
 from signal_env.tasks import Task
@@ -6,11 +6,13 @@ from signal_env.utils.extras import require
 
 
 def read_hub(task: Task) -> Corpus:
-    """Reads the data set that `task.hub` names, which may also be a local folder of the hub's format.
+    """Read a task's splits from the data set that `task.hub` names.
+
+    The data set may also be a local folder of the hub's format.
 
     Raises:
         MissingExtra: If `datasets` is not installed.
-        DataError: If the data set cannot be had or is malformed.
+        DataError: If the data set cannot be loaded or is malformed.
     """
     assert task.hub is not None
     hub = task.hub
@@ -29,8 +31,8 @@ def read_hub(task: Task) -> Corpus:
             rows = datasets.load_dataset(hub.path, hub.config, split=split)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise DataError(
-                f"No data for task {task.name!r}: {hub.path!r} ({split}) cannot be had from the hub. {ways} "
-                f"The hub's client said: {type(error).__name__}: {error}"
+                f"No data for task {task.name!r}: {hub.path!r} ({split}) could not be loaded from the hub. {ways} "
+                f"The hub client reported {type(error).__name__}: {error}"
             ) from error
         splits.append(examples(task, rows, columns, f"{hub.path} ({split})"))
     return Corpus.of(*splits)

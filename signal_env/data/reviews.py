@@ -1,7 +1,7 @@
-"""The embedded reviews corpus: a grammar of movie-review sentences, and the rule that labels any text.
+"""The embedded reviews corpus: a grammar that generates movie-review sentences, and a rule that labels any text.
 
-The grammar composes a sentence together with its score; the rule reads the finished text and knows nothing of the
-grammar. They agree on every sentence, so the rule is an exact annotator of the corpus and of what a generator writes.
+The grammar derives a sentence together with its score. The rule reads only the finished text. Both give every sentence
+of the grammar the same label, so the rule is an exact annotator of the corpus, and defined on any generated text.
 """
 
 import re
@@ -19,26 +19,27 @@ SENTENCE_ENDS = (".", ";", ":", "!", "?")
 
 
 def sentiment(text: str) -> int:
-    """Labels any text: 1 for praise, 0 for everything else.
+    """Label any text: 1 for praise, 0 for everything else.
 
-    The rule reads from left to right and knows the words in `reviews_words`, whatever their case:
+    The rule reads the text from left to right, ignores case, and looks words up in `reviews_words`:
 
-    1. A graded word adds its grade (-2 to 2) to its sentence, times a degree, a sign and a weight.
-    2. Degree: 2 after an intensifier (*very*), 1/2 after a dampener (*slightly*); of several, the last one counts.
-    3. Sign: -1 after an odd number of negators (*not*, *n't*, *never*, *lacks*, *far from*), so that two cancel out.
-       The word *or* repeats the sign of the graded word before it.
-    4. Degree and sign act on the next graded word only, and not across a comma, *and*, a contrast, a conceder or the
-       end of a sentence.
-    5. Weight: 1/2 in a concession, which goes from a conceder (*although*, *despite*, *unless*) to the next comma,
-       contrast or end of the sentence; 1 elsewhere.
-    6. A contrast (*but*, *yet*) halves what its sentence has added up so far.
-    7. Any of ``. ; : ! ?`` ends a sentence. The sentences' sums are added up: above zero the label is 1; below zero, at
-       a tie and in a text without graded words it is 0.
+    1. A graded word adds grade (-2 to 2) x degree x sign x weight to the sum of its sentence.
+    2. Degree: 2 after an intensifier (*very*), 1/2 after a dampener (*slightly*), else 1. The last one before the
+       graded word counts.
+    3. Sign: -1 after an odd number of negators (*not*, *n't*, *never*, *lacks*, *far from*), else 1. The word *or*
+       repeats the sign of the graded word before it.
+    4. Degree and sign act on the next graded word only. A comma, *and*, a contrast, a conceder or the end of a sentence
+       resets them.
+    5. Weight: 1/2 within a concession, else 1. A concession begins with a conceder (*although*, *despite*, *unless*)
+       and ends at the next comma, contrast or end of a sentence.
+    6. A contrast (*but*, *yet*) halves the sum of its sentence so far.
+    7. Any of ``. ; : ! ?`` ends a sentence.
+    8. The label is 1 if the sum over all sentences is above zero, else 0.
 
-    Words are runs of the letters a to z with apostrophes inside; characters not named here only separate words.
+    A word is a run of the letters a to z, with apostrophes inside. Characters not named here only separate words.
 
     Args:
-        text: Any string. The time taken is linear in its length.
+        text: Any string. The run time is linear in its length.
 
     Returns:
         1 (positive) or 0 (negative).
@@ -76,7 +77,7 @@ def sentiment(text: str) -> int:
 
 
 class _Cues(NamedTuple):
-    """What the rule looks for in a text."""
+    """The words that the rule acts on, and a pattern that finds its tokens in a text."""
 
     pattern: re.Pattern[str]
     grades: dict[str, int]
@@ -89,6 +90,7 @@ class _Cues(NamedTuple):
 
 @cache
 def _cues() -> _Cues:
+    """Compile the word lists."""
     tables = words.GRADED.values()
     grades = {word: grade for table in tables for grade, text in table.items() for word in _entries(text)}
     degrees = dict.fromkeys(_entries(words.INTENSIFIERS), 2.0) | dict.fromkeys(_entries(words.DAMPENERS), 0.5)
@@ -106,21 +108,23 @@ def _cues() -> _Cues:
 
 
 def _entries(text: str) -> tuple[str, ...]:
-    """The entries of a list in `reviews_words`."""
+    """Return the entries of a list in `reviews_words`."""
     return tuple(entry.strip() for entry in re.split(r"[|\n]", text.strip()))
 
 
 def generate(count: int, seed: int) -> list[tuple[str, int]]:
-    """Draws distinct sentences from the grammar, each with the label of its derivation.
+    """Draw distinct sentences from the grammar, each with the label of its derivation.
 
-    A sentence whose score is a tie, that repeats a choice of words or that is too short or too long is drawn again.
+    Rejected and drawn again are sentences with a score of zero, with a repeated choice of words, or with fewer than
+    `MIN_WORDS` or more than `MAX_WORDS` words.
 
     Args:
-        count: Number of sentences.
-        seed: The same seed gives the same sentences on every platform; a smaller count gives the first of them.
+        count: The number of sentences.
+        seed: Seed of the draws. The same seed gives the same sentences on every platform, and a smaller count gives
+            the first of them.
 
     Returns:
-        Pairs of a text and its label, `count` of them, in the order drawn.
+        `count` pairs of a text and its label (0 or 1), in the order drawn.
 
     Example:
         >>> [label == sentiment(text) for text, label in generate(3, seed=0)]
@@ -140,10 +144,10 @@ def generate(count: int, seed: int) -> list[tuple[str, int]]:
 
 @cache
 def load() -> tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...], tuple[int, ...]]:
-    """Loads the corpus: 30,000 sentences to learn from and 2,000 others to test on.
+    """Generate the corpus: 30,000 training sentences and 2,000 other test sentences. The result is cached.
 
     Returns:
-        The training texts, their labels, the test texts, their labels.
+        Training texts, training labels, test texts, test labels.
 
     Example:
         >>> train_texts, train_labels, test_texts, test_labels = load()
@@ -155,39 +159,40 @@ def load() -> tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...], tuple[int
 
 
 class _Slot(NamedTuple):
-    """A place for a symbol: derived with the same (1) or the opposite (-1) polarity, its score taken times a factor."""
+    """A placeholder for a symbol of the same (1) or opposite (-1) polarity; `factor` multiplies the symbol's score."""
 
     symbol: str
-    turn: int
+    sign: int
     factor: float
 
 
 class _Rule(NamedTuple):
-    """One way to write a symbol: pieces of text and slots, and the grade of the text."""
+    """One expansion of a symbol: pieces of text and slots, and the grade that it adds to the score."""
 
     parts: tuple[str | _Slot, ...]
     grade: int = 0
 
 
 def _derive(symbol: str, polarity: int, random: Random, pieces: list[str]) -> float:
-    """Writes a symbol onto `pieces` and returns its score.
+    """Expand a symbol at random: append its text to `pieces` and return its score.
 
-    The polarity only steers the choice of words, so that a contrast does contrast; the label is the score's.
+    The polarity steers the choice of words, so that the two sides of a contrast differ. It does not set the label,
+    which follows from the score.
     """
     rules = _grammar()[symbol, polarity]
-    rule = rules[int(random.random() * len(rules))]  # random() alone is stable across Python versions
+    rule = rules[int(random.random() * len(rules))]  # Of all methods, only random() is stable across Python versions.
     score = float(rule.grade)
     for part in rule.parts:
         if isinstance(part, str):
             pieces.append(part)
         else:
-            score += part.factor * _derive(part.symbol, polarity * part.turn, random, pieces)
+            score += part.factor * _derive(part.symbol, polarity * part.sign, random, pieces)
     return score
 
 
 @cache
 def _grammar() -> dict[tuple[str, int], list[_Rule]]:
-    """Compiles the grammar: the rules of each symbol in praise (1) and in blame (-1), repeated by weight."""
+    """Compile the grammar: the rules of each symbol for praise (1) and for blame (-1), repeated by weight."""
     grammar: dict[tuple[str, int], list[_Rule]] = {}
     for polarity, mark in (1, "+"), (-1, "-"):
         for symbol, table in words.GRADED.items():
@@ -200,7 +205,7 @@ def _grammar() -> dict[tuple[str, int], list[_Rule]]:
 
 
 def _graded_rules(text: str, grade: int) -> list[_Rule]:
-    """The words of one grade, repeated by Zipf's law: in inverse proportion to their rank."""
+    """Return a rule for each word of one grade, repeated in inverse proportion to the word's rank (Zipf's law)."""
     entries = _entries(text)
     return [
         rule for rank, word in enumerate(entries, start=1) for rule in [_Rule((word,), grade)] * (len(entries) // rank)
@@ -208,16 +213,16 @@ def _graded_rules(text: str, grade: int) -> list[_Rule]:
 
 
 def _parse(entry: str) -> list[_Rule]:
-    """Reads one alternative of the grammar, repeated as often as its weight says."""
+    """Parse one alternative of the grammar into a rule, repeated by its weight."""
     weight, _, template = entry.partition(" ") if entry[:1].isdigit() else ("1", "", entry)
     parts: list[str | _Slot] = []
     for literal, marks, symbol in re.findall(r"([^{]+)|\{(\W*)(\w+)\}", template):
-        turns, factors = zip((1, 1.0), *(words.OPERATORS[mark] for mark in marks), strict=True)
-        parts.append(literal or _Slot(symbol, prod(turns), prod(factors)))
+        signs, factors = zip((1, 1.0), *(words.OPERATORS[mark] for mark in marks), strict=True)
+        parts.append(literal or _Slot(symbol, prod(signs), prod(factors)))
     return [_Rule(tuple(parts))] * int(weight)
 
 
 def _spell(pieces: list[str]) -> str:
-    """Joins the pieces of a derivation: single spaces, none before a mark, and *an* before a vowel."""
+    """Join the pieces of a derivation, with single spaces, none before a mark, and *an* before a vowel."""
     text = " ".join("".join(pieces).split()).replace(" ,", ",").replace(" ;", ";").replace(" :", ":")
     return re.sub(r"\ba(?= (?:[aeiou]|honest\b))", "an", text)

@@ -1,6 +1,6 @@
-"""The language of the reviews corpus: its graded words, the words that act on them, and its grammar.
+"""The language of the reviews corpus: graded words, words that modify them, and the grammar.
 
-Nothing but tables, which `signal_env.data.reviews` reads; `|` and a line's end part the entries of a list.
+This module holds only tables, which `signal_env.data.reviews` reads. In a list, `|` or a line break separates entries.
 """
 
 GRADED = {
@@ -52,7 +52,7 @@ GRADED = {
     },
     "dismiss": {-1: "skip", -2: "shun"},
 }
-"""Words by symbol of the grammar and by grade, from -2 (scathing) to 2 (enthusiastic), the commonest first."""
+"""Words by grammar symbol and by grade, from -2 (scathing) to 2 (enthusiastic), the most frequent first."""
 
 INTENSIFIERS = "very|truly|deeply|utterly|remarkably|so|incredibly|genuinely|thoroughly|absolutely"
 DAMPENERS = "slightly|somewhat|mildly|fairly|faintly|occasionally|a bit|a little"
@@ -65,8 +65,8 @@ CONTRASTS = "but|yet"
 CONCEDERS = "although|though|while|despite|unless|for all"
 
 OPERATORS = {"-": (-1, -1.0), "~": (-1, 0.5), "!": (-1, 1.0), "*": (1, 2.0), "%": (1, 0.5)}
-"""What a mark before a slot's symbol does to the slot's polarity and to its score: a negated slot, a conceded one, an
-opposed one, an intensified one, a dampened one."""
+"""Marks before a slot's symbol, with the factors of the slot's polarity and of its score: negated (-), conceded (~),
+opposed (!), intensified (*) and dampened (%)."""
 
 GRAMMAR = {
     "review": """
@@ -272,5 +272,6 @@ GRAMMAR = {
     "dont": "do not|don't",
     "done": "written|shot|edited|acted|staged|directed|paced|scored|lit|cast|assembled|designed|photographed",
 }
-"""Each symbol's alternatives, with their weights in front where these are not 1. The score of an alternative is the sum
-of its slots' scores. Alternatives under `name+` and `name-` are those of `{name}` in praise and in blame."""
+"""The alternatives of each symbol. A number in front is the alternative's weight (default 1). The score of an
+alternative is the sum of its slots' scores. `name+` and `name-` hold the alternatives of `{name}` for praise and for
+blame."""

@@ -1,1 +1,7 @@
 """Algorithm 1: the state of an episode and its verbs. Nothing in here knows Gymnasium."""
+
+from signal_env.learner.learner import Learner
+from signal_env.learner.outcomes import Offer, Round
+from signal_env.learner.view import View
+
+__all__ = ["Learner", "Offer", "Round", "View"]

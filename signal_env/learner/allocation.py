@@ -1,17 +1,17 @@
-"""Line 8 of Algorithm 1, with a say in how a round's batch is shared between real and synthetic texts.
+"""Line 8 of Algorithm 1: the batch to label, and its split between real and synthetic texts.
 
-By the paper's plain rule the batch is the b best texts of U, whatever their origin. Its section 5.4 finds that early
+By the paper's plain rule the batch is the b best texts of U, real or synthetic. Its section 5.4 finds that early
 synthetic texts waste labels, and proposes to shift from real to synthetic texts step by step: `synthetic_share`.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.acquisition import AcquisitionError, Strategy, top
 from signal_env.config import ConfigError, Sizes
-from signal_env.learner.unlabeled import Unlabeled
+from signal_env.learner.view import View
 
 SyntheticShare = float | Literal["linear", "adaptive"] | None
 
@@ -22,7 +22,7 @@ class Allocated(NamedTuple):
     Attributes:
         indices: `(b,)` indices of texts of U; with a share the best real ones come first, then the best synthetic ones.
         scores: `(n,)` acquisition scores of U; None where there are none.
-        synthetic_target: The share of synthetic texts that was aimed at; None if the plain rule chose.
+        synthetic_target: The fraction of synthetic texts that was aimed at; None if the plain rule chose.
     """
 
     indices: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
@@ -31,12 +31,12 @@ class Allocated(NamedTuple):
 
     @property
     def selected(self) -> NDArray[np.float64] | None:
-        """`(b,)` the scores of the batch."""
+        """The scores of the batch, `(b,)`."""
         return None if self.scores is None else self.scores[self.indices]
 
 
 NOTHING = Allocated()
-"""What an acquisition function has chosen where it was not asked."""
+"""The choice of an acquisition function that was not asked."""
 
 
 class Allocation:
@@ -68,16 +68,28 @@ class Allocation:
                 "batch as a whole; give synthetic_share='linear' or a number, or a function such as 'signal'."
             )
         self._strategy, self._share, self._sizes = strategy, share, sizes
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin an episode."""
         self.left_over = 0.0
         """Synthetic texts that rounding has left over so far, from -0.5 to 0.5."""
 
-    def __call__(self, unlabeled: Unlabeled, labeled: int, reliability: float, rng: np.random.Generator) -> Allocated:
-        """Chooses a batch.
+    def state_dict(self) -> dict[str, Any]:
+        """Return what rounding has left over."""
+        return {"left_over": self.left_over}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self.left_over = state["left_over"]
+
+    def __call__(self, unlabeled: View, labeled: int, reliability: float, rng: np.random.Generator) -> Allocated:
+        """Choose a batch.
 
         Args:
             unlabeled: U.
             labeled: The size of L.
-            reliability: What the annotator's labels are worth, from 0 to 1; see `Labeling.reliability`.
+            reliability: Worth of the annotator's labels, from 0 to 1; see `Labeling.reliability`.
             rng: For what is drawn at random.
 
         Raises:
@@ -98,9 +110,9 @@ class Allocation:
         return Allocated(self._best(unlabeled, scores, n_synthetic, rng), scores, target)
 
     def _best(
-        self, unlabeled: Unlabeled, scores: NDArray[np.float64] | None, n_synthetic: int, rng: np.random.Generator
+        self, unlabeled: View, scores: NDArray[np.float64] | None, n_synthetic: int, rng: np.random.Generator
     ) -> NDArray[np.int64]:
-        """The indices of the best texts of each kind: so many synthetic ones, as far as both kinds have enough."""
+        """Return the indices of the best texts of each kind: n synthetic ones, as far as both kinds have enough."""
         real, synthetic = np.flatnonzero(unlabeled.real), np.flatnonzero(~unlabeled.real)
         n_synthetic = min(max(n_synthetic, unlabeled.batch_size - len(real)), len(synthetic))
         parts = []
@@ -108,7 +120,7 @@ class Allocation:
             if scores is not None:
                 best = top(scores[texts], n)
             elif n:
-                best = self._strategy(unlabeled.part(texts, n), len(texts), rng).indices
+                best = self._strategy(unlabeled.rows(texts), len(texts), rng, n).indices
             else:
                 best = texts[:0]
             parts.append(texts[best])
@@ -116,7 +128,7 @@ class Allocation:
 
 
 def linear_share(labeled: int, initial: int, budget: int) -> float:
-    """The share of the labels after the initial ones that is spent: 0 at the initial labels, 1 at the budget.
+    """Compute the spent fraction of the labels after the initial ones: 0 at the initial labels, 1 at the budget.
 
     Example:
         >>> [linear_share(labeled, initial=10, budget=50) for labeled in (10, 20, 50)]
@@ -126,7 +138,7 @@ def linear_share(labeled: int, initial: int, budget: int) -> float:
 
 
 def adaptive_share(scores: NDArray[np.float64], real: NDArray[np.bool_], batch_size: int, reliability: float) -> float:
-    """The share of synthetic texts among the b best ones by s_x, and by reliability * s_x if x is synthetic.
+    """Compute the fraction of synthetic texts among the b best ones by s_x, or by reliability * s_x if x is synthetic.
 
     With a reliability of 1 these are the b best ones of the plain rule, with one of 0 they are real texts.
 
@@ -134,7 +146,7 @@ def adaptive_share(scores: NDArray[np.float64], real: NDArray[np.bool_], batch_s
         scores: `(n,)` acquisition scores, at least 0.
         real: `(n,)` whether each text is real.
         batch_size: The number of texts to choose, b, from 1 to n.
-        reliability: What a label of the annotator is worth, from 0 to 1.
+        reliability: Worth of a label of the annotator, from 0 to 1.
 
     Raises:
         AcquisitionError: If a score is negative.

@@ -1,4 +1,4 @@
-"""What an experiment is made of before it begins: its task, its sizes, its pool and what it is measured on."""
+"""The parts of an experiment before it begins: its task, sizes, pool and evaluation texts."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,11 +6,12 @@ from numpy.typing import NDArray
 from signal_env.config import ConfigError, SignalConfig, Sizes
 from signal_env.data import load
 from signal_env.data.corpus import Split
+from signal_env.learner.selection import selection_of
 from signal_env.tasks import Task, get_task
 
 
 def draw_pool(available: int, size: int, seed: int) -> NDArray[np.int64]:
-    """The indices of the pool that a seed draws from a training split; a smaller pool is the beginning of a larger.
+    """Draw the indices of the pool from a training split; a smaller pool is the beginning of a larger one.
 
     Example:
         >>> draw_pool(10, 3, seed=0).tolist() == draw_pool(10, 5, seed=0)[:3].tolist()
@@ -20,7 +21,7 @@ def draw_pool(available: int, size: int, seed: int) -> NDArray[np.int64]:
 
 
 def task_of(config: SignalConfig) -> Task:
-    """The task that the options name.
+    """Return the task that the options name.
 
     Raises:
         ConfigError: If they name none.
@@ -32,14 +33,14 @@ def task_of(config: SignalConfig) -> Task:
 
 
 def experiment_sizes(config: SignalConfig) -> Sizes:
-    """The numbers of the experiment that the options describe, for which the data are loaded."""
+    """Return the numbers of the experiment that the options describe; the data are loaded for it."""
     task = task_of(config)
     available = len(load(task, config.data_dir).train.texts)
-    return Sizes.of(config, task.train_size or available, available)
+    return Sizes.of(config, task.train_size or available, available, selection_of(config).budget_fraction)
 
 
 def evaluation_texts(split: Split, size: int | None) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """The texts and labels of the evaluation split, or of a fixed random part of it.
+    """Return the texts and labels of the evaluation split, or of a fixed random part of it.
 
     Raises:
         ConfigError: If the part is larger than the split.

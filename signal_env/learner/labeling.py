@@ -9,15 +9,15 @@ from signal_env.annotators import Annotator
 
 
 class Labeling:
-    """Real texts get their gold labels, synthetic ones the annotator's.
+    """Labels real texts by their gold labels and synthetic ones by the annotator.
 
-    To measure how often the annotator is right, it is also asked about the real texts of a batch with synthetic ones.
+    To measure how often the annotator is right, it also labels the real texts of a batch that has synthetic ones.
 
     Args:
         annotate: The annotator.
         n_classes: The number of classes C.
-        gold: The texts of R with their gold labels, which reach nobody before they are in a batch.
-        always: Whether the annotator is asked about the real texts of every batch.
+        gold: The texts of R with their gold labels, which stay hidden until they are in a batch.
+        always: Whether the annotator labels the real texts of every batch.
     """
 
     def __init__(self, annotate: Annotator, n_classes: int, gold: Mapping[str, int], always: bool) -> None:
@@ -26,11 +26,13 @@ class Labeling:
 
     @property
     def reliability(self) -> float:
-        """What the annotator's labels are worth by all of its answers so far; see `reliability`."""
+        """The worth of the annotator's labels, by all of its answers so far; see the function `reliability`."""
         return reliability(self._agreed, self._asked, self._n_classes)
 
     def __call__(self, batch: Sequence[str]) -> tuple[dict[str, int], float | None]:
-        """The batch's labels, and the share of its real texts on which the annotator, if it was asked, was right.
+        """Return the batch's labels, and the annotator's agreement with the gold labels of its real texts.
+
+        The agreement is a fraction from 0 to 1, or None if the annotator did not label them.
 
         Raises:
             AnnotatorError: If the annotator cannot label a text.
@@ -46,16 +48,16 @@ class Labeling:
         return {text: real[text] if text in real else synthetic[text] for text in batch}, agreement
 
     def state_dict(self) -> dict[str, Any]:
-        """How often the annotator was asked and right."""
+        """Return how often the annotator was asked, and how often it was right."""
         return {"agreed": self._agreed, "asked": self._asked}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         self._agreed, self._asked = state["agreed"], state["asked"]
 
 
 def reliability(agreed: int, asked: int, n_classes: int) -> float:
-    """What a label of the annotator is worth, in correct labels: from 0, no more than a guess, to 1.
+    """Compute the worth of the annotator's label in correct labels: from 0, no more than a guess, to 1.
 
     kappa² with kappa = max(0, (a - 1/C) / (1 - 1/C)), the annotator's agreement a with gold labels corrected for chance
     (Cohen 1960). Where two classes are confused with the probability η, kappa is 1 - 2η, and learning takes

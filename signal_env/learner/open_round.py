@@ -1,172 +1,153 @@
-"""The round that is open: what is known since the classifier was trained last, and what has been offered since."""
+"""The open round: what is known since the classifier was trained last, each thing computed once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.acquisition.neighbors import Neighbors
+from signal_env.acquisition.neighbors import Neighbors, nearest
+from signal_env.classifiers.checked import CheckedClassifier
+from signal_env.config import SignalConfig
+from signal_env.learner.episode import Episode
 from signal_env.learner.outcomes import Offer
-from signal_env.learner.unlabeled import Unlabeled
-from signal_env.utils.prediction import Floats, Prediction, read_only
+from signal_env.learner.view import View
+from signal_env.utils.prediction import Floats, Prediction, read_only, scaled
 
 
-class Known(NamedTuple):
-    """Texts with what the current classifier says of them.
+class Fitted(NamedTuple):
+    """The classifier's last training.
 
     Attributes:
-        texts: `n` texts.
-        prediction: `(n, C)` probabilities and `(n, d)` encodings.
+        texts: The `m` texts that it was trained on.
+        labels: `(m,)` their labels.
+        prediction: What it then says of them.
+        accuracy: Its accuracy on the evaluation split.
     """
 
     texts: tuple[str, ...]
+    labels: NDArray[np.int64]
     prediction: Prediction
+    accuracy: float
 
 
 class OpenRound:
-    """A round between two trainings of the classifier.
+    """A round between two trainings of the classifier: U as it opened, and what was offered since.
 
     Attributes:
-        labeled: The `m` texts that the classifier was trained on.
+        labeled_texts: The `m` texts that the classifier was trained on.
         labels: `(m,)` their labels.
-        unlabeled: The unlabeled set as it was when the round began.
-        neighbors: The nearest labeled neighbours of the unlabeled set; None if it is empty.
-        normalize: Whether distances are measured between l2-normalised encodings.
-        offers: The round's offers.
+        labeled: The classifier's prediction for them.
+        batch_size: How many texts may be labeled at the close.
+        unlabeled: U as the round opened.
+        nothing: The view of no texts.
+        offers: The offers, in order.
         made: The number of texts in them.
-        seen: These texts, valid or not.
-        entered: Those that entered U.
+        seen: These texts, valid or not, but for passes.
 
     Args:
-        labeled, labels, unlabeled, neighbors: See above.
-        pool: The texts of R.
-        before: The valid texts offered in earlier rounds of the episode.
-        predict: The classifier's prediction.
-        dropout: `(S, n, C)` probabilities in S passes with dropout.
+        episode: The episode.
+        classifier: The classifier.
+        config: The options of the experiment.
+        fitted: The classifier's last training.
+        batch_size: See above.
     """
 
     def __init__(
-        self,
-        labeled: Known,
-        labels: NDArray[np.int64],
-        unlabeled: Unlabeled,
-        neighbors: Neighbors | None,
-        pool: tuple[str, ...],
-        before: tuple[str, ...],
-        predict: Callable[[Sequence[str]], Prediction],
-        dropout: Callable[[tuple[str, ...]], Floats],
+        self, episode: Episode, classifier: CheckedClassifier, config: SignalConfig, fitted: Fitted, batch_size: int
     ) -> None:
-        self.labeled = Known(labeled.texts, labeled.prediction.read_only())
-        self.labels = read_only(labels)
-        self.unlabeled = unlabeled
-        self.normalize, self.dropout = unlabeled.normalize, dropout
+        self.episode, self.classifier, self.config, self.batch_size = episode, classifier, config, batch_size
+        self.labeled_texts, self.labels = fitted.texts, read_only(fitted.labels)
+        self.labeled = fitted.prediction.read_only()
+        self._points = scaled(self.labeled.embeddings, config.normalize)
+        self.nothing = View(self, (), classifier.predict(()))
+        self.unlabeled = self.view(tuple(episode.unlabeled))
+        self._rows = {text: i for i, text in enumerate(self.unlabeled.texts)}
         self.offers: list[Offer] = []
         self.made = 0
         self.seen: set[str] = set()
-        self.entered: dict[str, Prediction] = {}
-        self.neighbors = neighbors
-        self._pool, self._before, self._predict = pool, before, predict
-        self._offered: list[Known] = []
+        self._valid: list[View] = [self.nothing]  # the valid offers, in parts that are joined when they are asked for
+        self._entered: list[View] = [self.nothing]  # those of them that were new in U
 
-    def add(self, offer: Offer, valid: Known) -> None:
-        """Notes an offer and its valid texts."""
+    def view(self, texts: Sequence[str]) -> View:
+        """Return texts under the current classifier; without texts nothing is asked of it."""
+        return View(self, texts, self.classifier.predict(texts)) if texts else self.nothing
+
+    def candidates(self, texts: Sequence[str], prompts: Sequence[str], as_first: bool = False) -> View:
+        """Return valid texts of an offer (lines 4 and 5); what is known of texts of U is not computed again.
+
+        Args:
+            texts: The texts.
+            prompts: The prompts that they answer.
+            as_first: Whether the round is shown as it was before its first offer.
+        """
+        rows = [self._rows.get(text, -1) for text in texts]
+        if not rows or min(rows) < 0:
+            return View(self, texts, self.classifier.predict(texts), prompts=prompts, alone=True, as_first=as_first)
+        known = self.unlabeled
+        neighbors = Neighbors(known.neighbors.indices[rows], known.neighbors.distances[rows])
+        prediction, scores = known.prediction.rows(rows), known.scores[rows]
+        return View(self, texts, prediction, neighbors, scores, prompts=prompts, alone=True, as_first=as_first)
+
+    def opened_with(self, text: str) -> bool:
+        """Return whether a text was in U as the round opened."""
+        return text in self._rows
+
+    def add(self, offer: Offer, valid: View) -> None:
+        """Record an offer, and add its valid texts to U (line 3)."""
         self.offers.append(offer)
         self.made += len(offer.texts)
-        self.seen.update(offer.texts)
-        if valid.texts:
-            self._offered.append(valid)
-
-    @cached_property
-    def pool(self) -> Known:
-        """The real pool R, labeled and unlabeled texts alike; encoded once a round, if a term asks for it."""
-        return Known(self._pool, self._predict(self._pool).read_only())
+        self.seen.update(text for text, passed in zip(offer.texts, offer.passed, strict=True) if not passed)
+        if not valid.texts:
+            return
+        self._valid.append(valid)
+        new = [i for i, text in enumerate(valid.texts) if self.episode.add(text)]
+        if new:
+            self._entered.append(valid.rows(np.array(new)))
 
     @property
-    def offered(self) -> Known:
+    def offered(self) -> View:
         """The valid texts offered in this round so far, in order."""
-        if len(self._offered) != 1:
-            self._offered = [_joined([Known((), self._predict(())), *self._offered])]
-        return self._offered[0]
+        return _joined(self._valid)
+
+    def selectable(self) -> View:
+        """Return U at the close: as the round opened, and what has entered it since and was not discarded."""
+        entered = _joined(self._entered)
+        left = [i for i, text in enumerate(entered.texts) if text in self.episode.unlabeled]
+        return self.unlabeled.joined(entered if len(left) == len(entered) else entered.rows(np.array(left, dtype=int)))
+
+    def best_entered(self) -> list[str]:
+        """Return the offers that entered U, those with the highest rewards first."""
+        entered = set(_joined(self._entered).texts)
+        rewards: dict[str, float] = {}
+        for offer in self.offers:
+            for text, reward in zip(offer.texts, offer.rewards, strict=True):
+                if text in entered:
+                    rewards.setdefault(text, reward)  # a copy of it was not rewarded
+        return sorted(rewards, key=lambda text: -rewards[text])
 
     @cached_property
-    def before(self) -> Known:
-        """The valid texts offered in earlier rounds of the episode, in order; encoded once, if a term asks for it."""
-        return Known(self._before, self._predict(self._before).read_only())
-
-    def view(self, from_the_beginning: bool = False) -> "RoundView":
-        """What reward terms see of the round, as it stands or as it was before its first offer."""
-        return RoundView(self, Known((), self._predict(())) if from_the_beginning else None)
-
-    def known(self, texts: Sequence[str]) -> tuple[Prediction, Neighbors] | None:
-        """What is known of texts that were unlabeled when the round began; None if one of them was not."""
-        rows = [self._rows.get(text, -1) for text in texts]
-        if not rows or min(rows) < 0 or self.neighbors is None:
-            return None
-        prediction = Prediction(self.unlabeled.probabilities[rows], self.unlabeled.embeddings[rows])
-        return prediction, Neighbors(self.neighbors.indices[rows], self.neighbors.distances[rows])
+    def pool(self) -> View:
+        """The real pool R, labeled and unlabeled texts alike; encoded once, when it is asked for."""
+        return self.view(self.episode.pool)
 
     @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {text: i for i, text in enumerate(self.unlabeled.texts)}
+    def before(self) -> View:
+        """The valid texts offered in earlier rounds of the episode, in order; encoded once, when it is asked for."""
+        return self.view(tuple(self.episode.offered))
 
-
-class RoundView:
-    """What reward terms see of the open round; nothing in it can be written to.
-
-    Args:
-        opened: The round.
-        offered: The texts to show as offered in it; None: those that were.
-    """
-
-    def __init__(self, opened: OpenRound, offered: Known | None = None) -> None:
-        self._opened = opened
-        self._offered = offered
-
-    @property
-    def labeled(self) -> Known:
-        """The `m` texts that the classifier was trained on."""
-        return self._opened.labeled
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """`(m,)` their labels."""
-        return self._opened.labels
-
-    @property
-    def unlabeled(self) -> Unlabeled:
-        """The unlabeled set as it was when the round began."""
-        return self._opened.unlabeled
-
-    @property
-    def normalize(self) -> bool:
-        """Whether distances are measured between l2-normalised encodings."""
-        return self._opened.normalize
-
-    @property
-    def pool(self) -> Known:
-        """The real pool R, labeled and unlabeled texts alike; encoded once a round, if a term asks for it."""
-        return self._opened.pool
-
-    @property
-    def offered(self) -> Known:
-        """The valid texts offered in the round so far, in order."""
-        return self._opened.offered if self._offered is None else self._offered
-
-    @property
-    def earlier(self) -> Known:
-        """The valid texts offered in the episode so far, in order; encoded once a round, if a term asks for it."""
-        return _joined([self._opened.before, self.offered])
+    def find_neighbors(self, embeddings: Floats) -> Neighbors:
+        """Return the nearest labeled neighbors of encodings (line 5)."""
+        return nearest(scaled(embeddings, self.config.normalize), self._points, self.config.n_neighbors)
 
     def dropout(self, texts: tuple[str, ...]) -> Floats:
-        """`(S, n, C)` probabilities in S forward passes with dropout."""
-        return self._opened.dropout(texts)
+        """Return `(S, n, C)` probabilities in S forward passes with dropout."""
+        return self.classifier.dropout(texts, self.config.dropout_samples, self.episode.dropout_seed)
 
 
-def _joined(parts: Sequence[Known]) -> Known:
-    """The texts of several, in order; those of no texts have no say in the arrays' types."""
-    texts = tuple(text for part in parts for text in part.texts)
-    parts = [part for part in parts if part.texts] or parts[:1]
-    probabilities, embeddings = (np.concatenate(rows) for rows in zip(*(p.prediction for p in parts), strict=True))
-    return Known(texts, Prediction(probabilities, embeddings).read_only())
+def _joined(parts: list[View]) -> View:
+    """Join views, and leave the joined one in their place."""
+    if len(parts) > 1:
+        parts[:] = [parts[0].joined(*parts[1:])]
+    return parts[0]

@@ -2,25 +2,6 @@
 
 from signal_env.rewards import terms as _terms  # noqa: F401  (registers the built-in ones)
 from signal_env.rewards.composition import Reward
-from signal_env.rewards.term import (
-    Candidates,
-    Closing,
-    Potential,
-    RewardError,
-    RewardTerm,
-    at_close,
-    potentials,
-    reward_terms,
-)
+from signal_env.rewards.term import Closing, RewardError, RewardTerm, TermValues, at_close, reward_terms
 
-__all__ = [
-    "Candidates",
-    "Closing",
-    "Potential",
-    "Reward",
-    "RewardError",
-    "RewardTerm",
-    "at_close",
-    "potentials",
-    "reward_terms",
-]
+__all__ = ["Closing", "Reward", "RewardError", "RewardTerm", "TermValues", "at_close", "reward_terms"]

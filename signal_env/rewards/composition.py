@@ -1,22 +1,25 @@
-"""A composition of reward terms: what each is worth to a text, and their sum."""
+"""A composition of reward terms: the values of each for a text, and their sum."""
 
 import dataclasses
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
-from types import MappingProxyType
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.learner.outcomes import TermValues
 from signal_env.rewards.expression import Factor, parse
-from signal_env.rewards.term import Candidates, Closing, RewardError, RewardTerm, potentials, reward_terms
-from signal_env.utils.registry import Registry
+from signal_env.rewards.term import Closing, RewardError, RewardTerm, TermValues, reward_terms
+from signal_env.utils import plugins
+from signal_env.utils.plugins import Plugin
 
 Values = NDArray[np.float64]
-State = Mapping[str, float]
+
+
+class Texts(Protocol):
+    """Valid texts, with all that terms may ask for as attributes (see `signal_env.utils.plugins`)."""
+
+    texts: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,29 +28,31 @@ class _Part:
 
     factor: Factor
     weight: float
-    function: Callable[..., Any]
+    term: Plugin
 
 
 class Reward:
     """A weighted sum of reward terms.
 
-    There are three kinds of terms. Most value a valid text. A potential is shaping that leaves the optimal policy alone
-    (Ng, Harada & Russell 1999): every step is paid gamma times the potential of the state after it minus that of the
-    state before, and the state at the episode's end has the potential 0. That holds for an agent whose own discount is
-    this gamma, and whose step is an offer; in a vector environment the steps are the offers of all columns in turn. A
-    term marked by `at_close` is paid once a round, with the offer that closes it; so is what a potential pays for that
-    step, whose new state only then is known.
+    There are two kinds of terms. Most give a value to each valid text. A closing term, marked by `at_close`, gives one
+    to a round, which is added to the reward of the offer that closes it.
 
     `normalize(TERM)` is the term minus its mean over its standard deviation, both over the episode's values up to and
     with this one (Welford 1962); 0 as long as they do not differ.
 
     Args:
         reward: An expression such as "signal + 0.1*novelty - 0.5*clip(repetition, 0, 1)"; a mapping from names or
-            expressions to weights; or a function of `Candidates` or, marked by `at_close`, of `Closing`.
+            expressions to weights; or a function whose parameters name what it needs.
+
+    Attributes:
+        weights: The weight of each term.
+        asks: The names that the terms ask for.
+        closing_terms: The names of the closing terms.
 
     Raises:
         UnknownName: If a name is not registered.
-        RewardError: If an expression is not well formed, a weight is not a finite number, or there is no term.
+        RewardError: If an expression is not well formed, a weight is not a finite number, a term asks for something
+            that does not exist, or there is no term.
 
     Example:
         >>> Reward("signal + 0.1*entropy").weights
@@ -72,131 +77,86 @@ class Reward:
                 f"function; got {reward!r}."
             )
         self._texts: list[_Part] = []
-        self._potentials: list[_Part] = []
         self._closing: list[_Part] = []
         for factor, weight in weighted.items():
             if factor.name == "invalid" or factor.name.startswith("_"):
                 raise RewardError(
-                    f"A reward term cannot be called {factor.name!r}: 'invalid' is what invalid texts are paid, and "
+                    f"A reward term cannot be called {factor.name!r}: 'invalid' is the term of invalid texts, and "
                     "names that begin with '_' are Gymnasium's own in vector infos."
                 )
             if not np.isfinite(weight):
                 raise RewardError(f"The weight of the reward term {str(factor)!r} is a finite number; got {weight!r}.")
-            if factor.gamma is not None:
-                self._potentials.append(_Part(factor, weight, _potential(factor.name)))
-                continue
             term = own[factor.name] if factor.name in own else reward_terms[factor.name]
-            kind = self._closing if getattr(term, "paid_at_close", False) else self._texts
-            kind.append(_Part(factor, weight, term))
+            closing = getattr(term, "at_close", False)
+            known = plugins.CLOSING if closing else plugins.REWARD
+            part = _Part(factor, weight, Plugin(term, factor.name, "reward term", known, RewardError))
+            (self._closing if closing else self._texts).append(part)
         self.weights = {str(factor): float(weight) for factor, weight in weighted.items()}
+        self.asks = {name for part in self._texts for name in part.term.asks}
+        self.closing_terms = tuple(part.factor.name for part in self._closing)
         self._moments: dict[str, list[float]] = {}
 
-    def require_features(self, features: Sequence[str]) -> None:
-        """Raises an `UnknownName` if a potential is neither registered nor one of these features of the state."""
-        known: Registry[None] = Registry("potential")
-        for name in (*potentials, *features):
-            known.register(name)(None)
-        for part in self._potentials:
-            known[part.factor.name]
-
-    @property
-    def paid_at_close(self) -> tuple[str, ...]:
-        """The names of the terms that are paid at a round's close."""
-        return tuple(part.factor.name for part in self._closing)
-
-    @property
-    def names(self) -> set[str]:
-        """The names of the terms that value texts."""
-        return {part.factor.name for part in self._texts}
-
-    @property
-    def potentials(self) -> set[str]:
-        """The potentials, as `terms` has them."""
-        return {str(part.factor) for part in self._potentials}
-
     def reset(self) -> None:
-        """Begins an episode: running means and deviations start anew."""
+        """Begin an episode: running means and deviations start anew."""
         self._moments = {}
 
     def state_dict(self) -> dict[str, list[float]]:
-        """The running means and deviations, as plain data."""
+        """Return the running means and deviations, as plain data."""
         return {name: list(moments) for name, moments in self._moments.items()}
 
     def load_state_dict(self, state: dict[str, list[float]]) -> None:
-        """Restores what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         self._moments = {name: list(moments) for name, moments in state.items()}
 
-    def of_texts(self, candidates: Candidates, keep: bool = True) -> dict[str, TermValues]:
-        """What the terms are worth to each valid text of an offer; `n` may be 0.
+    def of_texts(self, valid: Texts, keep: bool = True) -> dict[str, TermValues]:
+        """Compute the terms' values for each valid text of an offer; `n` may be 0.
 
         Args:
-            candidates: The valid texts.
+            valid: The valid texts.
             keep: Whether running means and deviations keep what they learn from these texts.
 
         Raises:
             RewardError: If a term returns the wrong shape or a value that is not finite.
         """
-        raw = {name: np.zeros(0) for name in self.names}
-        if candidates.texts:
-            terms = {part.factor.name: part for part in self._texts}
-            raw = {name: _checked(part, candidates) for name, part in terms.items()}
+        terms = {part.factor.name: part for part in self._texts}
+        raw = {name: _checked(part, valid) if valid.texts else np.zeros(0) for name, part in terms.items()}
         kept, keeps = self.state_dict(), False
         try:
             values = {str(part.factor): self._valued(part, raw[part.factor.name]) for part in self._texts}
             for name, value in values.items():
-                _check_finite(name, "is worth", value.share, candidates.texts)
+                _check_finite(name, "contributes", value.contribution, valid.texts)
             keeps = keep
         finally:
             if not keeps:
                 self._moments = kept
         return values
 
-    @property
-    def shaped(self) -> bool:
-        """Whether potentials have a part in it."""
-        return bool(self._potentials)
-
-    def of_steps(self, states: Sequence[State], n: int) -> dict[str, TermValues]:
-        """What the potentials pay for the steps between states, the last of which may be the end, `{}`.
-
-        Args:
-            states: The states before and after each step.
-            n: The number of values; those beyond the steps are 0.
-        """
-        paid = {}
-        for part in self._potentials:
-            heights = np.array([_height(part, state) for state in states])
-            raw = np.zeros(n)
-            raw[: max(0, len(states) - 1)] = (part.factor.gamma or 0.0) * heights[1:] - heights[:-1]
-            paid[str(part.factor)] = TermValues(raw, raw, part.weight)
-        return paid
-
     def of_closing(self, closing: Closing) -> dict[str, TermValues]:
-        """What the terms that are paid at a round's close are worth to it, `(1,)` each; 0 if nothing was labeled.
+        """Compute the closing terms' values for a round, `(1,)` each; 0 if nothing was labeled.
 
         Raises:
             RewardError: If a term returns anything but a finite number.
         """
-        paid = {}
+        values = {}
         for part in self._closing:
-            value = _called(part, closing) if closing.texts else 0.0
+            value = part.term(closing) if closing.batch_texts else 0.0
             if not _is_finite(value):
                 raise RewardError(
                     f"The reward term {part.factor.name!r} returned {value!r:.80}; expected a finite number, one "
                     "for the whole round."
                 )
-            paid[str(part.factor)] = self._valued(part, np.array([value], dtype=np.float64))
-        return paid
+            values[str(part.factor)] = self._valued(part, np.array([value], dtype=np.float64))
+        return values
 
     def _valued(self, part: _Part, raw: Values) -> TermValues:
-        """Clips and normalises."""
+        """Clip and normalize a term's own values."""
         value = raw
         for i, limits in enumerate(part.factor.transforms):
             value = np.clip(value, limits[0], limits[1]) if limits else self._normalized(f"{part.factor} {i}", value)
         return TermValues(raw, value, part.weight)
 
     def _normalized(self, name: str, values: Values) -> Values:
-        """Standard scores by the running moments (count, mean, sum of squared deviations) kept under this name."""
+        """Return standard scores by the running moments (count, mean, sum of squared deviations) of this name."""
         result = np.empty(len(values))
         count, mean, squares = self._moments.get(name, [0.0, 0.0, 0.0])
         for i, value in enumerate(values.tolist()):
@@ -211,7 +171,7 @@ class Reward:
 
 
 def _from_mapping(reward: Mapping[str, float]) -> dict[Factor, float]:
-    """The terms of a mapping, whose keys are names or expressions."""
+    """Read the terms of a mapping, whose keys are names or expressions."""
     weighted: dict[Factor, float] = {}
     for name, weight in reward.items():
         if not isinstance(name, str):
@@ -223,21 +183,6 @@ def _from_mapping(reward: Mapping[str, float]) -> dict[Factor, float]:
     return weighted
 
 
-def _potential(name: str) -> Callable[[State], float]:
-    """The registered potential of this name, or else the feature of the classifier's state."""
-    return potentials[name] if name in potentials else operator.itemgetter(name)
-
-
-def _height(part: _Part, state: State) -> float:
-    """The potential of a state; that of the end is 0 (Ng et al. 1999, for episodes that end)."""
-    if not state:
-        return 0.0
-    height = _called(part, MappingProxyType(state))
-    if not _is_finite(height):
-        raise RewardError(f"The potential {part.factor.name!r} returned {height!r}; expected a finite number.")
-    return float(height)
-
-
 def _is_finite(value: object) -> bool:
     try:
         return isinstance(value, Real) and bool(np.isfinite(float(value)))
@@ -246,30 +191,22 @@ def _is_finite(value: object) -> bool:
 
 
 def _check_finite(name: str, verb: str, values: Values, texts: Sequence[str]) -> None:
-    for text, value in zip(texts, values, strict=True):
-        if not np.isfinite(value):
-            raise RewardError(f"The reward term {name!r} {verb} {value} for the text {text!r}.")
+    finite = np.isfinite(values)
+    if not finite.all():
+        first = int(finite.argmin())
+        raise RewardError(f"The reward term {name!r} {verb} {values[first]} for the text {texts[first]!r}.")
 
 
-def _called(part: _Part, argument: Any) -> Any:
-    """What a term says; what it raises tells its name."""
-    try:
-        return part.function(argument)
-    except Exception as error:
-        error.add_note(f"This came out of the reward term {part.factor.name!r}.")
-        raise
-
-
-def _checked(part: _Part, candidates: Candidates) -> Values:
-    """A term's values, if they are as they should be."""
+def _checked(part: _Part, valid: Texts) -> Values:
+    """Call a term, and check its values."""
     name = part.factor.name
-    returned = np.array(_called(part, candidates))
+    returned = np.array(part.term(valid))
     if returned.dtype.kind not in "fiub":
         raise RewardError(f"The reward term {name!r} returned {returned!r:.80}; expected real numbers.")
     values = returned.astype(np.float64)
-    if values.shape != (len(candidates.texts),):
+    if values.shape != (len(valid.texts),):
         raise RewardError(
-            f"The reward term {name!r} returned the shape {values.shape}; expected {(len(candidates.texts),)}."
+            f"The reward term {name!r} returned the shape {values.shape}; expected {(len(valid.texts),)}."
         )
-    _check_finite(name, "returned", values, candidates.texts)
+    _check_finite(name, "returned", values, valid.texts)
     return values

@@ -13,13 +13,9 @@ from signal_env.rewards.term import RewardError
 LONGEST = 2000
 """Characters of the longest expression."""
 
-FORMS = {
-    "clip": "clip(TERM, LOW, HIGH)",
-    "normalize": "normalize(TERM)",
-    "potential": "potential(NAME) or potential(NAME, gamma=0.99)",
-}
+FORMS = {"clip": "clip(TERM, LOW, HIGH)", "normalize": "normalize(TERM)"}
 
-NUMBERS: dict[str, tuple[str, ...]] = {"clip": ("low", "high"), "normalize": (), "potential": ("gamma",)}
+NUMBERS: dict[str, tuple[str, ...]] = {"clip": ("low", "high"), "normalize": ()}
 """The numbers that each of them takes after its term."""
 
 
@@ -29,29 +25,25 @@ class Factor:
 
     Attributes:
         name: The registered name.
-        transforms: What is done to the term's value, in this order: clipping is (low, high), normalisation is ().
-        gamma: For a potential, the discount factor; None for any other term.
+        transforms: The changes to the term's value, in their order: clipping is (low, high), normalization is ().
     """
 
     name: str
     transforms: tuple[tuple[float, ...], ...] = ()
-    gamma: float | None = None
 
     def __str__(self) -> str:
-        """The factor as it is read back, but for a bare name that is no identifier."""
-        if self.gamma is None and not self.transforms:
+        """Return the factor as `parse` reads it; a bare name stays bare even if it is no identifier."""
+        if not self.transforms:
             return self.name
         plain = self.name.isascii() and self.name.isidentifier() and not iskeyword(self.name)
         shown = self.name if plain else repr(self.name)
-        if self.gamma is not None:
-            return f"potential({shown})" if self.gamma == 1 else f"potential({shown}, gamma={_shown(self.gamma)})"
         for limits in self.transforms:
             shown = f"clip({shown}, {_limits(*limits)})" if limits else f"normalize({shown})"
         return shown
 
 
 def parse(text: str) -> dict[Factor, float]:
-    """The terms of an expression with their weights.
+    """Read the terms of an expression with their weights.
 
     Terms are added and subtracted, multiplied and divided by numbers; a name that is no identifier stands in quotes.
 
@@ -74,7 +66,7 @@ def parse(text: str) -> dict[Factor, float]:
 
 
 class _Reader:
-    """Reads one expression, and knows its text for the messages."""
+    """Reader of one expression, which knows its text for the messages."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -101,12 +93,12 @@ class _Reader:
         return terms
 
     def _comment(self) -> int | None:
-        """The column of a comment, which Python's grammar would leave out with all that follows it."""
+        """Return the column of a comment, which Python's grammar would skip with all that follows it."""
         tokens = tokenize.generate_tokens(StringIO(self.text).readline)
         return next((token.start[1] for token in tokens if token.type == tokenize.COMMENT), None)
 
     def _sum(self, node: ast.expr) -> dict[Factor, float] | float:
-        """The value of a node: a number, or terms with their weights."""
+        """Return the value of a node: a number, or terms with their weights."""
         match node:
             case ast.Constant(value=bool() | complex()):
                 self._unexpected(node)
@@ -145,7 +137,9 @@ class _Reader:
         return terms
 
     def _called(self, node: ast.Call, function: str) -> Factor:
-        """clip(...), normalize(...) or potential(...)."""
+        """Read clip(...) or normalize(...)."""
+        if function == "potential":
+            self._at(node, "potential-based shaping is a wrapper, signal_env.wrappers.PotentialShaping")
         if function not in FORMS:
             close = get_close_matches(function, FORMS, n=1)
             self._at(node, f"{function!r} is no function; known: {', '.join(close or FORMS)}")
@@ -156,14 +150,6 @@ class _Reader:
         if not node.args or not needed <= len(arguments) == n or set(arguments) - set(NUMBERS[function]):
             self._at(node, f"expected {FORMS[function]}")
         numbers = {name: self._number(value) for name, value in arguments.items()}
-        if function == "potential":
-            gamma = numbers.get("gamma", 1.0)
-            if not 0 <= gamma <= 1:
-                self._at(node, f"gamma is a discount factor from 0 to 1; got {gamma:g}")
-            match node.args[0]:
-                case ast.Constant(value=str() as name) | ast.Name(id=name):
-                    return Factor(name, gamma=gamma)
-            self._at(node.args[0], "expected the name of a potential, in quotes if it is no identifier")
         return self._transformed(node, function, numbers)
 
     def _transformed(self, node: ast.Call, function: str, numbers: dict[str | None, float]) -> Factor:
@@ -171,8 +157,6 @@ class _Reader:
         if isinstance(inner, float) or len(inner) != 1 or set(inner.values()) != {1.0}:
             self._at(node.args[0], f"{function} takes one term without a weight")
         (factor,) = inner
-        if factor.gamma is not None:
-            self._at(node, f"{function}(potential(...)) would no longer leave the optimal policy alone")
         if function == "normalize":
             return dataclasses.replace(factor, transforms=(*factor.transforms, ()))
         low, high = numbers.get("low", float("-inf")), numbers.get("high", float("inf"))
@@ -196,14 +180,14 @@ class _Reader:
 
 
 def _limits(low: float, high: float) -> str:
-    """The limits of a clip as they are read back."""
+    """Return the limits of a clip as `parse` reads them."""
     if low == float("-inf"):
         return f"high={_shown(high)}"
     return f"{_shown(low)}" if high == float("inf") else f"{_shown(low)}, {_shown(high)}"
 
 
 def _shown(number: float) -> str:
-    """A number with all its digits."""
+    """Return a number with all its digits."""
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 

@@ -1,16 +1,13 @@
-"""What a reward term is, what it sees, and the registries of terms and potentials."""
+"""Reward terms: their registry, their values, and what closing terms get."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.acquisition.neighbors import Neighbors
-from signal_env.learner.open_round import RoundView
-from signal_env.utils.prediction import Floats, Prediction, read_only
+from signal_env.utils.prediction import read_only
 from signal_env.utils.registry import Registry
 
 
@@ -18,102 +15,93 @@ class RewardError(ValueError):
     """A reward that is not well described, or a term that returned something unusable; the message says which."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Candidates:
-    """What a reward term sees: the valid texts of one offer under the current classifier, before retraining.
+RewardTerm = Callable[..., Any]
+"""Maps what its parameters name (see `signal_env.utils.plugins`) to one finite value per text, `(n,)`.
 
-    Its arrays cannot be written to.
+A text's value may depend on the texts offered before it, not on those after it: the environment is then the same with
+one text a step and with many."""
 
-    Attributes:
-        texts: `n` texts.
-        prediction: The classifier's prediction for them.
-        neighbors: The texts' nearest neighbours among the labeled set.
-        prompts: The prompt that each text answers, or "".
-        round: What is known beside them: the labeled and the unlabeled set, earlier offers, the real pool.
-    """
+reward_terms: Registry[RewardTerm] = Registry("reward term")
+"""The terms by name, closing terms among them."""
 
-    texts: tuple[str, ...]
-    prediction: Prediction
-    neighbors: Neighbors
-    prompts: tuple[str, ...]
-    round: RoundView
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "prediction", self.prediction.read_only())
-        indices, distances = self.neighbors
-        object.__setattr__(self, "neighbors", Neighbors(read_only(indices), read_only(distances)))
-
-    @property
-    def labeled(self) -> Prediction:
-        """The classifier's prediction for the labeled set, `(m, C)` and `(m, d)`."""
-        return self.round.labeled.prediction
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """`(m,)` labels of the labeled set."""
-        return self.round.labels
-
-    @cached_property
-    def dropout(self) -> Floats:
-        """`(S, n, C)` probabilities in S forward passes with dropout.
-
-        Raises:
-            ClassifierError: If the classifier has no dropout.
-        """
-        # One text at a time: the masks that a text gets do not depend on those beside it.
-        return read_only(np.concatenate([self.round.dropout((text,)) for text in self.texts], axis=1))
-
-
-RewardTerm = Callable[[Candidates], NDArray[Any]]
-"""Maps candidates to one finite value per text, `(n,)`.
-
-A text's value should depend on the texts offered before it and not on those after it: the environment is then the same
-with one text a step and with many."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Closing:
-    """What a term that is paid at a round's close sees: the batch just labeled, before the classifier is retrained.
-
-    Attributes:
-        texts: The batch, real and synthetic texts.
-        labels: `(b,)` its labels.
-        labeled_texts: The labeled set before the batch.
-        labeled_labels: `(m,)` its labels.
-        accuracy: Trains a classifier from the pretrained weights on some texts and labels, and returns its accuracy on
-            others: `accuracy((texts, labels), (held_out_texts, held_out_labels))`.
-        seed: For what is drawn at random.
-    """
-
-    texts: tuple[str, ...]
-    labels: NDArray[np.int64]
-    labeled_texts: tuple[str, ...]
-    labeled_labels: NDArray[np.int64]
-    accuracy: Callable[[tuple[Any, Any], tuple[Any, Any]], float]
-    seed: int
-
-
-Term = TypeVar("Term", bound=Callable[..., Any])
-
-reward_terms: Registry[Callable[..., Any]] = Registry("reward term")
-"""The terms by name: functions of `Candidates`, or, marked by `at_close`, of `Closing`."""
+Term = TypeVar("Term", bound=RewardTerm)
 
 
 def at_close(term: Term) -> Term:
-    """Marks a term that is paid once a round, with the offer that closes it: a function of `Closing` to a number.
+    """Mark a closing term: it returns one number for a round, which is added to the reward of the offer that closes it.
+
+    It gets what its parameters name in `Closing`.
 
     Example:
         >>> @reward_terms.register("newly_labeled")
         ... @at_close
-        ... def newly_labeled(closing):
-        ...     return len(closing.texts)
+        ... def newly_labeled(batch_texts):
+        ...     return len(batch_texts)
     """
-    term.paid_at_close = True  # type: ignore[attr-defined]  # a function takes any attribute
+    term.at_close = True  # type: ignore[attr-defined]  # a function takes any attribute
     return term
 
 
-Potential = Callable[[Mapping[str, float]], float]
-"""Maps the classifier's state, its features by name (see `feature_names`), to a finite number."""
+class TermValues(NamedTuple):
+    """A term's values for `n` texts.
 
-potentials: Registry[Potential] = Registry("potential")
-"""Potentials by name, for `potential(NAME)` in a reward; every feature of the classifier's state is one already."""
+    Attributes:
+        raw: `(n,)` the term's own values.
+        value: `(n,)` the same after clipping and normalization.
+        weight: The term's weight in the composition.
+    """
+
+    raw: NDArray[np.float64]
+    value: NDArray[np.float64]
+    weight: float
+
+    @property
+    def contribution(self) -> NDArray[np.float64]:
+        """The term's part of the reward, `(n,)`: the contributions of all terms sum to the reward."""
+        return self.weight * self.value
+
+    def row(self, index: int) -> dict[str, float]:
+        """Return one text's values as plain numbers."""
+        contribution = float(self.weight * self.value[index])
+        return {"raw": float(self.raw[index]), "weight": self.weight, "contribution": contribution}
+
+    def spread(self, valid: NDArray[np.bool_]) -> "TermValues":
+        """Return the values of the valid texts among all; the others have zeros."""
+        if valid.all():
+            return self
+        raw, value = np.zeros(len(valid)), np.zeros(len(valid))
+        raw[valid], value[valid] = self.raw, self.value
+        return TermValues(raw, value, self.weight)
+
+
+@dataclasses.dataclass(frozen=True)
+class Closing:
+    """The arguments of closing terms: the batch just labeled, before the classifier is retrained.
+
+    Attributes:
+        batch_texts: The `b` texts of the batch, real and synthetic ones.
+        batch_labels: `(b,)` their labels.
+        labeled_texts: The `m` texts of the labeled set before the batch.
+        labels: `(m,)` their labels.
+        accuracy: Trains a classifier from the pretrained weights on some texts and labels, and returns its accuracy on
+            others: `accuracy((texts, labels), (held_out_texts, held_out_labels))`.
+        seed: Seed for random draws.
+    """
+
+    batch_texts: tuple[str, ...]
+    batch_labels: NDArray[np.int64]
+    labeled_texts: tuple[str, ...]
+    labels: NDArray[np.int64]
+    accuracy: Callable[[tuple[Any, Any], tuple[Any, Any]], float]
+    seed: int
+
+    @classmethod
+    def of(
+        cls, batch: Mapping[str, int], labeled: Mapping[str, int], accuracy: Callable[..., float], seed: int
+    ) -> "Closing":
+        """Make it from the texts and labels of the batch and of the labeled set."""
+        return cls(tuple(batch), _labels(batch), tuple(labeled), _labels(labeled), accuracy, seed)
+
+
+def _labels(labeled: Mapping[str, int]) -> NDArray[np.int64]:
+    return read_only(np.array(list(labeled.values()), dtype=np.int64))

@@ -1,1 +1,1 @@
-"""Helpers of all packages: storage, threads, optional dependencies, registries, arrays."""
+"""Helpers shared by all packages: storage, threads, optional dependencies, registries and prediction arrays."""

@@ -1,4 +1,4 @@
-"""Optional dependencies: imported where they are used, with an error that names the extra to install."""
+"""Optional dependencies, imported where they are used. A missing one raises an error with the install command."""
 
 import importlib
 from types import ModuleType
@@ -9,11 +9,11 @@ class MissingExtra(ImportError):
 
 
 def require(module: str, extra: str) -> ModuleType:
-    """Imports an optional dependency.
+    """Import and return an optional dependency.
 
     Args:
         module: The module to import, e.g. "datasets".
-        extra: The extra of signal_env that installs it, e.g. "data".
+        extra: The extra of signal-env that installs it, e.g. "data".
 
     Raises:
         MissingExtra: If the module is not installed.
@@ -23,10 +23,10 @@ def require(module: str, extra: str) -> ModuleType:
         'json'
         >>> require("no_such_module", "data")
         Traceback (most recent call last):
-        signal_env.utils.extras.MissingExtra: This needs 'no_such_module'. Install it with: ...
+        signal_env.utils.extras.MissingExtra: 'no_such_module' is not installed. Install it with: ...
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        message = f"This needs {module!r}. Install it with: pip install 'signal-env[{extra}]'"
+        message = f"{module!r} is not installed. Install it with: pip install 'signal-env[{extra}]'"
         raise MissingExtra(message) from error

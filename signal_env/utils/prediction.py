@@ -1,4 +1,4 @@
-"""What a classifier says of texts: the arrays that scores and rewards are made from."""
+"""The arrays that a classifier predicts for texts, and the array functions that scores and rewards share."""
 
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,34 +10,47 @@ Array = TypeVar("Array", bound=NDArray[Any])
 
 
 class Prediction(NamedTuple):
-    """Probabilities and encodings of `n` texts, from one forward pass.
+    """Probabilities and embeddings of `n` texts, from one forward pass.
 
     Attributes:
-        probabilities: `(n, C)`, rows that sum to 1.
-        embeddings: `(n, d)`, the classifier's encodings Φ(x), not normalised.
+        probabilities: `(n, C)` class probabilities; each row sums to 1.
+        embeddings: `(n, d)` encodings Φ(x) by the classifier, not normalized.
+
+    Example:
+        >>> prediction = Prediction(np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([[1.0, 2.0], [3.0, 4.0]]))
+        >>> prediction.rows([1]).probabilities
+        array([[0.4, 0.6]])
+        >>> prediction.read_only().embeddings.flags.writeable
+        False
     """
 
     probabilities: Floats
     embeddings: Floats
 
     def rows(self, indices: Any) -> "Prediction":
-        """The prediction of a selection of the texts."""
+        """Return the prediction of the texts at `indices` (any NumPy index of the first axis)."""
         return Prediction(self.probabilities[indices], self.embeddings[indices])
 
     def read_only(self) -> "Prediction":
-        """The same arrays, not to be written to."""
+        """Return read-only views of both arrays."""
         return Prediction(read_only(self.probabilities), read_only(self.embeddings))
 
 
 def read_only(array: Array) -> Array:
-    """A view that cannot be written to."""
+    """Return a view of an array that cannot be written to.
+
+    Example:
+        >>> read_only(np.zeros(2))[0] = 1.0
+        Traceback (most recent call last):
+        ValueError: assignment destination is read-only
+    """
     view: Array = array.view()
     view.flags.writeable = False
     return view
 
 
 def unit(embeddings: Floats) -> Floats:
-    """Scales each row of `(n, d)` to length 1; a row of zeros stays as it is.
+    """Scale each row of `(n, d)` to Euclidean length 1. A row of zeros stays zero.
 
     Example:
         >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]]))
@@ -56,12 +69,23 @@ def unit(embeddings: Floats) -> Floats:
 
 
 def scaled(embeddings: Floats, normalize: bool) -> Floats:
-    """What distances are measured between: the rows of `(n, d)` scaled to length 1, or as they are."""
+    """Return the embeddings `(n, d)` that distances are measured between.
+
+    Args:
+        embeddings: `(n, d)` raw embeddings.
+        normalize: True scales each row to length 1 (see `unit`). False returns the array itself.
+
+    Example:
+        >>> scaled(np.array([[3.0, 4.0]]), normalize=True)
+        array([[0.6, 0.8]])
+    """
     return unit(embeddings) if normalize else embeddings
 
 
 def softmax(logits: Floats) -> NDArray[np.float64]:
-    """Probabilities `(..., C)` from logits `(..., C)`, in double precision, in which even tiny ones keep their digits.
+    """Compute probabilities `(..., C)` from logits `(..., C)`, in double precision.
+
+    Double precision keeps the digits of very small probabilities.
 
     Example:
         >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))

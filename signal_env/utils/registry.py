@@ -1,4 +1,4 @@
-"""Registries of plain names: the one mechanism behind every plug-in point."""
+"""Registries that map names to plug-ins. Every plug-in point uses one."""
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
@@ -8,14 +8,19 @@ T = TypeVar("T")
 
 
 class UnknownName(ValueError):
-    """A name that no registry knows; the message lists the names it does know."""
+    """A name that is not registered; the message lists the registered names."""
 
 
 class Registry(Generic[T]):
-    """Maps plain names to plug-ins, so that a name works in `gym.make`, on the command line and in a file alike.
+    """Maps names to plug-ins, so that one name works in `gym.make`, on the command line and in configuration files.
+
+    Iterating yields the names in alphabetical order.
 
     Args:
-        kind: What is registered, for error messages ("reward term", "agent", ...).
+        kind: The kind of plug-in, for error messages ("reward term", "agent", ...).
+
+    Raises:
+        UnknownName: When a name is looked up that is not registered.
 
     Example:
         >>> greetings = Registry("greeting")
@@ -34,22 +39,22 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Returns a decorator that registers what it decorates under `name`.
+        """Return a decorator that registers an object under `name` and returns the object.
 
-        What is defined in a notebook or at a prompt may be defined again.
+        An object defined in `__main__` (a notebook, a prompt, a script) may be defined and registered again.
 
         Raises:
-            ValueError: If the name is taken by something else.
-            TypeError: If the name is no text.
+            ValueError: If the name is taken by another object.
+            TypeError: If the name is not a string.
         """
         if not isinstance(name, str):
-            raise TypeError(f"Registering wants a name: @register('name'); got {name!r}.")
+            raise TypeError(f"Expected a name as a string, as in @register('name'); got {name!r}.")
 
         def decorate(entry: T) -> T:
             taken = self._entries.get(name, entry)
-            again = getattr(taken, "__module__", None) == "__main__" and _named(taken) == _named(entry)
-            if taken is not entry and not again:
-                raise ValueError(f"The {self.kind} {name!r} is registered already; choose another name.")
+            redefined = getattr(taken, "__module__", None) == "__main__" and _origin(taken) == _origin(entry)
+            if taken is not entry and not redefined:
+                raise ValueError(f"The {self.kind} {name!r} is already registered; choose another name.")
             self._entries[name] = entry
             return entry
 
@@ -70,6 +75,6 @@ class Registry(Generic[T]):
         return iter(sorted(self._entries))
 
 
-def _named(entry: object) -> tuple[object, object]:
-    """Where something was defined, and under what name."""
+def _origin(entry: object) -> tuple[object, object]:
+    """Return the module that defines an object, and the object's qualified name there."""
     return getattr(entry, "__module__", None), getattr(entry, "__qualname__", None)

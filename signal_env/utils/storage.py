@@ -1,4 +1,4 @@
-"""Where made things are kept, and how files are written so that nothing is ever half there."""
+"""The cache directory, and atomic writes: files and folders are written under a temporary name and then renamed."""
 
 import os
 import secrets
@@ -9,7 +9,12 @@ from pathlib import Path
 
 
 def cache_dir(*parts: str) -> Path:
-    """A place under `SIGNAL_ENV_CACHE`, or else under the user's cache folder.
+    """Return a path in the cache directory. Nothing is created.
+
+    The cache directory is `SIGNAL_ENV_CACHE`, else `XDG_CACHE_HOME/signal_env`, else `~/.cache/signal_env`.
+
+    Args:
+        parts: Names of nested folders in the cache directory.
 
     Example:
         >>> cache_dir("annotators", "sst2").parts[-2:]
@@ -21,32 +26,43 @@ def cache_dir(*parts: str) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file under a temporary name and renames it: neither a reader nor a power cut ever finds half of it."""
+    r"""Write a UTF-8 file atomically, creating missing parent folders.
+
+    The file is written under a temporary name, synced to disk and renamed. A reader, or a restart after a power
+    failure, therefore finds the old file or the new one, never a part. Lone surrogates are written as `\udXXX`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     write_text(Path(folder) / "runs" / "note.txt", "done")
+        ...     (Path(folder) / "runs" / "note.txt").read_text()
+        'done'
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
+    temporary = _temporary_sibling(path)
     try:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
         sync(temporary)
         os.replace(temporary, path)
-        _sync_names(path.parent)
+        _sync_entries(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
-    """Waits until a file, or all that is in a folder, is on the disk, where a power cut leaves it alone."""
+    """Flush a file, or everything in a folder, to disk and wait until it is there (fsync)."""
     if path.is_dir():
-        for place in path.iterdir():
-            sync(place)
-        _sync_names(path)
+        for entry in path.iterdir():
+            sync(entry)
+        _sync_entries(path)
     elif path.is_file():
         with path.open("rb" if os.name == "posix" else "r+b") as file:
             os.fsync(file.fileno())
 
 
-def _sync_names(folder: Path) -> None:
-    """Waits until the names in a folder are on the disk, where the system can say so."""
-    with suppress(OSError):  # Windows cannot, nor can some network file systems
+def _sync_entries(folder: Path) -> None:
+    """Flush a folder's list of entries to disk, where the system supports it."""
+    with suppress(OSError):  # Windows and some network file systems cannot sync a folder.
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -55,41 +71,73 @@ def _sync_names(folder: Path) -> None:
 
 
 def remove(folder: Path, names: Iterable[str]) -> None:
-    """Removes files and folders of these names from a folder; those that are not there are passed over."""
+    """Remove the files and folders with these names from a folder. Missing ones are skipped.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     write_text(Path(folder) / "note.txt", "done")
+        ...     remove(Path(folder), ["note.txt", "missing.txt"])
+        ...     list(Path(folder).iterdir())
+        []
+    """
     for name in names:
-        place = folder / name
-        if place.is_dir():
-            shutil.rmtree(place)
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
         else:
-            place.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 def cut(file: Path, size: int) -> None:
-    """Cuts a file to its first `size` bytes.
+    """Truncate a file to its first `size` bytes.
 
     Raises:
-        ValueError: If it has fewer.
+        ValueError: If the file has fewer bytes.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     write_text(Path(folder) / "log", "abcdef")
+        ...     cut(Path(folder) / "log", 3)
+        ...     (Path(folder) / "log").read_text()
+        'abc'
     """
     if file.stat().st_size < size:
-        raise ValueError(f"{file} should have {size} bytes and has {file.stat().st_size}: it was changed.")
+        raise ValueError(
+            f"{file} should have {size} bytes or more and has {file.stat().st_size}: it changed after it was "
+            "recorded. Restore the file, or start again in another folder."
+        )
     os.truncate(file, size)
 
 
 @contextmanager
 def new_folder(path: Path, mark: str) -> Iterator[Path]:
-    """Yields a temporary folder that becomes `path`, whole and on the disk, if the block ends without an error.
+    """Yield a temporary folder that is synced and renamed to `path` if the block ends without an error.
+
+    An error in the block removes the temporary folder and leaves `path` as it was.
 
     Args:
-        path: The folder to make. One of the same kind is replaced.
-        mark: The file that tells a folder of this kind.
+        path: The folder to create. An empty folder, or one that holds `mark`, is replaced.
+        mark: The name of a file that every folder of this kind holds.
 
     Raises:
-        FileExistsError: If `path` holds something else.
+        FileExistsError: If `path` is a file, or a folder with other contents.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as parent:
+        ...     with new_folder(Path(parent) / "model", mark="model.json") as folder:
+        ...         write_text(folder / "model.json", "{}")
+        ...     [file.name for file in (Path(parent) / "model").iterdir()]
+        ['model.json']
     """
     if path.exists() and not (path / mark).is_file() and (path.is_file() or any(path.iterdir())):
-        raise FileExistsError(f"{path} holds something that is not ours to replace: it has no {mark}.")
+        raise FileExistsError(
+            f"{path} exists and will not be replaced: it has no {mark}. Choose another folder, or remove this one."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
+    temporary = _temporary_sibling(path)
     temporary.mkdir()
     try:
         yield temporary
@@ -97,11 +145,11 @@ def new_folder(path: Path, mark: str) -> Iterator[Path]:
         if path.exists():
             shutil.rmtree(path)
         os.replace(temporary, path)
-        _sync_names(path.parent)
+        _sync_entries(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _beside(path: Path) -> Path:
-    """A new hidden name in the same folder, so that renaming it to `path` is one step."""
+def _temporary_sibling(path: Path) -> Path:
+    """Return a new hidden path in the same folder, from which renaming to `path` is atomic."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -1,4 +1,4 @@
-"""Threads: texts in parallel rather than one text's arithmetic, and processes that can be forked."""
+"""Thread pools that run torch and FAISS single-threaded per worker, so that results do not depend on the cores."""
 
 import os
 import sys
@@ -12,9 +12,9 @@ Result = TypeVar("Result")
 
 @cache
 def single_threaded() -> ThreadPoolExecutor:
-    """As many threads as torch uses, on each of which torch itself runs on one.
+    """Return a pool of `torch.get_num_threads()` workers, on each of which torch uses one thread.
 
-    What is computed here has the same bits however many cores there are, and whatever runs beside it.
+    Results computed on it are bit-identical for any number of cores and any concurrent work.
     """
     import torch
 
@@ -22,7 +22,9 @@ def single_threaded() -> ThreadPoolExecutor:
 
 
 def on_one_thread(function: Callable[..., Result], *arguments: Any) -> Result:
-    """Calls a function with torch on a single thread: here if it is so already, which spares a change of threads.
+    """Call a function with torch limited to one thread, and return its result.
+
+    The function runs on the calling thread if torch already uses one thread, and on `single_threaded()` otherwise.
 
     Example:
         >>> on_one_thread(max, 2, 3)
@@ -37,9 +39,9 @@ def on_one_thread(function: Callable[..., Result], *arguments: Any) -> Result:
 
 @cache
 def searchers() -> ThreadPoolExecutor:
-    """As many threads as FAISS uses, on each of which FAISS itself runs on one.
+    """Return a pool of `faiss.omp_get_max_threads()` workers, on each of which FAISS uses one thread.
 
-    Blocks of texts are searched side by side on them, so that what is not FAISS's work is done side by side too.
+    Each worker searches a block of texts, so that the work around FAISS runs in parallel too.
     """
     import faiss
 
@@ -49,9 +51,10 @@ def searchers() -> ThreadPoolExecutor:
 
 
 def _after_fork() -> None:
-    """Readies a forked process (AsyncVectorEnv's), which inherits thread pools without their threads.
+    """Reset the thread pools in a forked process (as AsyncVectorEnv makes), which inherits them without threads.
 
-    The executors are made anew; torch and FAISS run on one thread, since waiting for their lost ones would never end.
+    Both pools are created again on their next use. Torch and FAISS are limited to one thread, because their own
+    inherited pools would wait forever for threads that do not exist.
     """
     single_threaded.cache_clear()
     searchers.cache_clear()

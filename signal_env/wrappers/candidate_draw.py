@@ -1,4 +1,4 @@
-"""K texts to choose from, and what is seen of them: for the wrapper, and for agents that play what it trained."""
+"""K texts to choose from and their features: for the wrapper, and for agents that play policies trained with it."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,17 +6,17 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-from signal_env.acquisition import contrast, entropy, margin
-from signal_env.acquisition.neighbors import Neighbors
+from signal_env.acquisition import entropy, margin
 from signal_env.learner.learner import Learner
-from signal_env.utils.prediction import Prediction, unit
+from signal_env.learner.view import View
+from signal_env.utils.prediction import unit
 
 Generator = Callable[[Sequence[str]], Sequence[str]]
-"""Writes one text for each prompt. For episodes that repeat, what it writes is a function of the prompts alone."""
+"""Writes one text for each prompt. For episodes that repeat, its texts depend on the prompts alone."""
 
 
 class CandidateBox(Box):
-    """A flat box of K candidates, `n_features` numbers each, and then the state; it knows what they are called.
+    """A flat box of K candidates, `n_features` numbers each, and then the state, with the names of all.
 
     Args:
         n_candidates: K.
@@ -37,14 +37,16 @@ class CandidateBox(Box):
 
 
 def candidate_features(embedding_size: int) -> tuple[str, ...]:
-    """The names of a candidate's features, in order. All lie between 0 and 1, those of the embedding between -1 and 1.
+    """Return the names of a candidate's features, in order.
+
+    All lie between 0 and 1, those of the embedding between -1 and 1.
 
     - `present`: 1; a place without a candidate has 0 here and everywhere.
     - `real`: 1 for an unlabeled text of R, 0 for a synthetic one.
     - `entropy`: of the classifier's prediction, over log C.
     - `margin`: 1 minus the lead of the likeliest class.
-    - `distance`, `score`: the distance d to the nearest labeled neighbour, and s_x, each squashed as v / (1 + v).
-    - `embedding/0`, ...: tanh of projections of the l2-normalised encoding on fixed random directions, scaled so that
+    - `distance`, `score`: the distance d to the nearest labeled neighbor, and s_x, each squashed as v / (1 + v).
+    - `embedding/0`, ...: tanh of projections of the l2-normalized encoding on fixed random directions, scaled so that
       those of a random encoding have variance 1.
 
     Example:
@@ -57,20 +59,15 @@ def candidate_features(embedding_size: int) -> tuple[str, ...]:
     )
 
 
-def describe(
-    prediction: Prediction, labeled: Prediction, neighbors: Neighbors, marked: NDArray[np.bool_], embedding_size: int
-) -> NDArray[np.float32]:
-    """The features `(n, F)` of texts, in the order of `candidate_features`.
+def describe(view: View, marked: NDArray[np.bool_], embedding_size: int) -> NDArray[np.float32]:
+    """Compute the features `(n, F)` of texts, in the order of `candidate_features`.
 
     Args:
-        prediction: The classifier's prediction for `n` texts.
-        labeled: Its prediction for the labeled set.
-        neighbors: The texts' nearest labeled neighbours.
-        marked: `(n,)` whether each is a real text; `PromptSelection` says here whether it is labeled.
+        view: The `n` texts under the current classifier.
+        marked: `(n,)` whether each is a real text; in `PromptSelection` whether it is labeled.
         embedding_size: The number of directions that the encodings are projected on.
     """
-    probabilities, embeddings = prediction
-    distance, score = neighbors.distances[:, 0], contrast(probabilities, labeled.probabilities, neighbors)
+    probabilities, distance, score = view.probabilities, view.distances[:, 0], view.scores
     columns = [
         np.ones(len(marked)),
         marked,
@@ -80,15 +77,15 @@ def describe(
         score / (1 + score),
     ]
     features = np.clip(np.stack(columns, axis=1), 0.0, 1.0)
-    directions = np.random.default_rng(0).normal(size=(embeddings.shape[1], embedding_size))
-    return np.hstack([features, np.tanh(unit(embeddings) @ directions)]).astype(np.float32)
+    directions = np.random.default_rng(0).normal(size=(view.embeddings.shape[1], embedding_size))
+    return np.hstack([features, np.tanh(unit(view.embeddings) @ directions)]).astype(np.float32)
 
 
 def written(generator: Generator, prompts: Sequence[str]) -> list[str]:
-    """What a generator writes.
+    """Return the texts that a generator writes.
 
     Raises:
-        ValueError: If that is not one text for each prompt.
+        ValueError: If they are not one text for each prompt.
     """
     texts = list(generator(prompts))
     if len(texts) != len(prompts) or not all(isinstance(text, str) for text in texts):
@@ -97,27 +94,27 @@ def written(generator: Generator, prompts: Sequence[str]) -> list[str]:
 
 
 class CandidateDraw:
-    """Draws the candidates of one offer after another and says what an agent sees of them.
+    """Draws the candidates of one offer after another, with the features that an agent sees.
 
-    Real candidates are unlabeled texts that have not been taken in this round; they come first, and after them what a
-    generator wrote for the step's prompt, as far as it would be valid. Nothing is left to choose once as many texts are
-    taken as the round may label. What is drawn is a function of the random numbers, of the texts taken and, with a
-    generator, of the prompts: it does not matter whether offers are made one at a time or several at once.
+    Real candidates are unlabeled texts that have not been taken in this round; they come first. After them come the
+    valid texts that a generator wrote for the step's prompt. Nothing is left to choose once as many texts are taken as
+    the round may label. A draw depends on the random numbers, on the texts taken and, with a generator, on the prompts;
+    not on whether offers are made one at a time or several at once.
 
     Attributes:
-        space: The space of what is seen.
-        texts: The K candidates of the last draw, "" where there is none.
-        mask: `(K,)` where there is one.
+        space: The space of an agent's observations.
+        texts: The K candidates of the last draw, "" in places without one.
+        mask: `(K,)` which places have one.
 
     Args:
-        learner: The experiment, in which the agent says what is labeled.
+        learner: The experiment, in which the agent chooses what is labeled.
         n_candidates: K.
         embedding_size: See `candidate_features`; 0 leaves the embedding out.
         generator: Writes synthetic candidates; without one there are none.
-        synthetic_candidates: The share of the K places, rounded to a whole number of them, that it writes for.
+        synthetic_candidates: The fraction of the K places, rounded to a whole number, that it writes for.
 
     Raises:
-        ValueError: If a number is out of its range, or the acquisition function says what is labeled.
+        ValueError: If a number is out of its range, or the acquisition function chooses what is labeled.
     """
 
     def __init__(
@@ -128,11 +125,7 @@ class CandidateDraw:
         generator: Generator | None = None,
         synthetic_candidates: float = 0.5,
     ) -> None:
-        if learner.config.selection != "submitted":
-            raise ValueError(
-                "Choosing among candidates is choosing what is labeled: make the environment with "
-                f"selection='submitted'; it has {learner.config.selection!r}."
-            )
+        learner.selection.require("agent", "Choosing among candidates")
         if n_candidates < 1 or embedding_size < 0 or not 0 <= synthetic_candidates <= 1:
             raise ValueError(
                 "n_candidates is at least 1, embedding_size at least 0 and synthetic_candidates from 0 to 1; got "
@@ -148,15 +141,15 @@ class CandidateDraw:
         self._features: NDArray[np.float32]
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Begins an episode, after the learner's reset."""
+        """Begin an episode, after the learner's reset."""
         self._rng = rng
 
     def draw(self, offer: int, prompt: str) -> NDArray[np.float32]:
-        """Draws the candidates for one of the round's offers and returns what is seen.
+        """Draw the candidates for one of the round's offers and return the agent's observation.
 
         Args:
             offer: The offer's number in its round, from 0.
-            prompt: What a generator would answer.
+            prompt: The prompt for a generator.
         """
         if offer == 0:
             self._open_round()
@@ -175,7 +168,7 @@ class CandidateDraw:
         return np.concatenate([features.ravel(), self._learner.state(offer)])
 
     def take(self, place: int) -> str:
-        """Takes the candidate in a place, from 0, and returns its text; "" if there is none."""
+        """Take the candidate in a place, from 0, and return its text; "" if there is none."""
         if not 0 <= place < len(self.texts):
             raise ValueError(f"There are {len(self.texts)} candidates, from 0; got {place}.")
         if self.mask[place]:
@@ -186,27 +179,19 @@ class CandidateDraw:
         return self.texts[place]
 
     def _open_round(self) -> None:
-        """Describes all of U's real texts at once, for the round to come."""
-        learner, opened = self._learner, self._learner.opened
-        unlabeled, neighbors = opened.unlabeled, opened.neighbors
+        """Compute the features of all real texts of U at once, for the round to come."""
+        unlabeled = self._learner.unlabeled
         n = int(unlabeled.real.sum())
-        self._labels_left = learner.batch_size
+        self._labels_left = self._learner.batch_size
         self._left, self._real = np.arange(n), unlabeled.texts[:n]
         self._taken: set[str] = set()
         self._features = np.zeros((0, len(self.space.features)), dtype=np.float32)
-        if neighbors is not None:
-            prediction = Prediction(unlabeled.probabilities[:n], unlabeled.embeddings[:n])
-            nearest = Neighbors(neighbors.indices[:n], neighbors.distances[:n])
-            labeled = opened.labeled.prediction
-            self._features = describe(prediction, labeled, nearest, unlabeled.real[:n], self._embedding_size)
+        if n:
+            self._features = describe(unlabeled, unlabeled.real, self._embedding_size)[:n]
 
     def _write(self, generator: Generator, prompt: str) -> tuple[list[str], NDArray[np.float32]]:
-        """Synthetic candidates for a prompt and their features: what would be valid, and is not taken yet."""
+        """Return synthetic candidates for a prompt, valid and not taken yet, and their features."""
         looked = self._learner.look(written(generator, [prompt] * self._n_written))
-        valid = looked.candidates
-        real = [real for real, reason in zip(looked.real, looked.invalid, strict=True) if not reason]
-        new = [i for i, text in enumerate(valid.texts) if not real[i] and text not in self._taken]
-        described = describe(
-            valid.prediction, valid.labeled, valid.neighbors, np.array(real, dtype=bool), self._embedding_size
-        )
-        return [valid.texts[i] for i in new], described[new]
+        valid = looked.valid
+        new = [i for i, text in enumerate(valid.texts) if not valid.real[i] and text not in self._taken]
+        return [valid.texts[i] for i in new], describe(valid, valid.real, self._embedding_size)[new]

@@ -1,4 +1,4 @@
-"""The action is a choice among K candidate texts: `Discrete`, for agents that know nothing of texts."""
+"""Choice among K candidate texts as a `Discrete` action, for agents that cannot handle texts."""
 
 from operator import index
 from typing import Any
@@ -16,32 +16,30 @@ Floats = NDArray[np.float32]
 
 
 class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
-    """Each step shows K unlabeled texts as numbers, and the action says which of them is offered, that is, labeled.
+    """Shows K unlabeled texts as numbers; the action chooses which of them is offered, and so labeled.
 
     The observation is a flat box: the features of each candidate (see `candidate_features`), one candidate after
-    another, and the classifier's state (`env.unwrapped.feature_names`). `action_masks()` says which places hold a
-    candidate: where fewer than K texts are left, the last ones do not. Choosing such a place offers the empty text,
-    which is paid `invalid_reward` and named in the info; a round in which nothing else was offered truncates the
-    episode.
+    another, and the classifier's state (`env.unwrapped.feature_names`). `action_masks()` tells which places hold a
+    candidate: when fewer than K texts are left, the last ones do not. Choosing such a place passes.
 
-    When nothing is left to choose in a round, because its labels are spoken for or no text is left, the wrapper itself
-    passes until the round is closed: a step's reward is then the sum of what its offers were paid. `Record` and
-    `TensorBoard` go inside this wrapper, where they see every offer.
+    When nothing is left to choose in a round, because its labels are taken or no text is left, the wrapper itself
+    passes until the round is closed: a step's reward is then the sum of its offers' rewards. `Record` and `TensorBoard`
+    go inside this wrapper, where they see every offer.
 
     Draws are seeded from the seed of `reset`. With a generator some of the candidates are texts that it writes for the
-    environment's prompt; one that is chosen and labeled is labeled by the annotator. For episodes that repeat, what it
-    writes is a function of the prompts alone, as with `agents.llm.FrozenWriter`.
+    environment's prompt; one that is chosen and labeled is labeled by the annotator. For episodes that repeat, its
+    texts must depend on the prompts alone, as with `agents.llm.FrozenGenerator`.
 
     Args:
         env: A `SignalEnv` with `selection="submitted"`, wrapped or not.
         n_candidates: K.
         embedding_size: Directions in which the candidates' encodings are shown; 0: none.
         generator: Writes synthetic candidates, from prompts to texts; without one all candidates are real.
-        synthetic_candidates: The share of the K places that it writes for, rounded to a whole number.
+        synthetic_candidates: The fraction of the K places that it writes for, rounded to a whole number.
 
     Raises:
         TypeError: If the environment is no `SignalEnv`.
-        ValueError: If it is the acquisition function that says what is labeled, or a number is out of its range.
+        ValueError: If the acquisition function chooses what is labeled, or a number is out of its range.
 
     Example:
         >>> import signal_env
@@ -80,15 +78,15 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """The K texts that the last observation shows, "" where there is none."""
+        """The K texts of the last observation, "" in places without one."""
         return self._draw.texts
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """`(K,)` which places hold a candidate."""
+        """Return which places hold a candidate, `(K,)`."""
         return self._draw.mask.copy()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
-        """Begins a new experiment and draws the first candidates."""
+        """Begin a new experiment and draw the first candidates."""
         observation, info = self.env.reset(seed=seed, options=options)
         if seed is not None or self._random is None:
             self._random = np.random.default_rng(seed)
@@ -97,7 +95,7 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         return self._draw.draw(self.learner.offers_made, observation["prompt"]), info
 
     def step(self, action: int) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Offers the text in a place, from 0, and passes if nothing is left to choose in the round.
+        """Offer the text in a place, from 0, and pass while nothing is left to choose in the round.
 
         Raises:
             ValueError: If there is no such place.
@@ -106,11 +104,11 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         if self._random is None or self._ended:
             raise gym.error.ResetNeeded("The episode has not begun, or is over: call reset before step.")
         observation, reward, terminated, truncated, info = self.env.step(self._draw.take(index(action)))
-        total, truncated = float(reward), truncated or nothing_labeled(info)
+        total = float(reward)
         shown = self._draw.draw(self.learner.offers_made, observation["prompt"])
         while not (terminated or truncated or self._draw.mask.any()):
             observation, reward, terminated, truncated, passed = self.env.step("")
-            total, truncated = total + float(reward), truncated or nothing_labeled(passed)
+            total += float(reward)
             info = with_pass(info, passed)
             shown = self._draw.draw(self.learner.offers_made, observation["prompt"])
         self._ended = terminated or truncated
@@ -118,7 +116,7 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
 
 
 def signal_env_of(env: gym.Env[Any, Any]) -> SignalEnv:
-    """The `SignalEnv` under its wrappers.
+    """Return the `SignalEnv` under its wrappers.
 
     Raises:
         TypeError: If it is another environment.
@@ -128,15 +126,10 @@ def signal_env_of(env: gym.Env[Any, Any]) -> SignalEnv:
     return env.unwrapped
 
 
-def nothing_labeled(info: dict[str, Any]) -> bool:
-    """Whether the step closed a round in which no text was labeled."""
-    return "round" in info and info["round"]["selected_real"] + info["round"]["selected_synthetic"] == 0
-
-
 def with_pass(info: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:
-    """The info of a step with that of a pass after it: the round that it closed, and what it was paid."""
+    """Return the info of a step with that of a pass after it: the round that it closed, and its closing terms."""
     terms = {name: dict(term) for name, term in info["reward_terms"].items()}
     for name, term in passed["reward_terms"].items():
-        before = terms.get(name, {"raw": 0.0, "share": 0.0})
-        terms[name] = term | {part: before[part] + term[part] for part in ("raw", "share")}
+        before = terms.get(name, {"raw": 0.0, "contribution": 0.0})
+        terms[name] = term | {part: before[part] + term[part] for part in ("raw", "contribution")}
     return info | {"reward_terms": terms} | {name: passed[name] for name in ("round",) if name in passed}

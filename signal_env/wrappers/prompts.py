@@ -1,4 +1,4 @@
-"""The action is a choice among K sets of in-context examples, for a frozen generator that writes what they suggest."""
+"""Choice among K sets of in-context examples as a `Discrete` action, for a frozen generator to write from."""
 
 from operator import index
 from typing import Any
@@ -9,26 +9,25 @@ from gymnasium.spaces import Discrete
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
-from signal_env.acquisition import find_neighbors
-from signal_env.learner.observation import prompt
+from signal_env.learner.prompts import prompt
 from signal_env.wrappers.candidate_draw import CandidateBox, Generator, describe, written
 from signal_env.wrappers.candidates import signal_env_of
 
 FEATURES = ("present", "labeled", "entropy", "margin", "distance", "score")
-"""What is seen of a set of examples: 1, the share of labeled texts, and means of the classifier's view of them, see
-`signal_env.wrappers.candidate_draw.candidate_features`."""
+"""Features of a set of examples: 1, the fraction of labeled texts, and means over the texts of the features of the same
+names in `signal_env.wrappers.candidate_draw.candidate_features`."""
 
 
 class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
-    """Each step shows K sets of in-context examples as numbers; the generator answers the prompt of the one chosen.
+    """Shows K sets of in-context examples as numbers; the generator answers the prompt of the chosen one.
 
     A set holds `n_examples` texts of R, labeled and unlabeled ones. The observation is a flat box: the features of each
     set (`FEATURES`), one set after another, and the classifier's state (`env.unwrapped.feature_names`). The text that
-    the generator writes is offered, and the reward is what it is paid. The prompts that the environment itself draws
+    the generator writes is offered, and the reward is that of the text. The prompts that the environment itself draws
     are not used.
 
-    Draws are seeded from the seed of `reset`. For episodes that repeat, what the generator writes is a function of the
-    prompts alone, as with `agents.llm.FrozenWriter`.
+    Draws are seeded from the seed of `reset`. For episodes that repeat, the generator's texts must depend on the
+    prompts alone, as with `agents.llm.FrozenGenerator`.
 
     Args:
         env: A `SignalEnv` with `selection="acquisition"`, wrapped or not.
@@ -37,7 +36,7 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
 
     Raises:
         TypeError: If the environment is no `SignalEnv`.
-        ValueError: If the environment leaves it to the agent what is labeled, shows no examples, or K is under 1.
+        ValueError: If the agent chooses what is labeled, prompts have no examples, or K is under 1.
 
     Example: a generator that changes the last example of its prompt.
         >>> import signal_env
@@ -56,10 +55,11 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
         gym.Wrapper.__init__(self, env)
         self.signal_env = signal_env_of(env)
         learner = self.signal_env.learner
-        if learner.config.selection != "acquisition" or learner.config.n_examples < 1 or n_sets < 1:
+        learner.selection.require("acquisition function", "PromptSelection")
+        if learner.config.n_examples < 1 or n_sets < 1:
             raise ValueError(
-                "PromptSelection wants selection='acquisition', n_examples and n_sets of at least 1; got "
-                f"{learner.config.selection!r}, {learner.config.n_examples} and {n_sets}."
+                "PromptSelection needs n_examples and n_sets of at least 1; got "
+                f"{learner.config.n_examples} and {n_sets}."
             )
         self.generator, self.n_sets = generator, n_sets
         self.observation_space = CandidateBox(n_sets, FEATURES, learner.feature_names)
@@ -71,14 +71,14 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begins a new experiment and draws the first sets."""
+        """Begin a new experiment and draw the first sets."""
         _, info = self.env.reset(seed=seed, options=options)
         if seed is not None or self._random is None:
             self._random = np.random.default_rng(seed)
         return self._shown(self._random), info
 
     def step(self, action: int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Offers what the generator writes for the set in a place, from 0.
+        """Offer the generator's text for the set in a place, from 0.
 
         Raises:
             ValueError: If there is no such place, or the generator writes no text.
@@ -96,7 +96,7 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
         return self._shown(self._random), float(reward), terminated, truncated, info
 
     def _shown(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Draws the sets of the next step."""
+        """Draw the sets of the next step."""
         learner = self.signal_env.learner
         if learner.offers_made == 0:
             self._features = self._described()
@@ -107,13 +107,7 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
         return np.concatenate([*means, learner.state(learner.offers_made)])
 
     def _described(self) -> NDArray[np.float32]:
-        """The features `(|R|, 6)` of all texts of R under the current classifier."""
+        """Compute the features `(|R|, 6)` of all texts of R under the current classifier."""
         learner = self.signal_env.learner
-        prediction, opened = learner.opened.pool.prediction, learner.opened
-        labeled = opened.labeled.prediction
-        neighbors = find_neighbors(
-            prediction.embeddings, labeled.embeddings, learner.config.n_neighbors, learner.config.normalize
-        )
-        known = dict(learner.labeled)
-        is_labeled = np.array([text in known for text in learner.pool])
-        return describe(prediction, labeled, neighbors, is_labeled, embedding_size=0)
+        is_labeled = np.array([text in learner.episode.labeled for text in learner.pool])
+        return describe(learner.opened.pool, is_labeled, embedding_size=0)

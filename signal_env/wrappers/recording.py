@@ -1,4 +1,4 @@
-"""Writes every offered text and every round to a run's folder, one JSON object a line."""
+"""Logs of every offered text and every round in a run's folder, one JSON object a line."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 
 from signal_env.learner.learner import Learner
 from signal_env.utils.storage import cut
-from signal_env.vector_env import SignalVectorEnv, closed_round, terms_of
+from signal_env.vector_env import SignalVectorEnv, closed_round, offer_of
 
 
 class LineLog:
@@ -19,7 +19,7 @@ class LineLog:
 
     Args:
         file: Where to write.
-        size: The bytes to keep of a file that is there; what follows them is cut off. None: the file must be new.
+        size: Bytes to keep of a file that exists; what follows them is cut off. None: the file must be new.
 
     Raises:
         FileExistsError: If there is a file already, and no size is given: nothing is ever written over.
@@ -39,25 +39,25 @@ class LineLog:
         return self.file.stat().st_size
 
     def write(self, line: dict[str, Any]) -> None:
-        """Appends an object."""
+        """Append an object."""
         # A lone surrogate, which UTF-8 cannot write, is written as its JSON escape.
         self._lines.write(json.dumps(line, ensure_ascii=False, default=_plain) + "\n")
         self._lines.flush()
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._lines.close()
 
 
 class RunLog:
     """`offers.jsonl`, `labels.jsonl` and `rounds.jsonl` in a folder; each line is flushed as it is written.
 
-    A line of `offers.jsonl` has `round`, `offer` (from 0 in each round), `text`, `reward`, `real`, `invalid` and
-    `reward_terms`; one of `labels.jsonl` has `round`, `text`, `label` (the class's name) and `real`, for each text
+    A line of `offers.jsonl` has `round`, `offer` (from 0 in each round), `text`, `reward`, `real`, `invalid`, `passed`
+    and `reward_terms`; one of `labels.jsonl` has `round`, `text`, `label` (the class's name) and `real`, for each text
     that was labeled; one of `rounds.jsonl` has the fields of `signal_env.learner.outcomes.Round`.
 
     Args:
-        folder: Where to write; it is made if it is not there.
+        folder: The folder to write to; it is made if it does not exist.
         state: What `state_dict` returned at a round's close: the logs go on from there.
 
     Raises:
@@ -74,35 +74,36 @@ class RunLog:
         self._round, self._offer, self._labeled = state.get("round", 0), 0, state.get("labeled", 0)
 
     def state_dict(self) -> dict[str, int]:
-        """The logs as they are at a round's close."""
+        """Return the sizes of the logs at a round's close."""
         sizes = {"offers": self._offers.size, "labels": self._labels.size, "rounds": self._rounds.size}
         return sizes | {"round": self._round, "labeled": self._labeled}
 
     def offer(self, text: str, reward: float, info: dict[str, Any]) -> None:
-        """Logs one offered text and its info."""
-        kept = {name: info[name] for name in ("real", "invalid", "reward_terms")}
+        """Log one offered text and its info."""
+        kept = {name: info[name] for name in ("real", "invalid", "passed", "reward_terms")}
         line = {"round": self._round + 1, "offer": self._offer, "text": text, "reward": reward, **kept}
         self._offers.write(line)
         self._offer += 1
 
     def round(self, info: dict[str, Any], learner: Learner) -> None:
-        """Logs a closed round, or the state after a reset, and the texts that were labeled in it."""
+        """Log a closed round, or the state after a reset, and the texts that were labeled in it."""
         self._round, self._offer = int(info["index"]), 0
-        real = set(learner.pool)
         for text, label in learner.labeled[self._labeled :]:
             name = learner.task.class_names[label]
-            self._labels.write({"round": self._round, "text": text, "label": name, "real": text in real})
+            self._labels.write(
+                {"round": self._round, "text": text, "label": name, "real": learner.episode.is_real(text)}
+            )
         self._labeled = len(learner.labeled)
         self._rounds.write(info)
 
     def close(self) -> None:
-        """Closes the files."""
+        """Close the files."""
         for log in (self._offers, self._labels, self._rounds):
             log.close()
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's numbers and arrays as Python's."""
+    """Return NumPy's numbers and arrays as Python's."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(f"{value!r} cannot be written to a log.")
@@ -117,13 +118,13 @@ class Record(gym.Wrapper[Any, str, Any, str]):
         self._learner: Learner = env.get_wrapper_attr("learner")
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Resets the environment and logs the initial round."""
+        """Reset the environment and log the initial round."""
         observation, info = self.env.reset(seed=seed, options=options)
         self.log.round(info["round"], self._learner)
         return observation, info
 
     def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Steps, and logs the offer and the round if it closed."""
+        """Step, and log the offer and the round if it closed."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         self.log.offer(info["text"], float(reward), info)
         if "round" in info:
@@ -131,7 +132,7 @@ class Record(gym.Wrapper[Any, str, Any, str]):
         return observation, reward, terminated, truncated, info
 
     def close(self) -> None:
-        """Closes the log and the environment."""
+        """Close the log and the environment."""
         self.log.close()
         super().close()
 
@@ -145,27 +146,23 @@ class VectorRecord(VectorWrapper):
         self._learner: Learner = cast(SignalVectorEnv, envs.unwrapped).learner
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Resets the environment and logs the initial round."""
+        """Reset the environment and log the initial round."""
         observations, infos = self.env.reset(seed=seed, options=options)
         self.log.round(closed_round(infos) or {}, self._learner)
         return observations, infos
 
     def step(self, actions: Sequence[str]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Steps, and logs the offers and the round if it closed."""
+        """Step, and log the offers and the round if it closed."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         for i in range(self.num_envs):
-            info = {
-                "real": infos["real"][i],
-                "invalid": infos["invalid"][i],
-                "reward_terms": terms_of(infos, i),
-            }
-            self.log.offer(infos["text"][i], float(rewards[i]), info)
+            info = offer_of(infos, i)
+            self.log.offer(info["text"], float(rewards[i]), info)
         closed = closed_round(infos)
         if closed is not None:
             self.log.round(closed, self._learner)
         return observations, rewards, terminated, truncated, infos
 
     def close(self, **kwargs: Any) -> None:
-        """Closes the log and the environments."""
+        """Close the log and the environments."""
         self.log.close()
         super().close(**kwargs)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from agents.agent import Agent, agents, get_agent
-from agents.pool import RandomAgent
+from agents.pool import pool_agent
 from agents.rollout import rollout
 
 REVIEWS = "SignalEnv-reviews-v0"
@@ -40,7 +40,7 @@ def test_an_agent_of_a_users_own_sees_prompts_and_rewards():
 
 def random_texts(seed, num_envs=4):
     envs = gym.make_vec(REVIEWS, num_envs=num_envs, selection="submitted", **SMALL)
-    steps = list(rollout(envs, RandomAgent(), seed=seed))
+    steps = list(rollout(envs, pool_agent("random")(), seed=seed))
     return [text for step in steps for text in step.texts], steps, envs
 
 
@@ -71,7 +71,7 @@ def test_random_draws_each_text_equally_often():
 
     envs = gym.make_vec(REVIEWS, num_envs=1, selection="submitted", pool_size=12, round_size=2, evaluation_size=5)
     observations, _ = envs.reset(seed=0)
-    agent, counts = RandomAgent(), dict.fromkeys(envs.unwrapped.unlabeled.texts, 0)
+    agent, counts = pool_agent("random")(), dict.fromkeys(envs.unwrapped.unlabeled.texts, 0)
     for seed in range(600):
         agent.reset(envs, seed)
         counts[agent.act(observations)[0]] += 1
@@ -81,7 +81,7 @@ def test_random_draws_each_text_equally_often():
 def test_an_agent_goes_on_from_its_state():
     envs = gym.make_vec(REVIEWS, num_envs=2, selection="submitted", **SMALL)
     observations, _ = envs.reset(seed=0)
-    one, other = RandomAgent(), RandomAgent()
+    one, other = pool_agent("random")(), pool_agent("random")()
     one.reset(envs, 0)
     one.act(observations)
     other.reset(envs, 0)
@@ -90,7 +90,7 @@ def test_an_agent_goes_on_from_its_state():
 
 
 def test_names():
-    assert get_agent("random") is RandomAgent
+    assert get_agent("random") is pool_agent("random")
     assert {"random", "generator"} <= set(agents)
     with pytest.raises(ValueError, match="Did you mean 'random'"):
         get_agent("randon")
@@ -99,11 +99,11 @@ def test_names():
 def test_random_offers_again_what_was_not_labeled():
     options = SMALL | {"offers_per_round": 8}
     envs = gym.make_vec(REVIEWS, num_envs=8, selection="submitted", **options)
-    steps = list(rollout(envs, RandomAgent(), seed=0))
+    steps = list(rollout(envs, pool_agent("random")(), seed=0))
     assert steps[-1].round["labeled"] == 43
 
 
 def test_random_wants_to_choose_what_is_labeled():
     envs = gym.make_vec(REVIEWS, num_envs=4, **SMALL)
     with pytest.raises(ValueError, match="selection='submitted'"):
-        next(rollout(envs, RandomAgent(), seed=0))
+        next(rollout(envs, pool_agent("random")(), seed=0))

@@ -7,10 +7,12 @@ import pytest
 
 from signal_env.config import ConfigError, SignalConfig, Sizes, check
 from signal_env.learner.experiment import experiment_sizes
+from signal_env.learner.selection import selection_of
 
 
 def sizes(original=1000, available=1000, **options):
-    return Sizes.of(SignalConfig(**options), original, available)
+    config = SignalConfig(**options)
+    return Sizes.of(config, original, available, selection_of(config).budget_fraction)
 
 
 def refused(original=1000, available=1000, **options):
@@ -133,7 +135,7 @@ def test_a_task_is_needed():
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("selection", "random", "selection is 'acquisition' or 'submitted'; got 'random'"),
+        ("max_idle_rounds", 0, "max_idle_rounds is at least 1; got 0"),
         ("n_neighbors", 0, "n_neighbors is at least 1; got 0"),
         ("n_examples", -1, "n_examples is at least 0; got -1"),
         ("max_text_length", 0, "max_text_length is at least 1; got 0"),
@@ -155,8 +157,19 @@ def test_options_out_of_range_are_refused(option, value, words):
 
 @pytest.mark.parametrize("share", [0.5, "linear", "adaptive"])
 def test_an_agent_that_submits_texts_has_no_synthetic_share(share):
-    with pytest.raises(ConfigError, match="the agent itself says what is labeled"):
-        check(SignalConfig(task="sst2", selection="submitted", synthetic_share=share))
+    with pytest.raises(ConfigError, match="the agent chooses what is labeled"):
+        selection_of(SignalConfig(task="sst2", selection="submitted", synthetic_share=share))
+
+
+def test_an_agent_that_submits_texts_has_no_best_offers():
+    with pytest.raises(ConfigError, match="keep_best is for selection='acquisition'"):
+        selection_of(SignalConfig(task="sst2", selection="submitted", keep_best=3))
+
+
+@pytest.mark.parametrize("selection", ["random", None, ["submitted"]])
+def test_there_are_two_ways_to_choose(selection):
+    with pytest.raises(ConfigError, match="selection is 'acquisition' or 'submitted'; got "):
+        selection_of(SignalConfig(task="sst2", selection=selection))
 
 
 def test_an_adaptive_share_needs_an_annotator():

@@ -149,8 +149,8 @@ def test_reward_is_the_papers_score_under_the_classifier_before_retraining():
         assert ("round" in info) == (fillers == 3)
         assert reward == pytest.approx(expected, rel=1e-6)
         assert info["reward_terms"] == {
-            "signal": {"raw": reward, "weight": 1.0, "share": reward},
-            "invalid": {"raw": 0.0, "weight": 0.0, "share": 0.0},
+            "signal": {"raw": reward, "weight": 1.0, "contribution": reward},
+            "invalid": {"raw": 0.0, "weight": 0.0, "contribution": 0.0},
         }
 
 
@@ -170,14 +170,14 @@ def test_reward_is_the_papers_score_under_the_classifier_before_retraining():
 def test_odd_texts_are_legal_and_named(text, reason):
     env = small_env(invalid_reward=-0.5, render_mode="ansi")
     env.reset(seed=0)
-    before = set(env.unwrapped.unlabeled.texts)
+    before = set(env.unwrapped.learner.episode.unlabeled)
     _, reward, terminated, truncated, info = env.step(text)
     assert info["invalid"] == reason
     assert not terminated
     assert not truncated
-    assert sum(term["share"] for term in info["reward_terms"].values()) == pytest.approx(reward, abs=1e-12)
+    assert sum(term["contribution"] for term in info["reward_terms"].values()) == pytest.approx(reward, abs=1e-12)
     assert np.isfinite(reward)
-    entered = set(env.unwrapped.unlabeled.texts) - before
+    entered = set(env.unwrapped.learner.episode.unlabeled) - before
     assert entered == (set() if reason else {info["text"]})
     assert (reward == -0.5) == bool(reason)
     env.render().encode()
@@ -256,6 +256,20 @@ def test_a_submitting_agent_ends_when_nothing_is_left():
     assert info["round"]["unlabeled"] == 0
 
 
+def test_rounds_that_label_nothing_truncate_the_episode_and_the_info_says_why():
+    env = small_env(selection="submitted", max_idle_rounds=2)
+    env.reset(seed=0)
+    ends = []
+    for _ in range(8):
+        _, reward, terminated, truncated, info = env.step("")
+        ends.append((reward, terminated, truncated, info["passed"], info["invalid"]))
+    assert ends == [(0.0, False, False, True, "")] * 7 + [(0.0, False, True, True, "")]
+    assert info["round"]["end_reason"] == "2 rounds in a row labeled nothing"
+    assert (info["round"]["offers"], info["round"]["passes"], info["round"]["idle_rounds"]) == (0, 4, 2)
+    with pytest.raises(gym.error.ResetNeeded, match="is over"):
+        env.unwrapped.step("one more")
+
+
 def test_a_time_limit_truncates():
     env = gym.make(REVIEWS, max_episode_steps=3, **SMALL)
     env.reset(seed=0)
@@ -279,8 +293,8 @@ def test_neither_hidden_labels_nor_evaluation_labels_change_what_an_agent_sees(s
     learner = flipped.unwrapped.learner
     flipped.reset(seed=0)
     paid = {text for text, _ in learner.labeled}
-    gold = learner._labeling._gold
-    learner._labeling._gold = {text: y if text in paid else 1 - y for text, y in gold.items()}
+    gold = learner.episode.gold
+    learner.episode.labeling._gold = {text: y if text in paid else 1 - y for text, y in gold.items()}
     learner._evaluation = (learner._evaluation[0], 1 - learner._evaluation[1])
     for i in range(3):
         one, other = (env.step(f"a {'fine' if i else 'poor'} film, take {i}") for env in (plain, flipped))

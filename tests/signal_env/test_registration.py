@@ -1,4 +1,4 @@
-"""Importing the package: it registers the ids, and it stays light."""
+"""Importing the package registers the ids and loads no heavy dependencies."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The space of texts: what it holds and draws, and Gymnasium's utilities over it."""
+"""The space of texts: membership, sampling, and Gymnasium's utilities."""
 
 import json
 import pickle
@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 from signal_env.spaces import ALPHABET, Unicode, is_utf8
 
 MAX = 40
-texts = st.text(max_size=MAX)  # Hypothesis leaves lone surrogates out of its texts, and nothing else
+texts = st.text(max_size=MAX)  # Hypothesis generates every character but lone surrogates.
 surrogates = st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF, categories=["Cs"])
 
 
 def letters(*characters):
-    """A mask that allows these characters only."""
+    """Return a mask that allows only these characters."""
     return np.array([character in characters for character in ALPHABET], dtype=np.int8)
 
 
-# What the space holds.
+# Membership.
 
 
 @given(texts)
@@ -36,7 +36,7 @@ def test_holds_every_text_that_utf8_can_write(text):
     assert text in Unicode(MAX)
 
 
-FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"  # one emoji of five characters
+FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"  # One emoji of five characters.
 LANGUAGES = [
     "",
     "a",
@@ -122,7 +122,7 @@ def test_short_samples_are_as_likely_as_long_ones_on_a_log_scale():
     sizes = 1 + np.array([len(space.sample()) for _ in range(3000)])
     # 1 + length is log-uniform on [1, 1001): a third lies under 10, a third from 10 to 100, a third from 100.
     shares = [np.mean(sizes < 10), np.mean((sizes >= 10) & (sizes < 100)), np.mean(sizes >= 100)]
-    # The standard error of a share of 1/3 in 3000 draws is 0.009.
+    # The standard error of a fraction of 1/3 in 3000 draws is 0.009.
     assert shares == pytest.approx([1 / 3] * 3, abs=0.045)
 
 
@@ -140,7 +140,7 @@ def test_a_probability_weighs_characters():
     weights[[ALPHABET.index("a"), ALPHABET.index("b")]] = 0.9, 0.1
     text = Unicode(2000, seed=0).sample(probability=(2000, weights))
     assert set(text) == {"a", "b"}
-    assert text.count("a") / 2000 == pytest.approx(0.9, abs=0.034)  # five standard errors of sqrt(0.9 * 0.1 / 2000)
+    assert text.count("a") / 2000 == pytest.approx(0.9, abs=0.034)  # Five standard errors of sqrt(0.9 * 0.1 / 2000).
 
 
 def test_a_mask_without_characters_gives_the_empty_text_or_an_error():
@@ -152,7 +152,7 @@ def test_a_mask_without_characters_gives_the_empty_text_or_an_error():
 
 def test_bad_masks_are_refused():
     space = Unicode(5, min_length=1)
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match="got both"):
         space.sample(mask=(None, letters("a")), probability=(None, letters("a").astype(float)))
     for length in (0, 6):
         with pytest.raises(ValueError, match=f"from 1 to 5; got {length}"):
@@ -179,7 +179,7 @@ def test_representation_is_short():
     assert repr(Unicode(2000, min_length=1)) == "Unicode(1, 2000)"
 
 
-def test_a_pickled_space_goes_on_where_it_was():
+def test_a_pickled_space_keeps_its_random_state():
     space = Unicode(50, min_length=2, seed=1)
     space.sample()
     copy = pickle.loads(pickle.dumps(space))
@@ -224,7 +224,7 @@ def test_a_flattened_observation_comes_back(prompt, numbers):
     assert data_equivalence(unflatten(space, flat), dict(observation), exact=True)
 
 
-# Vectorising.
+# Vectorization.
 
 
 def test_equivalent_spaces_have_equal_lengths():
@@ -278,7 +278,7 @@ def test_shared_memory_is_refused_with_the_way_out():
 
 
 class Echo(gym.Env):
-    """Observes the text that it was given."""
+    """An environment whose observation is the last action."""
 
     observation_space = Dict(prompt=Unicode(30))
     action_space = Unicode(30)
@@ -291,7 +291,7 @@ class Echo(gym.Env):
         return {"prompt": action}, float(len(action)), False, False, {}
 
 
-def test_an_asynchronous_vector_environment_says_that_shared_memory_cannot_be():
+def test_an_asynchronous_vector_environment_refuses_shared_memory():
     with pytest.raises(TypeError, match="shared_memory=False"):
         AsyncVectorEnv([Echo, Echo])
 

@@ -1,4 +1,4 @@
-"""Tasks: the paper's, a user's own from YAML, and the written form of texts with several fields."""
+"""Tasks: the paper's tasks, tasks from YAML, and the written form of texts with several fields."""
 
 import dataclasses
 import re
@@ -16,7 +16,7 @@ def collapsed(text):
 
 
 def make(**changes):
-    """A small task."""
+    """Return a small task with these attributes changed."""
     return Task(**{"name": "mine", "instruction": "Write one:", "class_names": ("no", "yes"), **changes})
 
 
@@ -80,7 +80,7 @@ ODD = make(columns=("a", "b"), field_names=("A+ (best?)", "[B] \\ .*"))
 
 
 def words_of(task):
-    """Texts that hold what could confuse a reader: the field names, with and without colons and backslashes."""
+    """Generate texts that could confuse the parser: field names with and without colons and backslashes."""
     names = [
         f"{mark}{name}{end}" for name in task.field_names for mark in ("", "\\", "\\\\") for end in ("", ":", "::")
     ]
@@ -97,7 +97,7 @@ def test_one_field_is_written_as_it_is(text):
 
 
 def fields_of(task):
-    """A text for each of the task's fields, none of them empty, white space collapsed."""
+    """Generate a text for each of the task's fields, not empty, with white space collapsed."""
     return st.tuples(*(words_of(task).map(lambda text: collapsed(text) or "a") for _ in task.columns))
 
 
@@ -169,7 +169,7 @@ def test_writing_the_wrong_fields_is_an_error():
         TWO.write("who?", " \n ")
 
 
-# What a task needs.
+# Required attributes.
 
 
 @pytest.mark.parametrize("part", ["name", "instruction"])
@@ -192,7 +192,7 @@ def test_one_distinct_field_name_per_column(names):
 
 
 def test_one_column_at_least():
-    with pytest.raises(TaskError, match="column of at least one text field"):
+    with pytest.raises(TaskError, match=r"needs one or more columns of text fields; got \(\)"):
         make(columns=())
 
 
@@ -249,7 +249,7 @@ def test_yaml_is_read_as_utf8(tmp_path):
 
 
 def refused(tmp_path, text):
-    """The message with which a task file is refused."""
+    """Return the error message for a task file."""
     file = tmp_path / "task.yaml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(TaskError) as caught:
@@ -293,17 +293,17 @@ def test_one_class_is_refused(tmp_path):
 def test_lists_are_lists(tmp_path, part, value):
     lines = {"name": "mine", "instruction": "Go", "class_names": "[a, b]", part: value}
     message = refused(tmp_path, "\n".join(f"{key}: {value}" for key, value in lines.items()))
-    assert f"{part} is a list of names; got " in message
+    assert f"Expected {part} to be a list of names; got " in message
 
 
 @pytest.mark.parametrize(
     ("hub", "words"),
     [
-        ("someone/stars", "path"),  # a name alone, not a mapping
+        ("someone/stars", "path"),  # A name, not a mapping.
         ("{path: someone/stars, colums: [a]}", "colums"),
         ("{config: english}", "path"),
         ("{path: someone/stars, columns: sentence}", "list"),
-        ("{path: someone/stars, columns: [a, b]}", "columns"),  # two columns for the task's one
+        ("{path: someone/stars, columns: [a, b]}", "columns"),  # Two columns for the task's one.
     ],
 )
 def test_a_hub_entry_that_is_not_well_formed_is_refused(tmp_path, hub, words):

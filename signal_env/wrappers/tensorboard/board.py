@@ -1,4 +1,4 @@
-"""What of an episode is written, and when."""
+"""The writer of an episode: which values it writes, and when."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -22,16 +22,16 @@ CARDS = 5
 
 @dataclasses.dataclass
 class Episode:
-    """What is remembered of an episode, beside its open round.
+    """The memory of an episode, beside its open round.
 
     Attributes:
         index: 0 for the first one of a board.
-        ended: Whether that is written.
-        offers: Texts offered.
+        ended: Whether its end is written.
+        offers: Texts offered, without passes.
         reward_sum: The sum of their rewards.
         curve: Labeled instances and accuracy after each round.
         rewards: Of those texts of L and U that were offered.
-        scaled: The reward terms whose values have differed from their shares.
+        scaled: The reward terms whose values have differed from their contributions.
     """
 
     index: int
@@ -44,13 +44,13 @@ class Episode:
 
 
 class Board:
-    """Writes episodes for TensorBoard: the first into a folder, each later one into a folder of its own in it.
+    """Writer of episodes for TensorBoard: the first into a folder, each later one into a folder of its own in it.
 
     Args:
         learner: The environment's learner.
-        folder: Where to write; it is made if it is not there.
+        folder: The folder to write to; it is made if it does not exist.
         state: What `state_dict` returned at a round's close: the episode goes on from there.
-        hparams: What the HParams page shows beside the environment's options: plain values, or mappings of such.
+        hparams: Values for the HParams page beside the environment's options: plain values, or mappings of such.
         every: Texts per point of `reward/...`, however many come at a time; default: a tenth of a round's.
 
     Raises:
@@ -78,18 +78,18 @@ class Board:
         self._open_round()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a new board needs to go on from a round's close, as plain data; what is written is on the disk.
+        """Return the state from which a new board goes on at a round's close, as plain data; all is on the disk.
 
         Raises:
             RuntimeError: In the middle of a round.
         """
         if self._round:
-            raise RuntimeError(f"The state can be kept between rounds; {len(self._round)} texts of one are noted.")
+            raise RuntimeError(f"The state can be kept between rounds; {len(self._round)} texts of one are recorded.")
         episode = {name: copy(value) for name, value in vars(self._episode).items()}
         return {"episode": episode, "files": self._files.sizes()}
 
     def reset(self, info: dict[str, Any]) -> None:
-        """Begins an episode, with the info of its initial round."""
+        """Begin an episode, with the info of its initial round."""
         self.close()
         self._episode = Episode(self._episode.index + 1)
         if self._episode.index > 0:
@@ -100,33 +100,35 @@ class Board:
         self.round(info)
 
     def offer(self, text: str, reward: float, info: dict[str, Any]) -> None:
-        """Notes one offered text and its info."""
-        self._round.append(Offered.of(text, reward, info))
-        self._episode.offers += 1
+        """Record one offered text and its info; a pass counts only by what it earns at a round's close."""
         self._episode.reward_sum += reward
+        if info["passed"] and not reward:
+            return
+        self._round.append(Offered.of(text, reward, info))
+        self._episode.offers += not info["passed"]
         if len(self._round) % self._every == 0:
             self._write_offers()
 
     def round(self, info: dict[str, Any]) -> None:
-        """Writes a closed round, or the state after a reset, from its info."""
+        """Write a closed round, or the state after a reset, from its info."""
         self._write_offers()
         if self._round:
             self._write_round(int(info["index"]))
         self._episode.curve.append((int(info["labeled"]), float(info["accuracy"])))
         self._files.scalars(of_round(self._learner, info) | self._so_far(), int(info["labeled"]))
         self._files.flush()
-        self._snapshot = Snapshot(self._learner.labeled, self._learner.unlabeled, self._learner.pool)
+        self._snapshot = Snapshot(self._learner.labeled, self._learner.unlabeled, self._learner.episode.is_real)
         rewards = self._episode.rewards | {one.text: one.reward for one in self._round if one.valid}
         self._episode.rewards = {text: rewards[text] for text in self._snapshot.texts if text in rewards}
         self._open_round()
 
     def metrics(self, metrics: Mapping[str, float]) -> None:
-        """Writes what an agent says of itself, such as what its `learn` returned; see the table for the tags."""
+        """Write an agent's metrics, such as its `learn` returns; see the table for the tags."""
         if metrics:
             self._files.scalars({of_metric(name): value for name, value in metrics.items()}, self._episode.offers)
 
     def end(self, success: bool) -> None:
-        """Ends an episode, once, with its projector; `success` says whether it was played to its end."""
+        """End an episode, once, with its projector; `success` tells whether it was played to its end."""
         if self._episode.ended or not self._episode.curve:
             return
         self._episode.ended = True
@@ -138,7 +140,7 @@ class Board:
             write_projector(self._files.folder, f"texts after {self._episode.curve[-1][0]} labels", *points)
 
     def close(self) -> None:
-        """Ends the episode if it was left before its end, and closes its files."""
+        """End the episode if it was left before its end, and close its files."""
         self.end(success=False)
         self._files.close()
 
@@ -147,7 +149,7 @@ class Board:
         return self.folder / f"episode-{index + 1:05d}" if index > 0 else self.folder
 
     def _so_far(self) -> dict[str, float]:
-        """The area under the curve and the mean reward of the episode up to now."""
+        """Return the area under the curve and the mean reward of the episode up to now."""
         labels, accuracies = np.array(self._episode.curve).T
         span = labels[-1] - labels[0]
         values = {"charts/area": float(np.trapezoid(accuracies, labels) / span if span else accuracies[-1])}
@@ -160,24 +162,24 @@ class Board:
         self._written = 0  # how many of them `reward/...` has
 
     def _write_offers(self) -> None:
-        """One point of `reward/...`, from the texts offered since the last one."""
+        """Write one point of `reward/...`, from the texts offered since the last one."""
         offered = self._round[self._written :]
         if not offered:
             return
         self._written = len(self._round)
         rewards = Rewards.of(offered)
         self._episode.scaled = sorted(rewards.scaled | {*self._episode.scaled})
-        values = {f"reward/{name}": float(share.mean()) for name, share in rewards.shares.items()}
+        values = {f"reward/{name}": float(each.mean()) for name, each in rewards.contributions.items()}
         values |= {f"reward_raw/{n}": float(raw.mean()) for n, raw in rewards.raws.items() if n in self._episode.scaled}
         self._files.scalars(values, self._episode.offers)
 
     def _write_round(self, index: int) -> None:
-        """A round's rewards: means, histograms and cards."""
-        shares = Rewards.of(self._round).shares
-        self._files.scalars({f"reward_mean/{name}": float(share.mean()) for name, share in shares.items()}, index)
-        for name, share in shares.items():
-            if share.min() < share.max():
-                self._files.histogram(f"reward_distribution/{name}", share, index)
+        """Write a round's rewards: means, histograms and cards."""
+        contributions = Rewards.of(self._round).contributions
+        self._files.scalars({f"reward_mean/{n}": float(each.mean()) for n, each in contributions.items()}, index)
+        for name, each in contributions.items():
+            if each.min() < each.max():
+                self._files.histogram(f"reward_distribution/{name}", each, index)
         ranked = sorted(self._round, key=lambda one: -one.reward)
         self._files.text("texts/best", card(ranked[:CARDS]), index)
         self._files.text("texts/worst", card(ranked[: -CARDS - 1 : -1]), index)

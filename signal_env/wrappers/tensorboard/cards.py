@@ -1,4 +1,4 @@
-"""Texts as Markdown tables, in which any text stays what it is."""
+"""Texts as Markdown tables."""
 
 import re
 import textwrap
@@ -7,32 +7,32 @@ from collections.abc import Sequence
 from signal_env.wrappers.tensorboard.offered import Offered
 
 LONGEST = 400
-"""Characters of a text that a card shows."""
+"""The most characters of a text that a card shows."""
 LINE = 80
-"""Characters of a line: where lines are longer, the page makes the other columns too narrow for their numbers."""
+"""Characters of a line: with longer ones the page makes the other columns too narrow for their numbers."""
 
 
 def card(offered: Sequence[Offered]) -> str:
-    """A Markdown table of texts with their rewards and the shares of the terms that are not 0 for all of them.
+    """Return a Markdown table of texts with their rewards and the contributions that are not 0 for all of them.
 
     Example:
-        >>> print(card([Offered("a *fine* film", 0.25, "synthetic", {"signal": {"weight": 1, "share": 0.25}})]))
+        >>> print(card([Offered("a *fine* film", 0.25, "synthetic", {"signal": {"weight": 1, "contribution": 0.25}})]))
         | reward | signal | origin | text |
         | --- | --- | --- | --- |
         | 0.250 | 0.250 | synthetic | a &#42;fine&#42; film |
     """
-    terms = list(dict.fromkeys(name for one in offered for name, term in one.terms.items() if term["share"]))
+    terms = list(dict.fromkeys(name for one in offered for name, term in one.terms.items() if term["contribution"]))
     lines = [["reward", *map(literal, terms), "origin", "text"], ["---"] * (len(terms) + 3)]
     for one in offered:
-        shares = [f"{one.terms[name]['share']:.3f}" if name in one.terms else "" for name in terms]
-        lines.append([f"{one.reward:.3f}", *shares, one.origin, literal(one.text)])
+        cells = [f"{one.terms[name]['contribution']:.3f}" if name in one.terms else "" for name in terms]
+        lines.append([f"{one.reward:.3f}", *cells, one.origin, literal(one.text)])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def literal(text: str) -> str:
-    """A text as Markdown that shows its characters: what Markdown or HTML could read as their own is an entity.
+    """Return a text as Markdown that shows its characters; those that Markdown or HTML could interpret are entities.
 
-    What cannot be seen is written as Python writes it, and what is longer than `LONGEST` is cut.
+    Invisible characters are written as Python's escapes, and texts longer than `LONGEST` are cut.
 
     Example:
         >>> literal("<b>2*3</b>")

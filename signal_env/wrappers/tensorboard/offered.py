@@ -1,4 +1,4 @@
-"""The texts of a round with what they were paid."""
+"""The texts of a round with their rewards."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ class Offered(NamedTuple):
     Attributes:
         text: The text.
         reward: Its reward.
-        origin: "real", "synthetic", or why it is not valid.
-        terms: For each reward term `raw`, `weight` and `share`.
+        origin: "real", "synthetic", "pass", or why it is not valid.
+        terms: For each reward term `raw`, `weight` and `contribution`.
     """
 
     text: str
@@ -27,8 +27,8 @@ class Offered(NamedTuple):
 
     @classmethod
     def of(cls, text: str, reward: float, info: Mapping[str, Any]) -> "Offered":
-        """From the environment's info."""
-        origin = info["invalid"] or ("real" if info["real"] else "synthetic")
+        """Make it from the environment's info."""
+        origin = info["invalid"] or ("pass" if info["passed"] else "real" if info["real"] else "synthetic")
         return cls(text, reward, origin, info["reward_terms"])
 
     @property
@@ -38,38 +38,37 @@ class Offered(NamedTuple):
 
 
 class Rewards(NamedTuple):
-    """What texts were paid.
+    """The rewards of texts, by term.
 
     Attributes:
-        shares: For "total" the rewards `(n,)`, and for each term whose weight is not 0 its shares, of those texts that
-            it was paid for.
+        contributions: For "total" the rewards `(n,)`, and for each term whose weight is not 0 its contributions.
         raws: For each term its own values.
-        scaled: The terms whose values are not their shares, by their weight or, for one of the texts, otherwise.
+        scaled: The terms whose values differ from their contributions.
     """
 
-    shares: dict[str, Values]
+    contributions: dict[str, Values]
     raws: dict[str, Values]
     scaled: set[str]
 
     @classmethod
     def of(cls, offered: Sequence[Offered]) -> "Rewards":
-        """From the texts.
+        """Gather them from texts.
 
         Raises:
             ValueError: If a term is called "total".
         """
-        shares, raws, scaled = defaultdict(list), defaultdict(list), set()
+        contributions, raws, scaled = defaultdict(list), defaultdict(list), set()
         for one in offered:
             for name, term in one.terms.items():
                 raws[name].append(term["raw"])
                 if term["weight"]:
-                    shares[name].append(term["share"])
-                if term["weight"] != 1 or term["raw"] != term["share"]:
+                    contributions[name].append(term["contribution"])
+                if term["weight"] != 1 or term["raw"] != term["contribution"]:
                     scaled.add(name)
         if "total" in raws:
             raise ValueError("TensorBoard shows the whole reward as 'total': give the reward term another name.")
         total = {"total": np.array([one.reward for one in offered])}
-        return cls(total | _arrays(shares), _arrays(raws), scaled)
+        return cls(total | _arrays(contributions), _arrays(raws), scaled)
 
 
 def _arrays(values: Mapping[str, list[float]]) -> dict[str, Values]:

@@ -1,17 +1,17 @@
-"""The embedding projector's files: texts as points, with what is known of each."""
+"""The embedding projector's files: texts as points, each with its origin, label and reward."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.learner.unlabeled import Unlabeled
+from signal_env.learner.view import View
 from signal_env.utils.prediction import Floats
 from signal_env.utils.storage import write_text
 
 MOST_POINTS = 2000
-"""Points that are shown at most."""
+"""The largest number of points shown."""
 CONFIG, FOLDER = "projector_config.pbtxt", "projector"
 COLUMNS = ("text", "origin", "label", "reward")
 
@@ -21,12 +21,12 @@ class Snapshot:
 
     Args:
         labeled: The texts of L with their labels, in the order of labeling.
-        unlabeled: U, with the classifier's view of the texts of L that it was trained on, the first of them.
-        pool: The texts of R.
+        unlabeled: U, beside the texts of L that the classifier was trained on, the first of them.
+        is_real: Returns whether a text is one of R.
     """
 
-    def __init__(self, labeled: tuple[tuple[str, int], ...], unlabeled: Unlabeled, pool: tuple[str, ...]) -> None:
-        self.labeled, self.unlabeled, self._pool = labeled, unlabeled, pool
+    def __init__(self, labeled: tuple[tuple[str, int], ...], unlabeled: View, is_real: Callable[[str], bool]) -> None:
+        self.labeled, self.unlabeled, self._is_real = labeled, unlabeled, is_real
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -36,12 +36,12 @@ class Snapshot:
     def points(
         self, class_names: tuple[str, ...], rewards: Mapping[str, float]
     ) -> tuple[Floats, list[tuple[str, str, str, str]]]:
-        """What the projector shows: `(n, d)` embeddings, and `n` rows of `COLUMNS`.
+        """Return the projector's points: `(n, d)` embeddings, and `n` rows of `COLUMNS`.
 
-        The labeled texts come first. Of more than `MOST_POINTS` texts those are left out that would make them more, by
-        equal steps: unlabeled ones, and labeled ones only if these alone are too many. `label` is the class for texts
-        of L and "unlabeled" for all others, whose labels nobody knows; `reward` is empty for texts nobody offered.
-        With `retrain=False` the classifier has a view of the initial labeled texts, and of L only these are shown.
+        The labeled texts come first. Of more than `MOST_POINTS` texts some are left out, by equal steps:
+        unlabeled ones, and labeled ones only if these alone are too many. `label` is the class for texts
+        of L and "unlabeled" for all others, whose labels are hidden; `reward` is empty for texts that nobody offered.
+        With `retrain=False` only the initial texts of L are shown, since the classifier was trained on these.
         """
         embeddings = self.unlabeled.labeled.embeddings
         labeled = _evenly(len(embeddings), MOST_POINTS)
@@ -49,21 +49,25 @@ class Snapshot:
         known = [self.labeled[i] for i in labeled]
         named = [(text, class_names[label]) for text, label in known]
         named += [(self.unlabeled.texts[i], "unlabeled") for i in others]
-        real = set(self._pool)
         rows = [
-            (text, "real" if text in real else "synthetic", name, f"{rewards[text]:.6g}" if text in rewards else "")
+            (
+                text,
+                "real" if self._is_real(text) else "synthetic",
+                name,
+                f"{rewards[text]:.6g}" if text in rewards else "",
+            )
             for text, name in named
         ]
         return np.concatenate([embeddings[labeled], self.unlabeled.embeddings[others]]), rows
 
 
 def _evenly(n: int, most: int) -> NDArray[np.int64]:
-    """The indices of at most so many of n things, by equal steps."""
+    """Return the indices of at most so many of n things, by equal steps."""
     return np.linspace(0, n - 1, min(n, most)).round().astype(np.int64) if n else np.zeros(0, dtype=np.int64)
 
 
 def write_projector(folder: Path, title: str, embeddings: Floats, rows: list[tuple[str, str, str, str]]) -> None:
-    """Writes the files that TensorBoard's projector reads from a run's folder.
+    """Write the files that TensorBoard's projector reads from a run's folder.
 
     `SummaryWriter.add_embedding` writes the same, but takes five times as long, and leaves tabs in the metadata.
     """

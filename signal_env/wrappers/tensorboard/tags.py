@@ -1,4 +1,4 @@
-"""What is written under which tag; the package's documentation lists all of them."""
+"""The tags of what is written; the package's documentation lists all of them."""
 
 from typing import Any
 
@@ -31,11 +31,11 @@ GROUPS = {
     "labels": "labels",
     "speed": "speed",
 }
-"""Where the groups of an agent's metrics go; all others go to "metrics"."""
+"""Tags of the groups of an agent's metrics; all others go to "metrics"."""
 
 
 def of_round(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
-    """What the info of a round says, to be drawn over the labels."""
+    """Return the scalars of a round's info, to be drawn over the labels."""
     names, synthetic = learner.task.class_names, info["selected_synthetic"]
     values = {"charts/accuracy": info["accuracy"], "charts/synthetic_in_labeled": info["synthetic_share"]}
     values |= {f"labeling/count/{name}": n for name, n in zip(names, info["label_counts"], strict=True)}
@@ -45,8 +45,7 @@ def of_round(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
         values["charts/synthetic_target"] = info["synthetic_target"]
     if info["offers"]:
         values["charts/invalid"] = info["invalid_offers"] / info["offers"]
-    if info["index"] and learner.config.selection == "acquisition":
-        values |= {f"labeling/{name}": info[name] for name in ("score_selected", "score_unlabeled")}
+    values |= {f"labeling/{name}": info[name] for name in ("score_selected", "score_unlabeled") if name in info}
     if synthetic:
         counts = zip(names, info["synthetic_label_counts"], strict=True)
         values |= {f"labeling/synthetic_count/{name}": n for name, n in counts}
@@ -56,7 +55,7 @@ def of_round(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
 
 
 def of_metric(name: str) -> str:
-    """The tag of an agent's metric.
+    """Return the tag of an agent's metric.
 
     Example:
         >>> of_metric("trainer/loss"), of_metric("lift/mean"), of_metric("charts/accuracy")

@@ -1,4 +1,4 @@
-"""The wrappers: each sees what its environment says, and hands it to a `Board`."""
+"""The wrappers: each hands its environment's results to a `Board`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import gymnasium as gym
 from gymnasium.vector import VectorEnv, VectorWrapper
 
 from signal_env.learner.learner import Learner
-from signal_env.vector_env import closed_round, terms_of
+from signal_env.vector_env import closed_round, offer_of
 from signal_env.wrappers.tensorboard.board import Board
 
 
@@ -37,13 +37,13 @@ class TensorBoard(gym.Wrapper[Any, str, Any, str]):
         self.board = Board(learner_of(env), folder, **options)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Resets the environment and begins an episode."""
+        """Reset the environment and begin an episode."""
         observation, info = self.env.reset(seed=seed, options=options)
         self.board.reset(info["round"])
         return observation, info
 
     def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Steps, and writes what there is to write."""
+        """Step, and write what happened."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         self.board.offer(info["text"], float(reward), info)
         if "round" in info:
@@ -53,7 +53,7 @@ class TensorBoard(gym.Wrapper[Any, str, Any, str]):
         return observation, reward, terminated, truncated, info
 
     def close(self) -> None:
-        """Closes the board and the environment."""
+        """Close the board and the environment."""
         self.board.close()
         super().close()
 
@@ -66,17 +66,17 @@ class VectorTensorBoard(VectorWrapper):
         self.board = Board(learner_of(envs), folder, **options)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Resets the environment and begins an episode."""
+        """Reset the environment and begin an episode."""
         observations, infos = self.env.reset(seed=seed, options=options)
         self.board.reset(closed_round(infos) or {})
         return observations, infos
 
     def step(self, actions: Sequence[str]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Steps, and writes what there is to write."""
+        """Step, and write what happened."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         for i in range(self.num_envs):
-            info = {"real": infos["real"][i], "invalid": infos["invalid"][i], "reward_terms": terms_of(infos, i)}
-            self.board.offer(infos["text"][i], float(rewards[i]), info)
+            info = offer_of(infos, i)
+            self.board.offer(info["text"], float(rewards[i]), info)
         closed = closed_round(infos)
         if closed is not None:
             self.board.round(closed)
@@ -85,13 +85,13 @@ class VectorTensorBoard(VectorWrapper):
         return observations, rewards, terminated, truncated, infos
 
     def close(self, **kwargs: Any) -> None:
-        """Closes the board and the environments."""
+        """Close the board and the environments."""
         self.board.close()
         super().close(**kwargs)
 
 
 def learner_of(env: Any) -> Learner:
-    """The learner of an environment under its wrappers.
+    """Return the learner of an environment under its wrappers.
 
     Raises:
         TypeError: If it has none.

@@ -63,10 +63,10 @@ def test_a_line_end_ends_a_text(model):
     assert model.text([always]) == ""
 
 
-def test_surprise_is_the_models_own_whatever_the_padding(model):
+def test_log_probabilities_are_the_models_own_whatever_the_padding(model):
     prompts = model.encode(PROMPTS)
     responses = model.respond(prompts, 3, max_new_tokens=20)
-    log_probabilities, entropies = model.surprise(prompts, responses, temperature=0.7, batch=2)
+    log_probabilities, entropies = model.log_probabilities(prompts, responses, temperature=0.7, batch=2)
     for prompt, response, ours, entropy in zip(prompts, responses, log_probabilities, entropies, strict=True):
         with torch.no_grad():
             logits = model.model(torch.tensor([prompt + response])).logits[0, len(prompt) - 1 : -1].double() / 0.7

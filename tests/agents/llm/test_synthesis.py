@@ -6,8 +6,7 @@ import gymnasium as gym
 import pytest
 
 from agents.agent import get_agent
-from agents.llm import ASALAgent, BGADLAgent, GAALAgent, GeneratorAgent, RLOOAgent, patience
-from agents.llm.patience import CollapseError
+from agents.llm import ASALAgent, BGADLAgent, GAALAgent, GeneratorAgent, RLOOAgent
 from agents.rollout import rollout, state_of
 from experiments.__main__ import main
 from experiments.config import make_config
@@ -85,30 +84,24 @@ def test_they_want_to_choose_what_is_labeled(agent_class):
         (RLOOAgent(max_new_tokens=4, lift_texts=0), {**EXHAUSTED, "prompt_group": 2}),
     ],
 )
-def test_a_generator_that_writes_nothing_to_label_is_given_up(agent, options, monkeypatch):
-    monkeypatch.setattr(patience, "PATIENCE", 3)
-    labels, states = [], [None]
+def test_an_episode_whose_generator_writes_nothing_to_label_is_truncated(agent, options):
+    played, states = [], [None]
 
     def play(state=None):
-        envs = make(type(agent), **options)
+        envs = make(type(agent), max_idle_rounds=3, **options)
         for step in rollout(envs, agent, seed=0, state=state):
             if step.round is not None:
-                labels.append(step.round["labeled"])
+                played.append(step.round)
                 states.append(state_of(envs, agent))
 
-    given_up = pytest.raises(CollapseError, match="Nothing could be labeled in 3 rounds: the generator repeats itself")
-    with given_up:
-        play()
-    assert labels[-3:] == [labels[-1]] * 3  # the last of the three rounds is not seen, but that before them is
-    assert len(labels) == 3 or labels[-4] < labels[-1]
-    seen = len(labels)
-    with given_up:
-        play(states[-1])  # two of the three rounds are behind it
-    assert len(labels) == seen
-    states[-1]["agent"].pop("barren")  # a state of a time when nobody counted
-    with given_up:
-        play(states[-1])
-    assert len(labels) == seen + 2
+    play()
+    assert [closed["idle_rounds"] for closed in played[-3:]] == [1, 2, 3]
+    assert played[-1]["finished"]
+    assert played[-1]["end_reason"] == "3 rounds in a row labeled nothing"
+    assert len({closed["labeled"] for closed in played[-3:]}) == 1
+    last = str(played[-1])
+    play(states[-2])  # two of the three rounds are behind it
+    assert str(played[-1]) == last
 
 
 def test_when_the_real_texts_are_used_up_a_generator_that_repeats_itself_ends_the_episode():

@@ -207,7 +207,7 @@ def test_a_round_with_a_learning_agent_is_algorithm_1():
         if not invalid:
             all_scores[text] = score
     assert step.rewards.tolist() == [reward for _, reward, _, _ in agent_texts]
-    assert step.infos["reward_terms"]["signal"]["share"].tolist() == step.rewards.tolist()
+    assert step.infos["reward_terms"]["signal"]["contribution"].tolist() == step.rewards.tolist()
     best = sorted(all_scores, key=lambda text: -all_scores[text])[:8]
     assert {text for text, _ in learner.labeled[8:]} == set(best)
     assert step.round["selected_synthetic"] == sum(text not in pool for text in best)

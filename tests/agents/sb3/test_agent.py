@@ -7,7 +7,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN, PPO
 
 from agents.agent import get_agent
-from agents.llm import FrozenWriter
+from agents.llm import FrozenGenerator
 from agents.rollout import rollout, state_of
 from agents.sb3 import SB3Agent
 from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
@@ -54,7 +54,7 @@ def in_rollout(folder, seed, num_envs, options=None, **agent_options):
 @pytest.mark.parametrize("generator", [None, "embedded"])
 def test_it_plays_as_in_the_wrapper(folder, num_envs, generator):
     options = {"budget": 26, "reward": "entropy"}
-    writer = FrozenWriter("embedded") if generator else None
+    writer = FrozenGenerator("embedded") if generator else None
     expected, paid, closed = in_wrapper(folder, 4, generator=writer, **options)
     texts, rewards, rounds = in_rollout(folder, 4, num_envs, options, generator=generator, synthetic_candidates=0.4)
     assert [text for text in texts if text] == expected
@@ -129,7 +129,7 @@ def test_a_policy_that_chose_among_prompts_is_an_error(folder, tmp_path):
 
 
 def test_a_round_without_anything_to_choose_ends_in_an_error(folder, monkeypatch):
-    monkeypatch.setattr("agents.sb3.agent.FrozenWriter", lambda name: lambda prompts: [""] * len(prompts))
+    monkeypatch.setattr("agents.sb3.agent.FrozenGenerator", lambda name: lambda prompts: [""] * len(prompts))
     envs = gym.make_vec(REVIEWS, num_envs=6, **SMALL)
     agent = SB3Agent(policy=folder, generator="silent", synthetic_candidates=1.0)
     with pytest.raises(PolicyError, match="nothing to choose in a whole round"):

@@ -10,7 +10,7 @@ def test_the_parts_are_the_whole(capsys):
     config = steps.parse(["--episodes", "2", "--repeats", "1", "--pool-size", "50", "--evaluation-size", "40"])
     assert config.options.round_size == 15
     seconds = steps.main(config)
-    assert {"fit", "predict", "neighbours", "offer", "draw", "features of the candidates", "rest"} <= set(seconds)
+    assert {"fit", "predict", "neighbors", "offer", "draw", "features of the candidates", "rest"} <= set(seconds)
     assert "encoder" not in seconds  # every text has been encoded before
     assert all(value >= 0 for value in seconds.values())
     shown = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Batches chosen as a whole: against naive loops, explicit gradients and the laws of their random draws."""
+"""Batch selectors against naive loops, explicit gradients and the distributions of their random draws."""
 
 import tracemalloc
 from itertools import permutations
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from signal_env.acquisition import Strategy, badge, batches, bertkm, coreset, ft_bertkm, random, select
-from signal_env.acquisition.batches import FRONT, LAZY, SAMPLE, kmeans
+from signal_env.acquisition.batches import FRONT_SIZE, SAMPLES_PER_CENTER, UPDATE_EVERY, kmeans
 from signal_env.utils.prediction import Prediction
 
 seeds = st.integers(0, 10**6)
@@ -18,9 +18,9 @@ dtypes = st.sampled_from([np.float32, np.float64])
 
 
 def check_frequencies(counts, probabilities, total):
-    """Chi-squared test at a level of 1e-4 of how often things were drawn, rare ones taken together.
+    """Assert by a chi-squared test at level 1e-4 that draws have these probabilities. Rare outcomes are pooled.
 
-    What has no probability must not have been drawn at all.
+    An outcome of probability 0 must not have been drawn.
     """
     counts, expected = np.asarray(counts, dtype=float), np.asarray(probabilities) * total
     assert counts.sum() == total
@@ -56,7 +56,7 @@ def test_random_follows_its_seed():
 
 
 def gradients(probabilities, embeddings):
-    """g = (p - onehot(argmax p)) outer h, one text at a time, as flat vectors in double precision."""
+    """Return gradient embeddings (p - onehot(argmax p)) ⊗ h, one text at a time, flat and in double precision."""
     result = []
     for p, h in zip(probabilities.astype(np.float64), embeddings.astype(np.float64), strict=True):
         likeliest = np.zeros(len(p))
@@ -66,13 +66,13 @@ def gradients(probabilities, embeddings):
 
 
 def next_center(g, chosen):
-    """k-means++'s probabilities of the next centre: in proportion to the squared distance to the nearest one chosen."""
+    """Return k-means++'s probabilities of the next center, proportional to the squared distance to the nearest one."""
     squared = np.min([np.square(g - g[i]).sum(axis=1) for i in chosen], axis=0)
     return squared / squared.sum()
 
 
 def pairs_of_centers(g):
-    """The probability of each pair of a second and a third centre, `(n, n)`, after the longest one."""
+    """Return the first center, the longest, and the probability `(n, n)` of each second and third center."""
     first = int(np.square(g).sum(axis=1).argmax())
     joint = np.zeros((len(g), len(g)))
     for second, probability in enumerate(next_center(g, [first])):
@@ -82,7 +82,7 @@ def pairs_of_centers(g):
 
 
 def check_draws(probabilities, embeddings, joint, first, draws=3000):
-    """Asserts that `badge` draws its second and its third centre with these probabilities."""
+    """Assert that `badge` draws its second and third center with these probabilities."""
     counts = np.zeros(joint.shape)
     for seed in range(draws):
         chosen = badge(probabilities, embeddings, 3, np.random.default_rng(seed))
@@ -110,8 +110,8 @@ def test_badge_begins_with_the_longest_gradient(seed, dtype, n, classes, d):
 @pytest.mark.parametrize("lazy", [1, 2, 32])
 @pytest.mark.parametrize("classes", [2, 3, 4])
 def test_badge_draws_its_centers_as_k_means_plus_plus_among_explicit_gradients(lazy, classes, monkeypatch):
-    # LAZY = 1 measures all distances after every draw; 32 draws the third centre by old distances and rejects.
-    monkeypatch.setattr(batches, "LAZY", lazy)
+    # 1 updates all distances after every draw; 32 draws the third center by old distances and may reject it.
+    monkeypatch.setattr(batches, "UPDATE_EVERY", lazy)
     probabilities, embeddings = texts(classes, 8, classes, 3)
     first, joint = pairs_of_centers(gradients(probabilities, embeddings))
     check_draws(probabilities, embeddings, joint, first)
@@ -119,12 +119,12 @@ def test_badge_draws_its_centers_as_k_means_plus_plus_among_explicit_gradients(l
 
 @pytest.mark.parametrize("lazy", [1, 32])
 def test_badge_never_draws_a_copy_of_a_chosen_text_while_there_are_others(lazy, monkeypatch):
-    monkeypatch.setattr(batches, "LAZY", lazy)
+    monkeypatch.setattr(batches, "UPDATE_EVERY", lazy)
     probabilities, embeddings = (np.repeat(array, 2, axis=0) for array in texts(5, 4, 3, 3))
     first, joint = pairs_of_centers(gradients(probabilities, embeddings))
     assert (joint.diagonal() == 0).all()
     check_draws(probabilities, embeddings, joint, first)
-    for seed in range(300):  # four different texts, each twice: first one of each, then what is left
+    for seed in range(300):  # Four different texts, each twice: first one of each, then copies.
         chosen = badge(probabilities, embeddings, 6, np.random.default_rng(seed)).tolist()
         assert {i // 2 for i in chosen[:4]} == {0, 1, 2, 3}
         assert len(set(chosen)) == 6
@@ -132,8 +132,8 @@ def test_badge_never_draws_a_copy_of_a_chosen_text_while_there_are_others(lazy, 
 
 @pytest.mark.parametrize("lazy", [1, 32])
 def test_badge_in_single_precision_draws_near_copies_as_seldom_as_it_should(lazy, monkeypatch):
-    # In single precision products alone could not tell these texts apart.
-    monkeypatch.setattr(batches, "LAZY", lazy)
+    # Matrix products in single precision cannot distinguish these texts.
+    monkeypatch.setattr(batches, "UPDATE_EVERY", lazy)
     rng = np.random.default_rng(0)
     probabilities = np.tile(np.float32([0.7, 0.3]), (6, 1))
     embeddings = (np.float32([30.0, 40.0]) + 1e-4 * rng.normal(size=(6, 2))).astype(np.float32)
@@ -143,7 +143,9 @@ def test_badge_in_single_precision_draws_near_copies_as_seldom_as_it_should(lazy
 
 @pytest.mark.parametrize("batch_size", [1, 2, 20, 21])
 def test_badge_of_certain_texts_draws_different_ones_uniformly(batch_size):
-    probabilities = np.eye(3)[np.arange(21) % 3]  # certain: every gradient is zero, and the first is the longest
+    probabilities = np.eye(3)[
+        np.arange(21) % 3
+    ]  # Certain texts: every gradient is zero, and the first counts as the longest.
     embeddings = np.random.default_rng(0).normal(size=(21, 5))
     counts = np.zeros(21)
     for seed in range(1000):
@@ -186,7 +188,7 @@ def test_labeled_texts_play_no_part_in_badge():
 @given(seeds, dtypes, st.integers(1, 120), st.integers(2, 4), st.integers(1, 130), st.booleans())
 def test_badge_repeats_with_its_seed_and_repeats_no_text(seed, dtype, n, classes, batch_size, coarse):
     probabilities, embeddings = texts(seed, n, classes, 3, dtype)
-    if coarse:  # many copies, zeros and equal gradients
+    if coarse:  # Many copies, zeros and equal gradients.
         embeddings = np.round(embeddings)
         probabilities = np.round(probabilities * 4) / 4
     one, same = (badge(probabilities, embeddings, min(n, batch_size), np.random.default_rng(seed)) for _ in range(2))
@@ -206,19 +208,19 @@ def test_badge_never_holds_the_gradients():
     badge(probabilities, embeddings, 40, np.random.default_rng(0))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < n * classes * d * 4 / 5  # the gradients in single precision are 102 MB
+    assert peak < n * classes * d * 4 / 5  # The gradients would take 102 MB in single precision.
 
 
 # Core-set.
 
 
 def naive_coreset(embeddings, labeled, batch_size):
-    """k-center greedy: the text farthest from its nearest centre, again and again, in double precision."""
+    """Run k-center greedy in double precision: choose the text farthest from its nearest center, repeatedly."""
     embeddings, labeled = embeddings.astype(np.float64), labeled.astype(np.float64)
     squared = np.min([np.square(embeddings - center).sum(axis=1) for center in labeled], axis=0)
     chosen = []
     for _ in range(batch_size):
-        chosen.append(int(squared.argmax()))  # the first of equals
+        chosen.append(int(squared.argmax()))  # The first of equal ones.
         squared = np.minimum(squared, np.square(embeddings - embeddings[chosen[-1]]).sum(axis=1))
         squared[chosen] = -np.inf
     return chosen
@@ -231,7 +233,7 @@ def check_coreset(embeddings, labeled, batch_size):
 
 @given(seeds, dtypes, st.integers(1, 60), st.integers(1, 10), st.integers(1, 3), st.integers(1, 4), st.integers(1, 60))
 def test_coreset_on_a_grid_is_the_naive_greedy_equals_by_index(seed, dtype, n, m, d, width, batch_size):
-    # On so small a grid distances are exact, many are equal and many texts are copies.
+    # On a small grid distances are exact, many are equal, and many texts are copies.
     points = np.random.default_rng(seed).integers(0, width, size=(n + m, d)).astype(dtype)
     check_coreset(points[:n], points[n:], min(n, batch_size))
 
@@ -245,13 +247,13 @@ def test_coreset_anywhere_is_the_naive_greedy(seed, dtype, n, m, d, batch_size):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", ["gauss", "grid", "cone", "clusters", "mixed"])
 def test_coreset_of_more_texts_and_larger_batches_than_it_keeps_up_to_date(kind, dtype):
-    n, batch_size = 2 * FRONT + 50, 2 * LAZY + 3
+    n, batch_size = 2 * FRONT_SIZE + 50, 2 * UPDATE_EVERY + 3
     rng = np.random.default_rng(0)
     points = rng.normal(size=(n + 20, 6))
     if kind == "grid":
-        points = rng.integers(0, 5, size=(n + 20, 4))  # 625 different texts at most
+        points = rng.integers(0, 5, size=(n + 20, 4))  # At most 625 different texts.
     elif kind == "cone":
-        points = 1000 + 1e-2 * points  # far from the origin, near each other
+        points = 1000 + 1e-2 * points  # Far from the origin, near each other.
     elif kind == "clusters":
         points = points[rng.integers(30, size=n + 20)] + 1e-4 * points
     elif kind == "mixed":
@@ -264,8 +266,8 @@ def test_coreset_of_more_texts_and_larger_batches_than_it_keeps_up_to_date(kind,
 @pytest.mark.parametrize("front", [1, 2, 7])
 @pytest.mark.parametrize("lazy", [1, 3])
 def test_coreset_does_not_depend_on_how_much_it_keeps_up_to_date(front, lazy, monkeypatch):
-    monkeypatch.setattr(batches, "FRONT", front)
-    monkeypatch.setattr(batches, "LAZY", lazy)
+    monkeypatch.setattr(batches, "FRONT_SIZE", front)
+    monkeypatch.setattr(batches, "UPDATE_EVERY", lazy)
     for seed in range(5):
         points = np.random.default_rng(seed).integers(0, 6, size=(80, 2)).astype(float)
         check_coreset(points[:70], points[70:], 50)
@@ -304,7 +306,7 @@ def test_coreset_takes_embeddings_as_they_are():
 
 
 def lengths_one(embeddings):
-    """The rows, scaled to length 1 in double precision; rows of zeros stay."""
+    """Return the rows scaled to length 1 in double precision. Rows of zeros stay zero."""
     embeddings = embeddings.astype(np.float64)
     norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
     return embeddings / np.where(norms > 0, norms, 1)
@@ -320,7 +322,7 @@ def squared_distances(centers, rows):
 def test_k_means_takes_different_texts_whatever_they_are(seed, dtype, n, d, batch_size, kind):
     rng = np.random.default_rng(seed)
     embeddings = rng.normal(size=(n, d)).astype(dtype)
-    if kind == "few":  # fewer different texts than the batch has
+    if kind == "few":  # Fewer different texts than the batch has.
         embeddings = embeddings[rng.integers(0, min(n, 3), size=n)]
     elif kind == "zeros":
         embeddings[rng.random(n) < 0.6] = 0
@@ -348,21 +350,21 @@ def test_the_nearest_text_to_every_center_is_in_the_batch(seed, dtype, n, d, bat
     squared = squared_distances(centers, lengths_one(embeddings))
     nearest = squared.argmin(axis=1)
     for center, text in enumerate(nearest):
-        if (nearest == text).sum() == 1:  # no other centre wants it: it is this centre's
+        if (nearest == text).sum() == 1:  # No other center has this nearest text.
             assert squared[center, chosen[center]] == pytest.approx(squared[center, text], rel=1e-5, abs=1e-6)
         else:
             assert text in chosen
 
 
-def test_texts_that_several_centers_want_go_to_the_nearest_of_them():
-    # Seven copies of one text and one other: all eight centres but one want the copies.
+def test_a_text_nearest_to_several_centers_goes_to_the_nearest_of_them():
+    # Seven copies of one text and one other text: the copies are nearest to all but one of the eight centers.
     embeddings = np.repeat([[1.0, 0.0], [0.0, 1.0]], [7, 1], axis=0)
     assert sorted(ft_bertkm(embeddings, 8, np.random.default_rng(0)).tolist()) == list(range(8))
     for seed in range(20):
         assert 7 in ft_bertkm(embeddings, 2, np.random.default_rng(seed))
 
 
-def test_k_means_forgets_lengths():
+def test_k_means_ignores_lengths():
     rng = np.random.default_rng(0)
     embeddings = rng.normal(size=(500, 8))
     expected = ft_bertkm(embeddings, 20, np.random.default_rng(1))
@@ -381,7 +383,7 @@ def test_k_means_forgets_lengths():
 def test_k_means_centers_are_as_good_as_scikit_learn_s(spread, k):
     from sklearn.cluster import KMeans
 
-    rng = np.random.default_rng(0)  # twelve clusters, apart or running into each other
+    rng = np.random.default_rng(0)  # Twelve clusters, separate or overlapping.
     embeddings = rng.normal(size=(12, 16))[rng.integers(12, size=1500)] + spread * rng.normal(size=(1500, 16))
     rows = lengths_one(embeddings)
 
@@ -404,16 +406,16 @@ def test_one_text_of_each_of_well_separated_blobs(dtype):
 
 
 def test_k_means_learns_from_a_sample_and_chooses_from_all():
-    n = 2 * SAMPLE + 700  # more than the sample of two clusters
+    n = 2 * SAMPLES_PER_CENTER + 700  # More than the sample for two centers.
     rng = np.random.default_rng(0)
     embeddings = np.concatenate([rng.normal(5, 0.1, size=(n // 2, 3)), rng.normal(-5, 0.1, size=(n - n // 2, 3))])
     batches_drawn = {tuple(ft_bertkm(embeddings, 2, np.random.default_rng(seed)).tolist()) for seed in range(10)}
-    assert len(batches_drawn) > 1  # the samples differ
+    assert len(batches_drawn) > 1  # The samples differ.
     for batch in batches_drawn:
         assert sorted(i // (n // 2) for i in batch) == [0, 1]
 
 
-def test_bertkm_looks_at_pretrained_and_ft_bertkm_at_the_current_embeddings():
+def test_bertkm_uses_pretrained_and_ft_bertkm_current_embeddings():
     assert Strategy("bertkm").asks == {"pretrained", "batch_size", "rng"}
     assert Strategy("ft_bertkm").asks == {"embeddings", "batch_size", "rng"}
 
@@ -421,7 +423,7 @@ def test_bertkm_looks_at_pretrained_and_ft_bertkm_at_the_current_embeddings():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_many_copies_far_from_the_labeled_are_chosen_by_index(dtype):
     embeddings = np.ones((2000, 16), dtype)
-    embeddings[1500] = 3  # the farthest, then all others are equally far from the labeled ones
+    embeddings[1500] = 3  # The farthest; all others are equally far from the labeled texts.
     labeled = Prediction(np.zeros((40, 2)), np.random.default_rng(0).normal(size=(40, 16)).astype(dtype))
     assert coreset(embeddings, labeled, 60).tolist() == [1500, 0, *range(1, 59)]
 
@@ -435,8 +437,8 @@ def test_a_gradient_so_long_that_its_square_overflows_is_the_first_center():
     assert len(np.unique(chosen)) == 30
 
 
-def test_centers_that_want_the_same_few_texts_all_get_one():
-    embeddings = np.eye(6)[np.random.default_rng(0).integers(6, size=400)]  # six texts, each about 67 times
+def test_centers_with_the_same_nearest_texts_all_get_one():
+    embeddings = np.eye(6)[np.random.default_rng(0).integers(6, size=400)]  # Six texts, each about 67 times.
     chosen = ft_bertkm(embeddings, 120, np.random.default_rng(0))
     assert len(np.unique(chosen)) == 120
     assert len(np.unique(embeddings[chosen], axis=0)) == 6

@@ -1,4 +1,4 @@
-"""Nearest neighbours are exact: equal to brute force in double precision, whatever a query comes with."""
+"""Nearest neighbors equal brute force in double precision, and do not depend on the other queries."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from signal_env.acquisition.neighbors import nearest
 
 
 def brute_force(queries, points, k):
-    """Indices and distances, nearest first and by index among equals, one query and one point at a time."""
+    """Return indices and distances, nearest first and by index among equals, one pair at a time."""
     indices, distances = [], []
     for query in queries.astype(np.float64):
         pairs = sorted((float(np.linalg.norm(point - query)), i) for i, point in enumerate(points.astype(np.float64)))
@@ -19,7 +19,7 @@ def brute_force(queries, points, k):
 
 
 def check(queries, points, k):
-    """Asserts that `nearest` equals brute force: which points and in what order exactly, how far to the precision."""
+    """Assert that `nearest` equals brute force: indices and order exactly, distances to the arrays' precision."""
     found = nearest(queries, points, k)
     indices, distances = brute_force(queries, points, k)
     np.testing.assert_array_equal(found.indices, indices)
@@ -39,7 +39,7 @@ def test_equals_brute_force(dtype, seed, n, m, d, k):
 
 @given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 40))
 def test_among_equal_distances_the_smaller_index_comes_first(seed, d, k):
-    # On a grid of 2, 4 or 8 points, 60 points are equally far from a query by the dozen.
+    # On a grid of 2, 4 or 8 points, many of the 60 points are equally far from a query.
     rng = np.random.default_rng(seed)
     check(rng.integers(0, 2, (10, d)).astype(np.float32), rng.integers(0, 2, (60, d)).astype(np.float32), k)
 
@@ -53,15 +53,15 @@ def test_a_hundred_copies_of_one_point_are_taken_by_index():
 
 @pytest.mark.parametrize("spread", [1e-1, 1e-2, 1e-3])
 def test_points_that_nearly_coincide_are_told_apart(spread):
-    # Encodings of one classifier lie in a narrow cone: far from the origin, near each other.
-    centre = 10 * cloud(0, 1, 64)
-    queries = (centre + spread * cloud(1, 40, 64)).astype(np.float32)
-    points = (centre + spread * cloud(2, 400, 64)).astype(np.float32)
+    # Embeddings by one classifier lie in a narrow cone: far from the origin, near each other.
+    center = 10 * cloud(0, 1, 64)
+    queries = (center + spread * cloud(1, 40, 64)).astype(np.float32)
+    points = (center + spread * cloud(2, 400, 64)).astype(np.float32)
     check(queries, points, 10)
 
 
 def test_double_precision_is_used_where_it_is_given():
-    points = 1 + np.arange(50)[::-1, None] * 1e-10  # all the same in single precision; the last is the nearest
+    points = 1 + np.arange(50)[::-1, None] * 1e-10  # All equal in single precision; the last is the nearest.
     check(np.ones((1, 1)), points, 3)
 
 
@@ -91,7 +91,7 @@ def test_k_is_clamped_to_the_number_of_points(k):
     assert found.indices.shape == found.distances.shape == (7, min(k, 5))
 
 
-def test_no_queries_have_no_neighbours():
+def test_no_queries_have_no_neighbors():
     found = nearest(np.zeros((0, 4)), cloud(0, 5, 4), 3)
     assert found.indices.shape == found.distances.shape == (0, 3)
 
@@ -108,14 +108,14 @@ def test_a_query_alone_gets_what_it_gets_among_many_to_the_bit(dtype, spread):
         np.testing.assert_array_equal(alone.distances[0], together.distances[i])
 
 
-# Data on which FAISS's fast distances, which it computes by matrix products once there are many queries, lose all their
-# digits: the search then has to look at far more points than k.
+# With many queries FAISS computes distances by matrix products. On these data rounding makes them useless, so that the
+# search has to examine many more points than k.
 
 MANY, WIDE = 2100, 64
 
 
 def collapsed(kind):
-    """2100 queries and 300 points in single precision, hard to tell apart in one of several ways."""
+    """Return 2100 queries and 300 points in single precision that are nearly equal in one of several ways."""
     rng = np.random.default_rng(0)
     gauss = rng.normal(size=(MANY + 300, WIDE))
     if kind == "cone":
@@ -197,6 +197,6 @@ def test_arrays_in_any_memory_order_are_accepted_and_left_alone(dtype):
         ((2, 3), (5, 4), 1, r"\(2, 3\) and \(5, 4\)"),
     ],
 )
-def test_what_has_no_neighbours_is_refused(queries, points, k, words):
+def test_invalid_arguments_are_refused(queries, points, k, words):
     with pytest.raises(ValueError, match=rf"Expected k >= 1 .* with m >= 1; got.*{words}"):
         nearest(np.zeros(queries), np.zeros(points), k)

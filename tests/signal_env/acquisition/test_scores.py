@@ -36,7 +36,7 @@ def divergence(p, q):
 
 
 def paper_score(unlabeled, labeled, k, normalize):
-    """s_x as section 4.2 writes it, a double loop over texts and neighbours."""
+    """s_x as section 4.2 writes it, a double loop over texts and neighbors."""
     scores = []
     for p, point in zip(*unlabeled, strict=True):
         near = neighbors_of(point, labeled.embeddings, k, normalize)
@@ -46,7 +46,7 @@ def paper_score(unlabeled, labeled, k, normalize):
 
 
 def cal_score(unlabeled, labeled, k, normalize):
-    """Contrastive active learning: the mean KL(neighbour || text)."""
+    """Contrastive active learning: the mean KL(neighbor || text)."""
     scores = []
     for p, point in zip(*unlabeled, strict=True):
         near = neighbors_of(point, labeled.embeddings, k, normalize)
@@ -96,7 +96,7 @@ def test_signal_in_single_precision_agrees_to_single_precision():
 
 
 def test_the_paper_s_figure_1():
-    # Two texts equally and highly contrastive with their neighbours; p is near them and q is far: s_p > s_q.
+    # Two texts equally and highly contrastive with their neighbors; p is near them and q is far: s_p > s_q.
     labeled = Prediction(np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([[0.0, 1.0], [0.0, -1.0]]))
     texts = Prediction(np.array([[0.1, 0.9], [0.1, 0.9]]), np.array([[1.0, 0.0], [7.0, 0.0]]))
     p, q = acquisition.signal(*texts, labeled, n_neighbors=2, normalize=False)
@@ -109,7 +109,7 @@ def test_the_paper_s_figure_1():
         assert blind(texts.probabilities)[0] == blind(texts.probabilities)[1]
 
 
-def test_more_neighbours_than_labeled_texts_are_all_of_them():
+def test_more_neighbors_than_labeled_texts_are_all_of_them():
     rng = np.random.default_rng(0)
     unlabeled, labeled = random_prediction(rng, 5, 2, 3), random_prediction(rng, 4, 2, 3)
     np.testing.assert_array_equal(
@@ -122,10 +122,10 @@ def test_a_copy_of_the_only_labeled_text_teaches_nothing():
     assert acquisition.signal(np.array([[0.1, 0.9]]), labeled.embeddings, labeled).tolist() == [0.0]
 
 
-def test_a_neighbour_at_distance_zero_still_counts_among_the_k():
+def test_a_neighbor_at_distance_zero_still_counts_among_the_k():
     labeled = Prediction(np.array([[0.9, 0.1], [0.5, 0.5]]), np.array([[0.0], [2.0]]))
     text = Prediction(np.array([[0.1, 0.9]]), np.array([[0.0]]))
-    # The far neighbour alone contributes: (0.1 log 0.2 + 0.9 log 1.8) / 2, halved by k = 2.
+    # The far neighbor alone contributes: (0.1 log 0.2 + 0.9 log 1.8) / 2, halved by k = 2.
     expected = (0.1 * np.log(0.2) + 0.9 * np.log(1.8)) / 2 / 2
     assert acquisition.signal(*text, labeled, n_neighbors=2, normalize=False)[0] == pytest.approx(expected, rel=1e-9)
 
@@ -229,12 +229,12 @@ def test_cal_is_its_own_formula(seed, n, m, classes, d, k, normalize):
     np.testing.assert_allclose(scores, cal_score(unlabeled, labeled, k, normalize), rtol=1e-6, atol=1e-9)
 
 
-def test_cal_goes_from_the_neighbour_to_the_text_and_signal_the_other_way():
+def test_cal_goes_from_the_neighbor_to_the_text_and_signal_the_other_way():
     labeled = Prediction(np.array([[0.5, 0.5]]), np.array([[0.0]]))
     text = Prediction(np.array([[0.9, 0.1]]), np.array([[1.0]]))  # at distance 1
     options = {"n_neighbors": 1, "normalize": False}
-    forth = 0.9 * np.log(0.9 / 0.5) + 0.1 * np.log(0.1 / 0.5)  # KL(text || neighbour) = 0.368
-    back = 0.5 * np.log(0.5 / 0.9) + 0.5 * np.log(0.5 / 0.1)  # KL(neighbour || text) = 0.511
+    forth = 0.9 * np.log(0.9 / 0.5) + 0.1 * np.log(0.1 / 0.5)  # KL(text || neighbor) = 0.368
+    back = 0.5 * np.log(0.5 / 0.9) + 0.5 * np.log(0.5 / 0.1)  # KL(neighbor || text) = 0.511
     assert acquisition.signal(*text, labeled, **options)[0] == pytest.approx(forth, rel=1e-9)
     assert acquisition.cal(*text, labeled, **options)[0] == pytest.approx(back, rel=1e-9)
     far = Prediction(text.probabilities, np.array([[4.0]]))
@@ -367,7 +367,7 @@ def test_scores_of_more_texts_than_a_block_are_those_of_each_alone(name, normali
 
 
 def check_batch(batch, scores, inputs, batch_size, tolerance):
-    """Asserts that a batch is the highest scores, highest first, and equals by index.
+    """Assert that a batch is the highest scores, highest first, and equals by index.
 
     Scores that are equal up to the tolerance may swap, but not those of texts with the very same inputs: among these
     the smaller index comes first.

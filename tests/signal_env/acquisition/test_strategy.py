@@ -16,7 +16,7 @@ NAMES = list(acquisitions)
 
 
 def arrays(n=40, m=9, classes=3, d=6, dtype=np.float64, seed=0):
-    """What `select` may be given, of n unlabeled and m labeled texts."""
+    """Return the arrays that `select` takes, of n unlabeled and m labeled texts."""
     rng = np.random.default_rng(seed)
 
     def probabilities(*shape):
@@ -34,7 +34,7 @@ def arrays(n=40, m=9, classes=3, d=6, dtype=np.float64, seed=0):
 
 @pytest.fixture
 def own_registry(monkeypatch):
-    """Undoes what a test registers."""
+    """Restore the registry after the test."""
     monkeypatch.setattr(acquisitions, "_entries", dict(acquisitions._entries))
 
 

@@ -1,4 +1,4 @@
-"""Annotators: who labels synthetic texts, their noise, and what is refused."""
+"""Annotators: the built-in ones, noise, plug-ins, and error messages."""
 
 import numpy as np
 import pytest
@@ -14,14 +14,14 @@ REVIEWS = get_task("reviews")
 
 
 def by_length(texts):
-    """Labels a text by its length, in three classes."""
+    """Label each text by its length, in three classes."""
     return np.array([len(text) % 3 for text in texts], dtype=np.int64)
 
 
 # Gold and the rule.
 
 
-def test_gold_labels_no_synthetic_text_and_names_who_does():
+def test_gold_labels_no_synthetic_text_and_names_annotators_that_do():
     with pytest.raises(
         AnnotatorError, match=r"'gold' labels real texts only, and 'made up' is synthetic.*model.*callable"
     ):
@@ -68,7 +68,7 @@ def test_the_rule_belongs_to_the_reviews():
 
 @pytest.fixture
 def models(tmp_path):
-    """Makes a tiny BERT that answers with one class, whatever the text."""
+    """Return a function that saves a tiny BERT which predicts one class for every text."""
     transformers = pytest.importorskip("transformers")
     torch = pytest.importorskip("torch")
 
@@ -104,7 +104,7 @@ def test_the_model_made_for_the_task_is_found(models, tmp_path, monkeypatch):
 
 def test_a_model_of_other_classes_is_refused(models, tmp_path):
     folder = models(tmp_path / "annotator", answer=0, n_classes=2)
-    with pytest.raises(AnnotatorError, match="knows 2 classes; task 'mood' has 3"):
+    with pytest.raises(AnnotatorError, match="has 2 classes; task 'mood' has 3"):
         make_annotator("model", MOOD, folder)(["a"])
 
 
@@ -126,7 +126,7 @@ MANY = [f"text {i}" for i in range(4000)]
 @pytest.mark.parametrize("probability", [0.05, 0.3, 0.8])
 def test_the_share_of_wrong_labels_is_the_noise(probability):
     wrong = noisy(by_length, probability, n_classes=3)(MANY) != by_length(MANY)
-    # Five standard errors of a share among 4000.
+    # Five standard errors of a fraction of 4000.
     assert wrong.mean() == pytest.approx(probability, abs=5 * (probability * (1 - probability) / 4000) ** 0.5)
 
 
@@ -205,6 +205,6 @@ def test_an_unknown_annotator_lists_the_known_ones():
 
 
 @pytest.mark.parametrize("annotator", [None, 3, ["gold"]])
-def test_what_is_neither_name_nor_callable_is_refused(annotator):
+def test_an_annotator_is_a_name_or_a_callable(annotator):
     with pytest.raises((AnnotatorError, TypeError), match="callable"):
         make_annotator(annotator, MOOD)

@@ -1,4 +1,4 @@
-"""Both classifiers: what they learn, that they repeat, and that a text's company does not matter."""
+"""Both classifiers: accuracy, reproducibility, and predictions that do not depend on the other texts."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ class TestEveryClassifier:
         first = classifier.predict(texts)
         classifier.fit(
             corpus.train.texts[60:70], corpus.train.labels[60:70], seed=5
-        )  # from the pretrained weights anew
+        )  # Starts from the pretrained weights again.
         assert not np.array_equal(classifier.predict(texts).probabilities, first.probabilities)
         classifier.fit(corpus.train.texts[:60], corpus.train.labels[:60], seed=0)
         again, other = classifier.predict(texts), fitted(name, corpus).predict(texts)
@@ -47,7 +47,7 @@ class TestEveryClassifier:
             assert np.array_equal(prediction.probabilities, first.probabilities)
             assert np.array_equal(prediction.embeddings, first.embeddings)
 
-    def test_a_texts_numbers_do_not_depend_on_its_company(self, name, corpus):
+    def test_a_prediction_does_not_depend_on_the_other_texts(self, name, corpus):
         texts = list(corpus.evaluation.texts[20:40])
         together = fitted(name, corpus).predict(texts)
         classifier = fitted(name, corpus)
@@ -87,7 +87,7 @@ def test_the_linear_head_is_scikit_learns_logistic_regression(corpus):
 
     classifier = fitted("linear", corpus, n=200)
     x = normalize(classifier.predict(corpus.train.texts[:200]).embeddings.astype(np.float64))
-    # Two classes share one weight vector there, which halves the penalty of our two.
+    # For two classes scikit-learn has one weight vector, the difference of ours, which halves the penalty.
     peer = LogisticRegression(C=2.0, tol=1e-10, max_iter=10_000).fit(x, corpus.train.labels[:200])
     new = corpus.evaluation.texts[:100]
     expected = peer.predict_proba(normalize(classifier.predict(new).embeddings.astype(np.float64)))
@@ -142,24 +142,24 @@ def test_fields_are_encoded_as_a_pair():
     assert max(encoded["token_type_ids"]) == 1
 
 
-def test_the_encoder_forgets_the_oldest_texts_and_computes_them_again(monkeypatch):
+def test_the_encoder_drops_the_oldest_texts_and_computes_them_again(monkeypatch):
     from signal_env.classifiers import linear
 
     monkeypatch.setattr(linear, "CACHE_LIMIT", 20)
     encoder = linear.FrozenEncoder(REVIEWS, "embedded", "cpu", 128)
     texts = [f"film number {i}" for i in range(50)]
-    first = encoder(texts[:30])  # all of them, though they are more than are kept
+    first = encoder(texts[:30])  # All of them, although the cache holds fewer.
     run = []
     monkeypatch.setattr(
         encoder.text_model, "run", lambda new, of, f=encoder.text_model.run: run.extend(new) or f(new, of)
     )
     assert np.array_equal(encoder(texts[12:30]), first[12:30])
-    assert not run  # the newest were kept
+    assert not run  # The newest texts were cached.
     assert np.array_equal(encoder(texts[:5] + texts[20:25]), np.concatenate([first[:5], first[20:25]]))
     assert run == texts[:5]
 
 
-def test_texts_that_come_again_are_predicted_by_the_head_of_the_day(corpus):
+def test_cached_texts_are_predicted_by_the_current_head(corpus):
     texts = corpus.evaluation.texts[:100]
     classifier = fitted("linear", corpus)
     first = classifier.predict(texts)

@@ -1,4 +1,4 @@
-"""The solver: the minimum that scikit-learn finds, a vanishing gradient, and the same bits every time."""
+"""The solver: a zero gradient, scikit-learn's minimum, and bit-identical results."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from signal_env.utils.threads import on_one_thread
 
 
 def problem(n, d, n_classes, seed=0):
-    """Unit rows about one mean, as an encoder makes them, whose classes overlap."""
+    """Return rows of length 1 around one mean, as encoders produce them, with overlapping classes, and labels."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(n_classes, size=n)
     labels[:n_classes] = np.arange(n_classes)
@@ -49,7 +49,7 @@ def test_the_gradient_vanishes(size, c):
 def test_it_is_scikit_learns_minimum(size, c):
     x, labels = problem(*size)
     weights, bias = fit_logistic(x, labels, size[2], c)
-    # Two classes share one weight vector there, the difference of ours, which halves the penalty.
+    # For two classes scikit-learn has one weight vector, the difference of ours, which halves the penalty.
     peer = LogisticRegression(C=2 * c if size[2] == 2 else c, tol=1e-12, max_iter=1000, solver="newton-cholesky")
     peer.fit(x, labels)
     expected = peer.predict_proba(x)
@@ -75,15 +75,15 @@ def test_the_bias_is_free_however_small_c_is(c):
     assert np.allclose(p, [0.8, 0.2], atol=1e-6)
 
 
-def test_what_was_not_solved_is_said(monkeypatch):
+def test_no_convergence_is_an_error(monkeypatch):
     monkeypatch.setattr("signal_env.classifiers.logistic.NEWTON_STEPS", 1)
-    with pytest.raises(ValueError, match=r"not trained to its minimum: with C = 100 a slope of"):
+    with pytest.raises(ValueError, match=r"with C = 100 did not converge: the largest coordinate of the gradient is"):
         fit_logistic(*problem(200, 128, 2), 2, 100.0)
 
 
 @pytest.mark.parametrize("c", [0, -1, float("nan"), float("inf"), 1e13, "1"])
 def test_c_is_a_positive_number(c):
-    with pytest.raises(ValueError, match="inverse_regularization is a number over 0 and up to 1e12; got"):
+    with pytest.raises(ValueError, match="inverse_regularization to be a number above 0 and at most 1e12; got"):
         LinearClassifier(get_task("reviews"), "embedded", inverse_regularization=c)
 
 
@@ -93,7 +93,7 @@ def test_it_repeats_to_the_bit_on_every_thread():
     together = threading.Barrier(2)
 
     def fit():
-        together.wait(timeout=60)  # so that each has a thread of its own
+        together.wait(timeout=60)  # Gives each call its own thread.
         return fit_logistic(x.copy(), labels, 2, 1.0), threading.get_ident()
 
     with ThreadPoolExecutor(2, initializer=lambda: torch.set_num_threads(1)) as pool:

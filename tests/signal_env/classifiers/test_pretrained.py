@@ -1,4 +1,4 @@
-"""Loading models: names, folders, and what is said when there is none."""
+"""Loading models: names, folders, and error messages for missing models."""
 
 import sys
 
@@ -24,7 +24,9 @@ def test_a_missing_folder_says_what_was_expected(name):
 def test_a_hub_name_without_the_hub(monkeypatch):
     from transformers import AutoModel
 
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # without it the client tries for 45 seconds
+    monkeypatch.setattr(
+        "huggingface_hub.constants.HF_HUB_OFFLINE", True
+    )  # Otherwise the client retries for 45 seconds.
     with pytest.raises(ModelError, match="while connected"):
         load_pretrained(AutoModel, "no-such-model-anywhere-1234")
 

@@ -1,4 +1,4 @@
-"""The training loop: its early stop and its batches."""
+"""The training loop: early stopping and batches."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A corpus's rows: what they become, which are refused and how; and where `load` looks for them."""
+"""The checks of a corpus's rows, the sources that `load` reads, and the real data."""
 
 import csv
 import gzip
@@ -22,7 +22,7 @@ def read(rows, task=TASK, columns=COLUMNS):
 
 
 def refused(rows, task=TASK, columns=COLUMNS):
-    """The message with which rows are refused."""
+    """Return the error message for these rows."""
     with pytest.raises(DataError) as caught:
         read(rows, task, columns)
     return str(caught.value)
@@ -58,7 +58,7 @@ def test_an_unknown_label_is_named_with_its_row_and_the_known_ones(label):
 def test_numbers_as_class_names_are_never_mistaken_for_label_numbers():
     stars = Task(name="stars", instruction="Write one:", class_names=("1", "2", "3", "4", "5"))
     assert read([{"text": "superb", "label": "5"}], stars) == [("superb", 4)]
-    # Read as a number, 0 would be the class "1"; but then 1 would be the class "2".
+    # As a label number, 0 would be the class "1" and 1 the class "2", although "1" is itself a class name.
     assert "unknown label '0'" in refused([{"text": "poor", "label": "0"}], stars)
 
 
@@ -107,7 +107,7 @@ def test_repeated_training_texts_are_kept_once_with_their_first_label():
     assert corpus.train.labels.dtype == corpus.evaluation.labels.dtype == np.int64
 
 
-# Where data come from.
+# Sources.
 
 
 def write_mood(folder, word):
@@ -170,7 +170,7 @@ def test_the_same_data_are_read_once(tmp_path):
 
 # The real data.
 
-# As the data's own README counts them: rows and class balance of each file.
+# Rows per class in each file, as stated in the data's README.
 TRAIN = {"sst2": [29_780, 37_569], "agnews": [10_342, 10_446, 10_375, 10_300], "qnli": [4_952, 4_994]}
 EVALUATION = {"sst2": [428, 444], "agnews": [1_900] * 4, "qnli": [2_702, 2_761]}
 

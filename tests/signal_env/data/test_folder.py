@@ -1,4 +1,4 @@
-"""The folder source: its file formats and layouts, and what it says of files that cannot be used."""
+"""The folder source: file formats, layouts, and error messages for unusable files."""
 
 import csv
 import gzip
@@ -30,7 +30,7 @@ ROWS = [
 
 
 def encode(rows, ending):
-    """The bytes of a file that holds the rows."""
+    """Return the bytes of a file that holds the rows."""
     if ending == ".parquet":
         sink = io.BytesIO()
         parquet.write_table(pyarrow.Table.from_pylist(rows), sink)
@@ -54,7 +54,7 @@ def put(folder, rows=ROWS, ending=".csv", splits=("train", "test")):
 
 
 def refused(folder, task=MOOD):
-    """The message with which a folder is refused."""
+    """Return the error message for a folder."""
     with pytest.raises(DataError) as caught:
         read_folder(task, folder)
     return str(caught.value)
@@ -71,7 +71,7 @@ def as_lists(corpus):
 def test_every_format_gives_the_same_corpus(tmp_path, ending):
     train, evaluation = as_lists(read_folder(MOOD, put(tmp_path, ending=ending)))
     texts = ["plain", 'with "quotes", and a comma', "שלום 日本語 🙂", "two lines"]
-    assert train == (texts, [1, 0, 1, 0])  # the repeated text once, with its first label
+    assert train == (texts, [1, 0, 1, 0])  # The repeated text is kept once, with its first label.
     assert evaluation == ([*texts, "plain"], [1, 0, 1, 0, 0])
 
 
@@ -133,10 +133,10 @@ def test_any_texts_survive_csv_and_jsonl(tmp_path_factory, pairs):
         assert as_lists(read_folder(MOOD, folder / ending[1:]))[1] == expected
 
 
-# Files that cannot be used.
+# Unusable files.
 
 
-def test_no_folder_says_where_was_looked_and_what_to_do(tmp_path):
+def test_a_missing_folder_is_named_with_the_paths_tried_and_what_to_do(tmp_path):
     message = refused(tmp_path / "nowhere")
     assert "No data for task 'mood'" in message
     assert str(tmp_path / "nowhere" / "mood" / "train") in message
@@ -241,7 +241,7 @@ def test_a_broken_gzip_file_is_named(tmp_path, ending, damage):
     elif damage == "damaged within":
         data[10:60] = b"\xff" * 50
     else:
-        data[-8] ^= 0xFF  # the checksum
+        data[-8] ^= 0xFF  # The checksum.
     file.write_bytes(data)
     assert f"train{ending} cannot be read" in refused(tmp_path)
 

@@ -1,4 +1,4 @@
-"""The hub source, on local folders of the hub's format, and what it says when the hub cannot be asked."""
+"""The hub source, on local folders of the hub's format, and its error messages when the hub is not reachable."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def cache_in_a_temporary_folder(tmp_path, monkeypatch):
 
 
 def put(folder, train, evaluation, ending="csv", split="validation"):
-    """Writes a data set as the hub keeps it."""
+    """Write a data set in the hub's format."""
     folder.mkdir()
     for name, columns in (("train", train), (split, evaluation)):
         data = datasets.Dataset.from_dict(columns)
@@ -91,7 +91,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
 
 
 def run_alone(code, tmp_path):
-    """The output of a fresh interpreter without network, data folder or cache."""
+    """Return the output of a new Python process without network, data folder or cache."""
     environment = {name: value for name, value in os.environ.items() if name != "SIGNAL_ENV_DATA"}
     environment |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)

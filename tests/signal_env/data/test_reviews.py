@@ -1,4 +1,4 @@
-"""The reviews corpus: its rule on sentences labelled by hand, and rule and corpus against each other."""
+"""The reviews corpus: the rule on hand-labeled sentences, and the rule's agreement with the corpus."""
 
 import json
 import os

@@ -6,7 +6,6 @@ import pytest
 from signal_env.acquisition import AcquisitionError, Strategy, select
 from signal_env.config import ConfigError, Sizes
 from signal_env.learner.allocation import Allocation, adaptive_share
-from signal_env.learner.unlabeled import Unlabeled
 from signal_env.utils.prediction import Prediction
 
 SIZES = Sizes(pool=50, initial=10, round=5, offers=5, budget=110)
@@ -22,21 +21,18 @@ def whole(batch_size, embeddings, rng):
     return np.argsort(embeddings[:, 0])[:batch_size]
 
 
-def made(n_real, n_synthetic, batch_size=5, seed=0):
-    """An unlabeled set of random texts."""
-    rng = np.random.default_rng(seed)
-    n = n_real + n_synthetic
-    return Unlabeled(
-        tuple(f"text {i}" for i in range(n)),
-        np.arange(n) < n_real,
-        Prediction(rng.dirichlet([1, 1], size=n), rng.random((n, 3))),
-        Prediction(rng.dirichlet([1, 1], size=4), rng.random((4, 3))),
-        batch_size,
-        n_neighbors=3,
-        normalize=False,
-        pretrained=lambda texts: rng.random((len(texts), 3)),
-        dropout=lambda texts: rng.dirichlet([1, 1], size=(4, len(texts))),
-    )
+@pytest.fixture(scope="session")
+def made(tabulated):
+    """Returns a function that makes an unlabeled set of random texts."""
+
+    def make(n_real, n_synthetic, batch_size=5, seed=0):
+        rng = np.random.default_rng(seed)
+        n = n_real + n_synthetic
+        unlabeled = Prediction(rng.dirichlet([1, 1], size=n), rng.random((n, 3)))
+        labeled = Prediction(rng.dirichlet([1, 1], size=4), rng.random((4, 3)))
+        return tabulated(unlabeled, labeled, n_real=n_real, batch_size=batch_size)
+
+    return make
 
 
 def allocated(function, share, unlabeled, labeled=10, reliability=1.0):
@@ -49,7 +45,7 @@ def kinds(unlabeled, indices):
 
 
 @pytest.mark.parametrize("function", ["signal", "entropy", "random", "badge", position, whole])
-def test_without_a_share_the_function_chooses(function):
+def test_without_a_share_the_function_chooses(made, function):
     unlabeled = made(30, 20)
     expected = Strategy(function)(unlabeled, 50, np.random.default_rng(0))
     found = allocated(function, None, unlabeled)
@@ -62,7 +58,7 @@ def test_without_a_share_the_function_chooses(function):
 
 @pytest.mark.parametrize("function", ["signal", "entropy", position])
 @pytest.mark.parametrize(("share", "n"), [(0, 0), (0.2, 1), (0.6, 3), (1.0, 5)])
-def test_each_kinds_best_texts_are_chosen(function, share, n):
+def test_each_kinds_best_texts_are_chosen(made, function, share, n):
     unlabeled = made(30, 20)
     order = Strategy(function)(made(30, 20, batch_size=50), 50, np.random.default_rng(0)).indices.tolist()
     real, synthetic = ([i for i in order if (i < 30) == kind] for kind in (True, False))
@@ -72,7 +68,7 @@ def test_each_kinds_best_texts_are_chosen(function, share, n):
     assert len(found.scores) == 50
 
 
-def test_a_function_that_chooses_a_whole_batch_chooses_each_kinds_part():
+def test_a_function_that_chooses_a_whole_batch_chooses_each_kinds_part(made):
     unlabeled = made(30, 20)
     coreset = allocated("coreset", 0.4, unlabeled)
     parts = [
@@ -93,7 +89,7 @@ def test_a_function_that_chooses_a_whole_batch_chooses_each_kinds_part():
 
 
 @pytest.mark.parametrize("function", ["random", "badge", "bertkm", "ft_bertkm", "bald", "cal"])
-def test_all_functions_can_be_shared(function):
+def test_all_functions_can_be_shared(made, function):
     unlabeled = made(30, 20)
     found = allocated(function, 0.6, unlabeled)
     assert kinds(unlabeled, found.indices) == (2, 3)
@@ -105,19 +101,19 @@ def test_all_functions_can_be_shared(function):
     ("n_real", "n_synthetic", "share", "expected"),
     [(30, 2, 1.0, (3, 2)), (2, 30, 0.0, (2, 3)), (0, 9, 0.0, (0, 5)), (9, 0, 1.0, (5, 0)), (1, 2, 0.5, (1, 2))],
 )
-def test_where_one_kind_has_too_few_the_other_fills_up(function, n_real, n_synthetic, share, expected):
+def test_where_one_kind_has_too_few_the_other_fills_up(made, function, n_real, n_synthetic, share, expected):
     unlabeled = made(n_real, n_synthetic)
     assert kinds(unlabeled, allocated(function, share, unlabeled).indices) == expected
 
 
 @pytest.mark.parametrize("share", [None, 0.5, "linear", "adaptive"])
-def test_from_nothing_nothing_is_chosen(share):
+def test_from_nothing_nothing_is_chosen(made, share):
     found = allocated(position, share, made(0, 0))
     assert (len(found.indices), found.scores, found.synthetic_target) == (0, None, None)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 1 / 3, 0.9, 1.0])
-def test_shares_add_up_over_rounds(share):
+def test_shares_add_up_over_rounds(made, share):
     allocation = Allocation(Strategy(position), share, SIZES)
     unlabeled = made(30, 20)
     total = 0
@@ -126,7 +122,7 @@ def test_shares_add_up_over_rounds(share):
         assert abs(total - 5 * i * share) <= 0.5 + 1e-9
 
 
-def test_linear_is_the_share_of_the_budget_that_is_spent():
+def test_linear_is_the_share_of_the_budget_that_is_spent(made):
     allocation = Allocation(Strategy(position), "linear", SIZES)
     unlabeled = made(30, 20, batch_size=10)
     rounds = [allocation(unlabeled, labeled, 1.0, np.random.default_rng(0)) for labeled in range(10, 110, 10)]
@@ -135,7 +131,7 @@ def test_linear_is_the_share_of_the_budget_that_is_spent():
 
 
 @pytest.mark.parametrize("reliability", [0.0, 0.3, 0.9, 0.97, 1.0])
-def test_adaptive_counts_a_synthetic_score_as_much_as_its_label_is_worth(reliability):
+def test_adaptive_counts_a_synthetic_score_as_much_as_its_label_is_worth(made, reliability):
     unlabeled = made(30, 20)
     found = allocated(position, "adaptive", unlabeled, reliability=reliability)
     values = [
@@ -153,7 +149,7 @@ def test_adaptive_needs_scores_that_are_amounts():
         adaptive_share(np.array([1.0, -2.0]), np.array([True, False]), batch_size=1, reliability=1.0)
 
 
-def test_with_a_reliable_annotator_adaptive_is_the_plain_rule():
+def test_with_a_reliable_annotator_adaptive_is_the_plain_rule(made):
     unlabeled = made(30, 20)
     plain, adaptive = (allocated("signal", share, unlabeled).indices.tolist() for share in (None, "adaptive"))
     assert sorted(plain) == sorted(adaptive)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from scipy.special import rel_entr
 
+from signal_env.acquisition.neighbors import nearest
 from signal_env.config import ConfigError, SignalConfig
+from signal_env.learner import open_round
 from signal_env.learner.learner import Learner
 from signal_env.rewards import reward_terms
 from signal_env.utils.prediction import Prediction
@@ -73,7 +75,9 @@ def test_one_round_is_algorithm_1():
     offer = learner.offer(offered)
     labeled = [text for text, _ in learner.labeled]
     unlabeled = [*learner.pool[5:], *offered]
-    assert learner.unlabeled.texts == tuple(unlabeled)
+    assert learner.unlabeled.texts == learner.pool[5:]  # as the round opened
+    assert learner.opened.offered.texts == tuple(offered)
+    assert learner.opened.selectable().texts == tuple(unlabeled)
     scores = scores_by_hand(classifier, unlabeled, labeled, k=3)
     assert offer.rewards.tolist() == pytest.approx(scores[-5:], rel=1e-6)  # line 12, before retraining
     assert len(classifier.fits) == 1
@@ -139,16 +143,115 @@ def test_submitted_texts_over_the_batch_are_not_labeled():
     assert [text for text, _ in learner.labeled[5:]] == list(texts[:5])
 
 
-def test_a_round_of_invalid_texts_changes_no_label():
+@pytest.mark.parametrize("selection", ["acquisition", "submitted"])
+def test_a_round_of_invalid_texts_adds_no_text(selection):
+    classifier = CountingClassifier()
+    learner = small(selection=selection, classifier=classifier, keep_best=None, invalid_reward=-1.0)
+    before = learner.reset(seed=0)
+    offer = learner.offer(["\0"] * 5)
+    assert offer.invalid == ("empty",) * 5
+    assert offer.rewards.tolist() == [-1.0] * 5
+    closed = learner.close_round()
+    assert closed.invalid_offers == closed.offers == 5
+    assert closed.passes == closed.selected_synthetic == 0
+    if selection == "submitted":
+        assert (closed.labeled, closed.accuracy) == (before.labeled, before.accuracy)
+        assert len(classifier.fits) == 1
+
+
+def test_passes_are_no_offers_and_earn_nothing():
+    learner = small(selection="submitted", invalid_reward=-1.0)
+    learner.reset(seed=0)
+    chosen = learner.unlabeled.texts[0]
+    offer = learner.offer([chosen, "", "  ", chosen, ""])
+    assert offer.passed == (False, True, True, False, True)
+    assert offer.invalid == ("", "", "", "duplicate", "")
+    assert offer.rewards.tolist() == [offer.terms["signal"].raw[0], 0.0, 0.0, -1.0, 0.0]
+    closed = learner.close_round()
+    assert (closed.offers, closed.invalid_offers, closed.passes) == (2, 1, 3)
+    assert closed.reward_mean == pytest.approx((offer.rewards[0] - 1) / 2)
+    assert (closed.selected_real, closed.idle_rounds) == (1, 0)
+    assert learner.offer([""]).passed == (True,)
+
+
+def test_where_the_acquisition_function_chooses_the_empty_text_is_no_pass():
+    learner = small(invalid_reward=-1.0)
+    learner.reset(seed=0)
+    offer = learner.offer(["", "a film"])
+    assert (offer.passed, offer.invalid) == ((False, False), ("empty", ""))
+    assert offer.rewards[0] == -1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        ({"selection": "submitted"}, [""] * 5),
+        ({"selection": "submitted"}, ["\0"] * 5),
+        ({"keep_best": 0, "pool_size": 10, "budget": 10, "initial_labeled": 9, "round_size": 5}, ["a film"] * 5),
+        ({"pool_size": 10}, ["a film"] * 5),
+    ],
+)
+def test_every_episode_ends(options, texts):
+    learner = small(max_idle_rounds=3, **options)
+    closed = [learner.reset(seed=0)]
+    while not learner.finished:
+        learner.offer(texts)
+        closed.append(learner.close_round())
+        assert len(closed) < 20
+    if learner.terminated:
+        assert closed[-1].end_reason == "the budget is spent"
+    else:
+        assert [one.idle_rounds for one in closed[-3:]] == [1, 2, 3]
+        assert len({one.labeled for one in closed[-3:]}) == 1
+        assert closed[-1].end_reason == "3 rounds in a row labeled nothing"
+    assert [one.finished for one in closed] == [False] * (len(closed) - 1) + [True]
+    assert [one.end_reason for one in closed[:-1]] == [None] * (len(closed) - 1)
+
+
+def test_per_training_u_is_predicted_and_searched_once(monkeypatch):
+    """One prediction and one neighbor search of U for each training, whatever agents, terms and the close ask for."""
+    searched = []
+
+    def counted(queries, points, k):
+        searched.append(len(queries))
+        return nearest(queries, points, k)
+
+    monkeypatch.setattr(open_round, "nearest", counted)
+    classifier = CountingClassifier()
+    predicted = []
+    predict = classifier.predict
+
+    def counted_predict(texts):
+        predicted.append(tuple(texts))
+        return predict(texts)
+
+    classifier.predict = counted_predict
+    reward = "signal + informativeness + relevance + entropy + diversity"
+    learner = small(classifier=classifier, reward=reward, n_neighbors=3)
+    learner.reset(seed=0)
+    for i in range(3):
+        unlabeled = set(learner.unlabeled.texts)
+        assert [texts for texts in predicted if unlabeled & {*texts}] == [learner.unlabeled.texts]
+        assert searched.count(len(unlabeled)) == 1
+        searched.clear()
+        for j in range(5):
+            learner.offer([f"{'long ' * j}film {i} {j}"])
+        assert searched == [1] * 5  # each new text once
+        assert len(learner.unlabeled.scores) == len(learner.unlabeled.neighbors.indices) == len(unlabeled)
+        assert [texts for texts in predicted if unlabeled & {*texts}] == [learner.unlabeled.texts]
+        predicted.clear()
+        learner.close_round()
+        assert searched[5:] == [len(learner.unlabeled)]
+
+
+def test_a_submitted_text_of_u_is_neither_predicted_nor_searched_again(monkeypatch):
     classifier = CountingClassifier()
     learner = small(selection="submitted", classifier=classifier)
-    before = learner.reset(seed=0)
-    learner.offer([""] * 5)
-    closed = learner.close_round()
-    assert closed.labeled == before.labeled
-    assert closed.accuracy == before.accuracy
-    assert closed.invalid_offers == closed.offers == 5
-    assert len(classifier.fits) == 1
+    learner.reset(seed=0)
+    monkeypatch.setattr(open_round, "nearest", lambda *_: pytest.fail("searched again"))
+    monkeypatch.setattr(classifier, "predict", lambda texts: pytest.fail("predicted again"))
+    offer = learner.offer(learner.unlabeled.texts[3:6])
+    assert offer.rewards.tolist() == learner.unlabeled.scores[3:6].tolist()
 
 
 def test_without_real_texts_an_agent_that_writes_goes_on_until_a_round_labels_nothing():
@@ -280,7 +383,7 @@ def test_a_real_text_can_be_submitted_whatever_its_length():
 
 def test_many_terms_add_up_to_the_same_bits_alone_and_together():
     def term(weight):
-        return lambda candidates: [weight / len(text) for text in candidates.texts]
+        return lambda texts: [weight / len(text) for text in texts]
 
     for i in range(12):
         if f"twelfth_{i}" not in reward_terms:
@@ -382,8 +485,7 @@ def test_keep_best_leaves_the_best_offers_in_u():
     assert set(offered) <= {text for text, _ in every.labeled} | set(every.unlabeled.texts)
     rows = best.unlabeled
     assert np.array_equal(rows.probabilities, best._classifier.predict(rows.texts).probabilities)
-    best.offer([offered[ranked[-1]]])  # what was dropped may come again
-    assert not best.last_offer.invalid[0]
+    assert best.offer([offered[ranked[-1]]]).invalid == ("",)  # what was dropped may come again
 
 
 @pytest.mark.parametrize(
@@ -433,7 +535,7 @@ def rounds_of(learner, seed=0):
     while not learner.finished:
         n = len(learner.labeled)
         learner.offer([f"a film of {n + i} {'fine' if i % 2 else 'dull'} parts" for i in range(learner.sizes.offers)])
-        unlabeled = learner.unlabeled
+        unlabeled = learner.opened.selectable()
         closed.append((learner.close_round(), [text for text, _ in learner.labeled[n:]], unlabeled))
     return closed
 
@@ -505,7 +607,7 @@ def test_an_adaptive_share_asks_about_every_real_text_that_is_labeled():
     assert sorted(asked) == sorted(text for text, _ in learner.labeled)
     labels = [gold[text] for text in learner.pool]
     kappa = max(0.0, ((labels.count(0) + 1) / (30 + 2) - 0.5) / 0.5)
-    assert learner._labeling.reliability == pytest.approx(kappa**2)
+    assert learner.episode.labeling.reliability == pytest.approx(kappa**2)
 
 
 def test_an_adaptive_share_of_a_batch_chosen_as_a_whole_is_refused():

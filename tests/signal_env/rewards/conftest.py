@@ -1,14 +1,17 @@
-"""What reward terms see, made by hand: seven texts, eleven labeled ones, three classes, five earlier offers."""
+"""A round made by hand: eleven labeled texts, three classes, a pool, and a classifier of random numbers."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from signal_env.acquisition import find_neighbors
-from signal_env.learner.open_round import Known, OpenRound
+from signal_env.config import SignalConfig
+from signal_env.learner.episode import Episode
+from signal_env.learner.open_round import Fitted, OpenRound
 from signal_env.learner.outcomes import Offer
-from signal_env.learner.unlabeled import Unlabeled
-from signal_env.rewards import Candidates, potentials, reward_terms
+from signal_env.rewards import reward_terms
 from signal_env.utils.prediction import Prediction
+from signal_env.wrappers.shaping import potentials
 
 WORDS = ("a", "warm", "cold", "film", "that", "drags", "never", "quite")
 
@@ -34,40 +37,37 @@ class World:
         rows = [self.known[text] for text in texts]
         return Prediction(np.array([p for p, _ in rows]).reshape(-1, 3), np.array([x for _, x in rows]).reshape(-1, 4))
 
-    def dropout(self, texts):
+    def dropout(self, texts, n_samples=5, seed=0):
         return np.stack([np.random.default_rng([*text.encode()]).dirichlet(np.ones(3), 5) for text in texts], axis=1)
+
+    def pretrained(self, texts):
+        return self.predict(texts).embeddings[:, :2]
 
     def open_round(self, before=(), labels=None, normalize=True):
         labeled = tuple(f"labeled {i}" for i in range(11))
-        prediction = self.predict(labeled)
         labels = np.arange(11) % 3 if labels is None else np.asarray(labels)
         pool = (*labeled, "real 0", "real 1", "a warm film")
-        unlabeled = Unlabeled(
-            pool[11:],
-            np.ones(3, bool),
-            self.predict(pool[11:]),
-            prediction,
-            3,
-            5,
-            normalize,
-            self.predict,
-            self.dropout,
+        parts = dict.fromkeys(["prompts", "allocation", "labeling", "reward"], SimpleNamespace())
+        rngs = dict.fromkeys(["selection_rng", "training_rng", "dropout_rng", "closing_rng"], np.random.default_rng(0))
+        episode = Episode(
+            dict.fromkeys(pool, 0),
+            **parts,
+            **rngs,
+            unlabeled=dict.fromkeys(pool[11:]),
+            labeled=dict(zip(labeled, labels.tolist(), strict=True)),
+            offered=dict.fromkeys(before),
         )
-        known = Known(labeled, prediction)
-        return OpenRound(known, labels, unlabeled, None, pool, tuple(before), self.predict, self.dropout)
+        config = SignalConfig(n_neighbors=5, normalize=normalize, dropout_samples=5)
+        return OpenRound(episode, self, config, Fitted(labeled, labels, self.predict(labeled), 0.5), batch_size=3)
 
     def candidates(self, texts, opened=None, prompts=None):
         opened = opened or self.open_round()
-        prediction = self.predict(texts)
-        neighbors = find_neighbors(
-            prediction.embeddings, opened.labeled.prediction.embeddings, n_neighbors=5, normalize=opened.normalize
-        )
-        return Candidates(tuple(texts), prediction, neighbors, tuple(prompts or [""] * len(texts)), opened.view())
+        return opened.candidates(tuple(texts), tuple(prompts or [""] * len(texts)))
 
     def offered(self, opened, texts):
-        """Notes texts as offered in the round."""
-        empty = Offer.of(tuple(texts), {}, ("",) * len(texts), (False,) * len(texts))
-        opened.add(empty, Known(tuple(texts), self.predict(texts)))
+        """Records texts as offered in the round."""
+        n = len(texts)
+        opened.add(Offer(tuple(texts), {}, ("",) * n, (False,) * n, (False,) * n), self.candidates(texts, opened))
 
 
 @pytest.fixture

@@ -1,19 +1,22 @@
 """Compositions of reward terms: weights, clipping, normalisation, and what is refused."""
 
+import inspect
+
 import numpy as np
 import pytest
 
-from signal_env.rewards import Closing, Reward, RewardError, at_close, potentials, reward_terms
+from signal_env.rewards import Closing, Reward, RewardError, at_close, reward_terms
+from signal_env.utils import plugins
 from signal_env.utils.registry import UnknownName
 
 
-def shares(reward, candidates):
-    return {name: values.share for name, values in Reward(reward).of_texts(candidates).items()}
+def contributions(reward, candidates):
+    return {name: values.contribution for name, values in Reward(reward).of_texts(candidates).items()}
 
 
-def ramp(candidates):
+def ramp(texts):
     """A term whose values are known: the number in the text."""
-    return [float(text.split()[1]) for text in candidates.texts]
+    return [float(text.split()[1]) for text in texts]
 
 
 def standard_scores(numbers):
@@ -34,47 +37,88 @@ def with_ramp(own_registry):
         {"signal + margin*0": 1, "-entropy/2": 1},
     ],
 )
-def test_each_term_s_share_is_its_value_times_its_weight(candidates, reward):
+def test_each_term_s_contribution_is_its_value_times_its_weight(candidates, reward):
     alone = {name: Reward(name).of_texts(candidates)[name].raw for name in ("signal", "entropy", "margin")}
-    together = shares(reward, candidates)
+    together = contributions(reward, candidates)
     assert set(together) == {"signal", "entropy", "margin"}
     np.testing.assert_array_equal(together["signal"], alone["signal"])
     np.testing.assert_array_equal(together["entropy"], -0.5 * alone["entropy"])
     np.testing.assert_array_equal(together["margin"], np.zeros(7))
     looked_at = Reward(reward).of_texts(candidates)["margin"]
-    np.testing.assert_array_equal(looked_at.raw, alone["margin"])  # a weight of 0 shows a term without paying for it
+    np.testing.assert_array_equal(looked_at.raw, alone["margin"])  # a weight of 0 logs a term without adding it
 
 
 def test_a_user_s_term_is_used_by_name_beside_the_others(candidates, with_ramp):
-    assert shares("signal + 0.25*ramp", candidates)["ramp"].tolist() == [0.25 * i for i in range(7)]
+    assert contributions("signal + 0.25*ramp", candidates)["ramp"].tolist() == [0.25 * i for i in range(7)]
 
 
 def test_a_function_or_an_object_is_a_reward_under_its_own_name(candidates):
     class Novelty:
-        def __call__(self, candidates):
-            return np.full(len(candidates.texts), 2.0, dtype=np.float32)
+        def __call__(self, texts):
+            return np.full(len(texts), 2.0, dtype=np.float32)
 
-    assert shares(ramp, candidates)["ramp"].tolist() == list(range(7))
-    assert shares(Novelty(), candidates)["Novelty"].tolist() == [2.0] * 7
+    assert contributions(ramp, candidates)["ramp"].tolist() == list(range(7))
+    assert contributions(Novelty(), candidates)["Novelty"].tolist() == [2.0] * 7
 
 
 def test_a_name_that_is_no_identifier_stands_in_quotes_or_alone(candidates, own_registry):
     reward_terms.register("my-term")(ramp)
     for reward in ("my-term", {"my-term": 1}, "0*signal + 'my-term'"):
-        assert shares(reward, candidates)["my-term"].tolist() == list(range(7))
+        assert contributions(reward, candidates)["my-term"].tolist() == list(range(7))
 
 
-def test_terms_see_texts_predictions_labels_neighbours_and_the_round(candidates):
+def test_terms_get_what_their_parameters_name(candidates):
     seen = []
 
-    def look(given):
-        seen.append(given)
+    def look(texts, probabilities, distances, labeled, labels, labeled_texts, unlabeled, n_neighbors, scale=3):
+        seen.append((texts, probabilities, distances, labeled, labels, labeled_texts, unlabeled, n_neighbors, scale))
         return np.zeros(7)
 
     Reward(look).of_texts(candidates)
-    assert seen == [candidates]
-    assert candidates.labeled.probabilities.shape == (11, 3)
-    assert candidates.round.labeled.texts[3] == "labeled 3"
+    ((texts, probabilities, distances, labeled, labels, labeled_texts, unlabeled, n_neighbors, scale),) = seen
+    assert texts == tuple(f"text {i}" for i in range(7))
+    assert probabilities.shape == (7, 3)
+    assert distances.shape == (7, 5)
+    assert labeled.probabilities.shape == (11, 3)
+    assert labels.tolist() == [i % 3 for i in range(11)]
+    assert labeled_texts[3] == "labeled 3"
+    assert unlabeled.texts == ("real 0", "real 1", "a warm film")
+    assert (n_neighbors, scale) == (5, 3)
+    named = ("texts", "probabilities", "distances", "labeled", "labels", "labeled_texts", "unlabeled", "n_neighbors")
+    assert Reward(look).asks == set(named)
+
+
+@pytest.mark.parametrize("name", plugins.REWARD)
+def test_every_name_has_a_value(candidates, name):
+    seen = []
+
+    def look(**values):
+        seen.append(values)
+        return np.zeros(7)
+
+    look.__signature__ = inspect.Signature([inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)])
+    Reward(look).of_texts(candidates)
+    assert seen[0].keys() == {name}
+    assert seen[0][name] is getattr(candidates, name) or name in ("labeled", "neighbors", "distances", "earlier")
+
+
+@pytest.mark.parametrize(
+    "term", [lambda candidates: [0.0], lambda texts, hint: [0.0], at_close(lambda texts: 0.0), lambda texts, /: [0.0]]
+)
+def test_a_name_that_does_not_exist_is_answered_with_those_that_do(term):
+    known = r"It may ask for: (texts, probabilities, .*, pool|batch_texts, batch_labels, .*, seed); or give"
+    with pytest.raises(RewardError, match=r"The reward term '<lambda>' asks for '(candidates|hint|texts)'. " + known):
+        Reward(term)
+
+
+def test_a_term_costs_nothing_that_it_does_not_name(world):
+    calls = []
+    world.pretrained = lambda texts: calls.append(texts) or np.zeros((len(texts), 2))
+    candidates = world.candidates(["text 1"])
+    Reward("signal + entropy + novelty").of_texts(candidates)
+    assert calls == []
+    Reward(lambda pretrained: pretrained[:, 0]).of_texts(candidates)
+    assert calls == [("text 1",)]
 
 
 def test_clipping_is_per_term_and_before_the_weight(candidates, with_ramp):
@@ -82,9 +126,9 @@ def test_clipping_is_per_term_and_before_the_weight(candidates, with_ramp):
     values = reward.of_texts(candidates)
     clipped = values["clip(ramp, 1, 4)"]
     assert clipped.raw.tolist() == [0, 1, 2, 3, 4, 5, 6]
-    assert clipped.share.tolist() == [2, 2, 4, 6, 8, 8, 8]
-    assert values["ramp"].share.tolist() == [0, 1, 2, 3, 4, 5, 6]
-    assert shares("clip(ramp, high=2)", candidates)["clip(ramp, high=2)"].tolist() == [0, 1, 2, 2, 2, 2, 2]
+    assert clipped.contribution.tolist() == [2, 2, 4, 6, 8, 8, 8]
+    assert values["ramp"].contribution.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert contributions("clip(ramp, high=2)", candidates)["clip(ramp, high=2)"].tolist() == [0, 1, 2, 2, 2, 2, 2]
 
 
 def test_normalisation_runs_over_the_episode(world, with_ramp):
@@ -120,10 +164,10 @@ def test_each_normalisation_has_its_own_memory(world, with_ramp):
 
 
 def test_an_offer_that_is_refused_is_not_remembered(world, with_ramp, own_registry):
-    reward_terms.register("huge")(lambda candidates: [1e300] * len(candidates.texts))
+    reward_terms.register("huge")(lambda texts: [1e300] * len(texts))
     reward = Reward("normalize(ramp) + 1e300*huge")
     with (
-        pytest.raises(RewardError, match="reward term 'huge' is worth inf for the text 'text 1'"),
+        pytest.raises(RewardError, match="reward term 'huge' contributes inf for the text 'text 1'"),
         np.errstate(all="ignore"),
     ):
         reward.of_texts(world.candidates(["text 1"]))
@@ -131,7 +175,7 @@ def test_an_offer_that_is_refused_is_not_remembered(world, with_ramp, own_regist
 
 
 def test_what_does_not_vary_is_normal(world, own_registry):
-    reward_terms.register("constant")(lambda candidates: np.full(len(candidates.texts), 0.1))
+    reward_terms.register("constant")(lambda texts: np.full(len(texts), 0.1))
     values = Reward("normalize(constant)").of_texts(world.candidates([f"text {i}" for i in range(50)]))
     assert values["normalize(constant)"].value.tolist() == [0.0] * 50
 
@@ -145,32 +189,12 @@ def test_clipping_and_normalising_go_from_the_inside_out(candidates, with_ramp):
     np.testing.assert_allclose(values[name].value, np.clip(expected, -1, 1), rtol=1e-12)
 
 
-# Terms that are not paid by text.
-
-
-def test_potentials_pay_differences_of_states(own_registry):
-    potentials.register("certainty")(lambda state: 2 * state["a"])
-    reward = Reward("0.5*potential(certainty, gamma=0.9) + potential('b/c d')")
-    reward.require_features(["a", "b/c d"])
-    states = [{"a": 1.0, "b/c d": 0.0}, {"a": 3.0, "b/c d": 0.5}, {}]
-    paid = reward.of_steps(states, n=3)
-    assert paid["potential(certainty, gamma=0.9)"].raw.tolist() == pytest.approx([0.9 * 6 - 2, -6, 0])
-    assert paid["potential(certainty, gamma=0.9)"].share.tolist() == pytest.approx([0.5 * (0.9 * 6 - 2), -3, 0])
-    assert paid["potential('b/c d')"].share.tolist() == [0.5, -0.5, 0.0]
-    with pytest.raises(UnknownName, match=r"potential 'certainti'. Did you mean 'certainty'\?"):
-        Reward("potential(certainti)").require_features(["a"])
-
-
-@pytest.mark.parametrize("height", [float("nan"), "high", None])
-def test_a_potential_is_a_finite_number(own_registry, height):
-    potentials.register("odd")(lambda state: height)
-    with pytest.raises(RewardError, match=r"potential 'odd' returned .*; expected a finite number"):
-        Reward("potential(odd)").of_steps([{"a": 1.0}, {"a": 1.0}], 1)
+# Closing terms.
 
 
 @pytest.mark.parametrize("value", [float("inf"), None, [1.0], np.zeros(3)])
-def test_what_the_close_pays_is_a_finite_number(own_registry, value):
-    reward_terms.register("odd")(at_close(lambda closing: value))
+def test_a_closing_term_is_a_finite_number(own_registry, value):
+    reward_terms.register("odd")(at_close(lambda batch_texts: value))
     closing = Closing(("a",), np.array([0]), ("b",), np.array([1]), lambda *_: 0.0, seed=0)
     with pytest.raises(RewardError, match=r"reward term 'odd' returned .*; expected a finite number"):
         Reward("odd").of_closing(closing)
@@ -209,7 +233,7 @@ def test_a_reward_without_terms_is_refused(reward):
 
 @pytest.mark.parametrize("shape", [(), (6,), (8,), (7, 1)])
 def test_a_term_of_the_wrong_shape_is_named(candidates, shape):
-    def crooked(candidates):
+    def crooked(texts):
         return np.ones(shape)
 
     with pytest.raises(RewardError) as caught:
@@ -219,54 +243,75 @@ def test_a_term_of_the_wrong_shape_is_named(candidates, shape):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_value_that_is_not_finite_is_named_with_its_text(candidates, value):
-    def wild(candidates):
+    def wild(texts):
         return np.where(np.arange(7) == 4, value, 1.0)
 
     with pytest.raises(RewardError, match=f"'wild' returned {value} for the text 'text 4'"):
         Reward(wild).of_texts(candidates)
 
 
-def test_a_term_that_writes_to_what_it_sees_is_stopped_and_named(candidates):
-    spoilt = [
-        lambda c: c.dropout.fill(0.0),
-        lambda c: c.round.labels.fill(0),
-        lambda c: c.neighbors.distances.fill(0.0),
-        lambda c: c.prediction.probabilities.sort(axis=1),
-        lambda c: np.negative(c.prediction.embeddings, out=c.prediction.embeddings),
-        lambda c: c.labeled.embeddings.fill(0.0),
-        lambda c: c.round.unlabeled.probabilities.__setitem__(0, 0.0),
-    ]
+def spoil_dropout(dropout):
+    dropout.fill(0.0)
+
+
+def spoil_labels(labels):
+    labels.fill(0)
+
+
+def spoil_distances(distances):
+    distances.fill(0.0)
+
+
+def spoil_neighbors(neighbors):
+    neighbors.indices.fill(0)
+
+
+def spoil_scores(scores):
+    scores.fill(0.0)
+
+
+def spoil_probabilities(probabilities):
+    probabilities.sort(axis=1)
+
+
+def spoil_embeddings(embeddings):
+    np.negative(embeddings, out=embeddings)
+
+
+def spoil_labeled(labeled):
+    labeled.embeddings.fill(0.0)
+
+
+def spoil_unlabeled(unlabeled):
+    unlabeled.probabilities[0] = 0.0
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(spoil_dropout, spoil_labels, spoil_distances, spoil_neighbors, spoil_scores, spoil_probabilities),
+        *(spoil_embeddings, spoil_labeled, spoil_unlabeled),
+    ],
+)
+def test_a_term_that_writes_to_what_it_gets_is_stopped_and_named(candidates, spoil):
     before = [np.copy(array) for array in (*candidates.prediction, *candidates.labeled)]
-    for spoil in spoilt:
-
-        def spoiling(candidates, spoil=spoil):
-            spoil(candidates)
-            return np.zeros(7)
-
-        with pytest.raises(ValueError, match=r"read-only|not writeable") as caught:
-            Reward(spoiling).of_texts(candidates)
-        assert caught.value.__notes__ == ["This came out of the reward term 'spoiling'."]
+    with pytest.raises(ValueError, match=r"read-only|not writeable") as caught:
+        Reward(spoil).of_texts(candidates)
+    assert caught.value.__notes__ == [f"This came out of the reward term '{spoil.__name__}'."]
     for kept, array in zip(before, (*candidates.prediction, *candidates.labeled), strict=True):
         np.testing.assert_array_equal(kept, array)
-    for name, value in (("texts", ()), ("round", None)):
-        with pytest.raises(AttributeError):
-            setattr(candidates, name, value)
-    for name in ("labeled", "labels", "unlabeled", "pool", "offered", "earlier", "normalize"):
-        with pytest.raises(AttributeError):
-            setattr(candidates.round, name, None)
 
 
-def test_a_potential_cannot_write_to_the_state(own_registry):
-    potentials.register("greedy")(lambda state: state.update(a=9) or 0.0)
-    with pytest.raises(AttributeError) as caught:
-        Reward("potential(greedy)").of_steps([{"a": 1.0}, {"a": 2.0}], 1)
-    assert caught.value.__notes__ == ["This came out of the reward term 'greedy'."]
+def test_a_view_cannot_be_changed(candidates):
+    for name in ("texts", "labeled", "labels", "unlabeled", "pool", "offered", "earlier", "normalize", "scores"):
+        with pytest.raises(AttributeError):
+            setattr(candidates, name, None)
 
 
 @pytest.mark.parametrize("values", [["1.5"] * 7, [1j] * 7, [None] * 7])
 def test_values_are_real_numbers(candidates, values):
     with pytest.raises(RewardError, match=r"'<lambda>' returned .*; expected real numbers"):
-        Reward(lambda _: values).of_texts(candidates)
+        Reward(lambda texts: values).of_texts(candidates)
 
 
 @pytest.mark.parametrize("name", ["invalid", "_mine"])
@@ -281,10 +326,10 @@ def test_a_callable_is_used_whatever_it_says_of_itself(candidates):
         def __len__(self):
             return 0
 
-        def __call__(self, candidates):
+        def __call__(self, texts):
             return np.ones(7)
 
-    assert shares(_Empty(), candidates)["Empty"].tolist() == [1.0] * 7
+    assert contributions(_Empty(), candidates)["Empty"].tolist() == [1.0] * 7
 
 
 @pytest.mark.parametrize("name", [1, None, ("signal",)])
@@ -295,6 +340,6 @@ def test_a_mapping_goes_from_text_to_numbers(name):
 
 def test_what_a_term_returns_is_copied(candidates):
     values = np.ones(7)
-    kept = Reward(lambda _: values).of_texts(candidates)["<lambda>"]
+    kept = Reward(lambda texts: values).of_texts(candidates)["<lambda>"]
     values[:] = 5
     assert kept.raw.tolist() == [1.0] * 7

@@ -1,4 +1,4 @@
-"""Rewards as the environments pay them: sums, round closes, potentials, resuming."""
+"""Rewards in the environments: sums, round closes, passes, resuming."""
 
 import json
 
@@ -15,8 +15,7 @@ from signal_env.vector_env import terms_of
 REVIEWS = "SignalEnv-reviews-v0"
 SMALL = {"pool_size": 40, "round_size": 4, "evaluation_size": 40, "budget": 16}
 EVERYTHING = (
-    "signal + 0.1*novelty - 0.5*clip(repetition, 0, 0.5) + 0.2*normalize(length) + accuracy_gain"
-    " + 0.3*potential(train_accuracy, gamma=0.9) + normalize(diversity)"
+    "signal + 0.1*novelty - 0.5*clip(repetition, 0, 0.5) + 0.2*normalize(length) + accuracy_gain + normalize(diversity)"
 )
 
 
@@ -34,16 +33,16 @@ def play(env, n=12):
 
 
 @pytest.mark.parametrize("name", [*sorted(set(reward_terms) - {"answer_variance"}), EVERYTHING])
-def test_the_shares_of_the_terms_sum_to_the_reward(name):
+def test_the_contributions_of_the_terms_sum_to_the_reward(name):
     steps = play(gym.make(REVIEWS, reward=name, invalid_reward=-0.25, **SMALL))
     paid = set()
     for reward, _, _, info in steps:
         terms = info["reward_terms"]
-        assert sum(term["share"] for term in terms.values()) == pytest.approx(reward, abs=1e-6)
-        assert terms["invalid"]["share"] == (-0.25 if info["invalid"] else 0.0)
-        paid |= {name for name, term in terms.items() if term["share"]}
+        assert sum(term["contribution"] for term in terms.values()) == pytest.approx(reward, abs=1e-6)
+        assert terms["invalid"]["contribution"] == (-0.25 if info["invalid"] else 0.0)
+        paid |= {name for name, term in terms.items() if term["contribution"]}
         if not name.startswith("accuracy_gain") and name in terms:
-            assert terms[name]["share"] == (0.0 if info["invalid"] else terms[name]["raw"])
+            assert terms[name]["contribution"] == (0.0 if info["invalid"] else terms[name]["raw"])
     if name in reward_terms and name != "accuracy_gain":
         assert name in paid
     assert json.loads(json.dumps([step[3]["reward_terms"] for step in steps])) == [s[3]["reward_terms"] for s in steps]
@@ -61,7 +60,7 @@ def test_answer_variance_is_paid_where_there_is_dropout():
         for i in range(0, 2, num_envs):
             _, each, _, _, infos = envs.step(offers[i : i + num_envs])
             paid += each.tolist()
-            assert infos["reward_terms"]["answer_variance"]["share"].tolist() == each.tolist()
+            assert infos["reward_terms"]["answer_variance"]["contribution"].tolist() == each.tolist()
         rewards.append(paid)
     assert rewards[0] == rewards[1]
     assert min(rewards[0]) > 0
@@ -93,8 +92,8 @@ def test_accuracy_gain_is_that_of_classifiers_trained_by_hand(own_registry):
     seen = []
 
     @at_close
-    def watch(closing):
-        seen.append(closing)
+    def watch(batch_texts, batch_labels, labeled_texts, labels, seed):
+        seen.append((batch_texts, batch_labels, labeled_texts, labels, seed))
         return 0.0
 
     reward_terms.register("watch")(watch)
@@ -112,48 +111,25 @@ def test_accuracy_gain_is_that_of_classifiers_trained_by_hand(own_registry):
             for name in ("accuracy", "labeled", "selected_synthetic"):  # measuring leaves the classifier as it is
                 assert info["round"][name] == expected["round"][name]
     assert len(set(gains)) > 1
-    for gain, closing in zip(gains, seen, strict=True):
-        n = len(closing.labeled_texts)
-        order = np.random.default_rng(closing.seed).permutation(n)
+    for gain, (batch_texts, batch_labels, labeled_texts, labeled_labels, seed) in zip(gains, seen, strict=True):
+        n = len(labeled_texts)
+        order = np.random.default_rng(seed).permutation(n)
         held, kept = np.sort(order[: round(n / 5)]), np.sort(order[round(n / 5) :])
         accuracies = []
         for extra in (False, True):
-            names = [closing.labeled_texts[i] for i in kept] + list(closing.texts if extra else ())
-            labels = [*closing.labeled_labels[kept], *(closing.labels if extra else ())]
+            names = [labeled_texts[i] for i in kept] + list(batch_texts if extra else ())
+            labels = [*labeled_labels[kept], *(batch_labels if extra else ())]
             classifier = LinearClassifier(get_task("reviews"), "embedded")
             classifier.fit(names, np.array(labels), 0)
-            predicted = classifier.predict([closing.labeled_texts[i] for i in held]).probabilities.argmax(axis=1)
-            accuracies.append(np.mean(predicted == closing.labeled_labels[held]))
+            predicted = classifier.predict([labeled_texts[i] for i in held]).probabilities.argmax(axis=1)
+            accuracies.append(np.mean(predicted == labeled_labels[held]))
         assert gain == pytest.approx(accuracies[1] - accuracies[0])
-        assert not set(closing.texts) & set(closing.labeled_texts)
+        assert not set(batch_texts) & set(labeled_texts)
 
 
 def test_without_retraining_nothing_can_be_gained():
-    with pytest.raises(RewardError, match=r"'accuracy_gain' pays for what .* retrain=False"):
+    with pytest.raises(RewardError, match=r"'accuracy_gain' measures what .* retrain=False"):
         gym.make(REVIEWS, reward="signal + accuracy_gain", retrain=False)
-
-
-@pytest.mark.parametrize("gamma", [1.0, 0.9])
-def test_potentials_add_the_same_constant_to_every_episode(gamma):
-    """Ng et al. 1999: the discounted shaping of an episode is minus the first state's potential, whatever is done."""
-    reward = f"2*potential(entropy_unlabeled, gamma={gamma}) + potential(round_progress, gamma={gamma})"
-    for offered in (texts(12), [f"another film, the {i}th" for i in range(12)], [""] * 8 + texts(12, 50)):
-        env = gym.make(REVIEWS, reward=reward, **SMALL)
-        observation, _ = env.reset(seed=1)
-        height = observation["classifier"][env.unwrapped.feature_names.index("entropy_unlabeled")]
-        total, terminated, t = 0.0, False, 0
-        offered = iter(offered + [f"and film {i}" for i in range(50)])
-        while not terminated:
-            _, paid, terminated, *_ = env.step(next(offered))
-            total += gamma**t * paid
-            t += 1
-        assert t >= 12
-        assert total == pytest.approx(-2 * float(height), abs=1e-6)
-
-
-def test_an_unknown_potential_is_answered_with_the_nearest_feature():
-    with pytest.raises(ValueError, match=r"potential 'train_acuracy'. Did you mean 'train_accuracy'"):
-        gym.make(REVIEWS, reward="potential(train_acuracy)")
 
 
 def test_an_experiment_with_memory_goes_on_from_its_state_to_the_bit():
@@ -180,24 +156,11 @@ def test_scoring_in_the_middle_of_a_round_is_as_at_its_beginning():
     assert [values.raw.tolist() for values in again.terms.values()] == [v.raw.tolist() for v in first.terms.values()]
 
 
-def test_what_keep_best_keeps_does_not_depend_on_shaping():
-    kept = []
-    for reward in ("signal", "signal + 5*potential(train_accuracy, gamma=0.9) + potential(round_progress)"):
-        envs = gym.make_vec(REVIEWS, num_envs=4, reward=reward, keep_best=1, **SMALL)
-        envs.reset(seed=3)
-        for start in (0, 4, 8):
-            envs.step([f"a {'very ' * i}warm film number {i}" for i in range(start, start + 4)])
-        learner = envs.unwrapped.learner
-        kept.append((learner.unlabeled.texts, learner.labeled))
-    assert kept[0] == kept[1]
-
-
 def test_a_term_that_trains_leaves_the_classifier_as_it_is_also_when_nothing_is_labeled(own_registry):
     @reward_terms.register("trains")
     @at_close
-    def trains(closing):
-        flipped = 1 - closing.labeled_labels
-        return closing.accuracy((closing.labeled_texts, flipped), (closing.labeled_texts, flipped))
+    def trains(labeled_texts, labels, accuracy):
+        return accuracy((labeled_texts, 1 - labels), (labeled_texts, 1 - labels))
 
     probes = []
     for reward in ("signal", "signal + 0*trains"):
@@ -206,7 +169,7 @@ def test_a_term_that_trains_leaves_the_classifier_as_it_is_also_when_nothing_is_
         for _ in range(4):
             _, _, _, _, info = env.step("")
         probes.append([env.step(text)[1] for text in ("a warm film", "a cold film")])
-    assert info["reward_terms"]["trains"] == {"raw": 0.0, "weight": 0.0, "share": 0.0}
+    assert info["reward_terms"]["trains"] == {"raw": 0.0, "weight": 0.0, "contribution": 0.0}
     assert probes[0] == probes[1]
 
 

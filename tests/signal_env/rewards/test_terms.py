@@ -145,7 +145,7 @@ def test_accuracy_gain_is_measured_on_held_out_labels():
     held_out = less[1]
     assert len(held_out[0]) == 4
     assert set(held_out[0]) | set(less[0][0]) == set(texts)
-    assert more[0][0] == less[0][0] + closing.texts
+    assert more[0][0] == less[0][0] + closing.batch_texts
     for names, own in (held_out, less[0]):
         assert [int(name.split()[1]) % 2 for name in names] == own.tolist()
     assert more[0][1].tolist()[-3:] == [1, 1, 0]

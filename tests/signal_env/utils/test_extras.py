@@ -1,4 +1,4 @@
-"""Optional dependencies are imported where they are used, and named with their extra where they are missing."""
+"""Optional dependencies: import, and the error message for a missing one."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ def test_a_module_within_a_package_is_imported_itself():
 def test_a_missing_module_is_named_with_the_command_that_installs_it(module):
     with pytest.raises(MissingExtra) as caught:
         require(module, "plots")
-    assert str(caught.value) == f"This needs {module!r}. Install it with: pip install 'signal-env[plots]'"
+    assert str(caught.value) == f"{module!r} is not installed. Install it with: pip install 'signal-env[plots]'"
 
 
 def test_it_is_an_import_error_that_keeps_its_cause():

@@ -1,4 +1,4 @@
-"""Where made things are kept, and that nothing is ever half written."""
+"""The cache directory and atomic writes."""
 
 import os
 from contextlib import contextmanager
@@ -19,35 +19,35 @@ def names(folder):
 
 
 @pytest.fixture
-def nowhere_set(monkeypatch, tmp_path):
+def no_variables(monkeypatch, tmp_path):
     for name in ("SIGNAL_ENV_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
 
-def test_the_cache_lies_in_the_user_s_own_by_default(nowhere_set, tmp_path):
+def test_the_default_is_the_user_s_cache_folder(no_variables, tmp_path):
     assert cache_dir("annotators", "sst2") == tmp_path / "home" / ".cache" / "signal_env" / "annotators" / "sst2"
 
 
-def test_the_desktop_s_cache_folder_comes_before_that(nowhere_set, monkeypatch, tmp_path):
+def test_xdg_cache_home_comes_before_the_default(no_variables, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_dir("a") == tmp_path / "xdg" / "signal_env" / "a"
 
 
-def test_our_own_variable_comes_first(nowhere_set, monkeypatch, tmp_path):
+def test_signal_env_cache_comes_first(no_variables, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path / "ours"))
     assert cache_dir("a", "b") == tmp_path / "ours" / "a" / "b"
     assert cache_dir() == tmp_path / "ours"
 
 
-def test_empty_variables_are_as_good_as_none(nowhere_set, monkeypatch, tmp_path):
+def test_empty_variables_count_as_unset(no_variables, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("SIGNAL_ENV_CACHE", "")
     assert cache_dir() == tmp_path / "home" / ".cache" / "signal_env"
 
 
-def test_asking_for_a_place_makes_no_folder(nowhere_set, tmp_path):
+def test_cache_dir_creates_no_folder(no_variables, tmp_path):
     cache_dir("annotators")
     assert not (tmp_path / "home").exists()
 
@@ -78,8 +78,8 @@ def test_missing_folders_are_made_and_old_files_replaced(tmp_path):
 
 @contextmanager
 def full_disk(room):
-    """No file may grow beyond so many bytes."""
-    resource = pytest.importorskip("resource", reason="file size limits are a Unix thing")
+    """Limit the size of files in a block to `room` bytes."""
+    resource = pytest.importorskip("resource", reason="file size limits exist on Unix only")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
@@ -97,25 +97,25 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
     assert names(tmp_path) == ["note.txt"]
 
 
-def test_what_gets_its_name_is_on_the_disk(tmp_path, monkeypatch):
-    """In this order: what a file holds, the file's new name, the names in its folder."""
-    said = []
+def test_contents_are_on_disk_before_the_rename(tmp_path, monkeypatch):
+    """Syncs come in this order: the contents of a file, its rename, the entries of its folder."""
+    calls = []
 
-    def watch(name, told):
+    def watch(name, describe):
         call = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *args: (said.append((name, told(*args))), call(*args))[1])
+        monkeypatch.setattr(os, name, lambda *args: (calls.append((name, describe(*args))), call(*args))[1])
 
     watch("fsync", lambda descriptor: os.fstat(descriptor).st_ino)
     watch("replace", lambda old, new: new.name)
     write_text(tmp_path / "note.txt", "text")
     note, folder = (tmp_path / "note.txt").stat().st_ino, tmp_path.stat().st_ino
-    assert said == [("fsync", note), ("replace", "note.txt"), ("fsync", folder)]
-    said.clear()
+    assert calls == [("fsync", note), ("replace", "note.txt"), ("fsync", folder)]
+    calls.clear()
     with new_folder(tmp_path / "model", mark="part") as place:
         (place / "inner").mkdir()
         (place / "inner" / "part").write_text("1")
     inodes = [(tmp_path / "model" / name).stat().st_ino for name in ("inner/part", "inner", "")]
-    assert said == [*(("fsync", inode) for inode in inodes), ("replace", "model"), ("fsync", folder)]
+    assert calls == [*(("fsync", inode) for inode in inodes), ("replace", "model"), ("fsync", folder)]
 
 
 def test_an_error_while_renaming_leaves_nothing_behind(tmp_path):
@@ -127,7 +127,7 @@ def test_an_error_while_renaming_leaves_nothing_behind(tmp_path):
     assert names(tmp_path / "taken") == ["inside"]
 
 
-def test_a_written_file_may_be_read_by_whom_any_new_file_may_be(tmp_path):
+def test_a_written_file_has_the_permissions_of_any_new_file(tmp_path):
     write_text(tmp_path / "ours", "text")
     (tmp_path / "plain").write_text("text", encoding="utf-8")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
@@ -141,7 +141,7 @@ def test_a_new_folder_appears_when_the_block_ends(tmp_path):
     with new_folder(target, mark="old") as folder:
         (folder / "part").write_text("1", encoding="utf-8")
         assert not target.exists()
-        assert folder.parent == target.parent  # the same file system, so that renaming is atomic
+        assert folder.parent == target.parent  # The same file system, so that renaming is atomic.
     assert names(target) == ["part"]
     assert names(target.parent) == ["model"]
 
@@ -173,7 +173,7 @@ def test_an_error_leaves_the_old_folder_and_no_temporary_one(tmp_path, error):
     assert names(tmp_path) == ["model"]
 
 
-def test_a_new_folder_may_be_entered_by_whom_any_new_folder_may_be(tmp_path):
+def test_a_new_folder_has_the_permissions_of_any_new_folder(tmp_path):
     with new_folder(tmp_path / "ours", mark="part"):
         pass
     (tmp_path / "plain").mkdir()
@@ -192,7 +192,7 @@ def test_a_folder_of_another_kind_is_never_replaced(tmp_path):
     target = tmp_path / "thesis"
     target.mkdir()
     (target / "chapter").touch()
-    refused = pytest.raises(FileExistsError, match=r"not ours to replace: it has no model\.json")
+    refused = pytest.raises(FileExistsError, match=r"will not be replaced: it has no model\.json")
     with refused, new_folder(target, mark="model.json"):
         pass
     assert names(target) == ["chapter"]

@@ -117,11 +117,12 @@ def test_a_choice_of_nothing_passes_and_the_episode_still_ends():
         return env.action_space.n - 1  # a candidate is there as long as five texts are left
 
     trace = play(make(invalid_reward=-0.5), seed=0, choose=last, steps=200)
-    passes = [step for step in trace[1:] if step[4]["invalid"]]
-    assert {step[4]["invalid"] for step in passes} == {"empty"}
-    assert {step[1] for step in passes} == {-0.5}
-    assert len(passes) >= 4
-    assert trace[-1][3]  # truncated: a whole round was passed in
+    passes = [step for step in trace[1:] if step[4]["passed"]]
+    assert {step[4]["invalid"] for step in trace[1:]} == {""}
+    assert {step[1] for step in passes} == {0.0}
+    assert len(passes) >= 40
+    assert trace[-1][3]  # truncated: in ten rounds everything was a pass
+    assert trace[-1][4]["round"]["idle_rounds"] == 10
     assert not trace[-1][2]
     assert trace[-1][4]["round"]["selected_real"] == 0
     assert trace[-1][4]["round"]["labeled"] == 39
@@ -129,7 +130,7 @@ def test_a_choice_of_nothing_passes_and_the_episode_still_ends():
 
 @pytest.mark.parametrize("options", [{"budget": 14}, {"offers_per_round": 6}, {"pool_size": 14}])
 def test_what_is_left_of_a_round_is_passed_in_the_same_step(options):
-    """14 labels are rounds of 4, 4 and 2: in the last one two offers are left when its labels are spoken for."""
+    """14 labels are rounds of 4, 4 and 2: in the last one two offers are left when its labels are taken."""
     env = make(reward="entropy", **({"budget": 14} | options))
     trace = play(env, seed=1)
     closed = [step[4]["round"] for step in trace if "round" in step[4]]
@@ -137,14 +138,24 @@ def test_what_is_left_of_a_round_is_passed_in_the_same_step(options):
     assert len(trace) == 1 + 10
     assert all(step[-1].count("") < 5 for step in trace[:-1])  # something to choose at every step
     for step in trace[1:]:
-        assert sum(term["share"] for term in step[4]["reward_terms"].values()) == pytest.approx(step[1], abs=1e-9)
+        assert sum(term["contribution"] for term in step[4]["reward_terms"].values()) == pytest.approx(
+            step[1], abs=1e-9
+        )
 
 
-def test_a_pass_is_paid_for():
+def test_a_pass_earns_nothing_and_is_counted_apart():
     trace = play(make(reward="entropy", budget=14, invalid_reward=-1.0), seed=1)
-    assert trace[-1][4]["reward_terms"]["invalid"]["share"] == -2.0
-    entropy = trace[-1][4]["reward_terms"]["entropy"]["share"]
-    assert trace[-1][1] == pytest.approx(entropy - 2.0)
+    terms = trace[-1][4]["reward_terms"]
+    assert terms["invalid"]["contribution"] == 0.0
+    assert trace[-1][1] == terms["entropy"]["contribution"]
+    closed = trace[-1][4]["round"]
+    assert (closed["offers"], closed["invalid_offers"], closed["passes"]) == (2, 0, 2)
+
+
+def test_what_a_round_teaches_comes_with_the_pass_that_closes_it():
+    trace = play(make(reward="entropy + accuracy_gain", budget=14), seed=1)
+    terms = trace[-1][4]["reward_terms"]
+    assert trace[-1][1] == terms["entropy"]["contribution"] + terms["accuracy_gain"]["contribution"]
 
 
 def test_episodes_repeat_to_the_bit_with_their_seed_and_only_then():

@@ -8,7 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
-from agents.llm import FrozenWriter
+from agents.llm import FrozenGenerator
 from signal_env.wrappers import PromptSelection
 from signal_env.wrappers.prompts import FEATURES
 
@@ -55,7 +55,7 @@ def test_the_prompt_that_was_chosen_is_answered_and_the_answer_is_offered():
         assert not truncated
         # Every n-gram of the text but those over its seam is in the prompt that was shown, and not in any other.
         assert info["reward_terms"]["repetition"]["raw"] > 0.5
-        assert reward == pytest.approx(sum(term["share"] for term in info["reward_terms"].values()))
+        assert reward == pytest.approx(sum(term["contribution"] for term in info["reward_terms"].values()))
     assert len(asked) == 3
 
 
@@ -67,7 +67,7 @@ def test_features_are_means_over_the_examples():
     learner = env.unwrapped.learner
     labeled = [text for text, _ in learner.labeled]
     known = learner.opened.pool
-    p = dict(zip(known.texts, known.prediction.probabilities, strict=True))
+    p = dict(zip(known.texts, known.probabilities, strict=True))
     for i, prompt in enumerate(env.prompts):
         examples = shown_examples(prompt)
         assert len(set(examples)) == 2
@@ -85,7 +85,7 @@ def test_features_are_means_over_the_examples():
 def test_episodes_repeat_to_the_bit_with_a_frozen_language_model():
     traces = []
     for seed in (3, 3, 4):
-        env = make(FrozenWriter("embedded", max_new_tokens=12), budget=12)
+        env = make(FrozenGenerator("embedded", max_new_tokens=12), budget=12)
         observation, _ = env.reset(seed=seed)
         trace, ended = [observation], False
         while not ended:

@@ -47,7 +47,8 @@ def test_lines_hold_what_happened(tmp_path):
     assert [(offer["round"], offer["offer"]) for offer in offers] == [(r, i) for r in (1, 2) for i in range(4)]
     assert [offer["invalid"] for offer in offers][:3] == ["", "empty", "malformed"]
     assert all(
-        abs(sum(term["share"] for term in offer["reward_terms"].values()) - offer["reward"]) < 1e-9 for offer in offers
+        abs(sum(term["contribution"] for term in offer["reward_terms"].values()) - offer["reward"]) < 1e-9
+        for offer in offers
     )
     logged = lines(tmp_path / "rounds.jsonl")
     assert [line["labeled"] for line in logged] == [4, 8, 12]

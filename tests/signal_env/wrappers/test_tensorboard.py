@@ -60,7 +60,7 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
     ]
     for term in ("signal", "entropy", "clip(signal, 0, 0.02)", "invalid"):
         tag = term.replace("(", "[").replace(")", "]")
-        shares = np.array([info["reward_terms"][term]["share"] for _, info in offers])
+        shares = np.array([info["reward_terms"][term]["contribution"] for _, info in offers])
         raws = np.array([info["reward_terms"][term]["raw"] for _, info in offers])
         assert events[f"reward/{tag}"] == [(b, pytest.approx(shares[a:b].mean(), **APPROX)) for a, b in points]
         assert [value for _, value in events[f"reward_mean/{tag}"]] == [
@@ -78,9 +78,11 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
     assert events["reward_raw/margin"] == [(b, pytest.approx(raws[a:b].mean(), **APPROX)) for a, b in points]
     assert not {"reward/margin", "reward_mean/margin", "reward_distribution/margin"} & events.keys()
     gains = [offers[i][1]["reward_terms"]["accuracy_gain"] for i in (7, 15)]  # paid to the text that closes a round
-    for tag, part in (("reward/accuracy_gain", "share"), ("reward_raw/accuracy_gain", "raw")):
+    for tag, part in (("reward/accuracy_gain", "contribution"), ("reward_raw/accuracy_gain", "raw")):
         assert events.get(tag, []) == [(8 * i + 8, approx(gain[part])) for i, gain in enumerate(gains)]
-    assert events["reward_mean/accuracy_gain"] == [(i + 1, approx(gain["share"])) for i, gain in enumerate(gains)]
+    assert events["reward_mean/accuracy_gain"] == [
+        (i + 1, approx(gain["contribution"])) for i, gain in enumerate(gains)
+    ]
     labels, accuracy = [r["labeled"] for r in rounds], [r["accuracy"] for r in rounds]
     assert events["charts/accuracy"] == list(zip(labels, map(approx, accuracy), strict=True))
     assert events["charts/area"][0] == events["charts/accuracy"][0]
@@ -163,12 +165,12 @@ class Cells(html.parser.HTMLParser):
 @example("<script>alert(1)</script> [a](javascript:b) ![](c) `d` *e* _f_ ~g~ | \\| &amp; &#42; # h\n> i\n- j\n1. k")
 @example("http://example.org <br> \x02klzzwxh:0000\x03 \u202e\u200b\ud800")
 def test_any_text_stays_what_it_is_on_a_card(text):
-    terms = {"clip(signal, 0, 2)": {"weight": 1.0, "raw": 1.5, "share": 1.5}}
+    terms = {"clip(signal, 0, 2)": {"weight": 1.0, "raw": 1.5, "contribution": 1.5}}
     one = " ".join(text.split())
     shown = Cells(markdown_to_safe_html(card([Offered(one, 1.5, "synthetic", terms)])))
-    *titles, reward, share, origin, cell = shown.cells
+    *titles, reward, contribution, origin, cell = shown.cells
     assert titles == ["reward", "clip(signal, 0, 2)", "origin", "text"]
-    assert (reward, share, origin) == ("1.500", "1.500", "synthetic")
+    assert (reward, contribution, origin) == ("1.500", "1.500", "synthetic")
     expected = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in one)
     assert cell.replace(" ", "") == expected.replace(" ", "")  # a line may end where a space was, or in a long word
 
@@ -221,8 +223,8 @@ def hyperparameters(folder):
 
 
 def test_hyperparameters_are_the_options_as_plain_values(tmp_path):
-    def brevity(candidates):
-        return [1 / len(text) for text in candidates.texts]
+    def brevity(texts):
+        return [1 / len(text) for text in texts]
 
     options = SMALL | {"reward": brevity, "classifier_options": {"inverse_regularization": 0.5}, "budget": 8}
     hparams = {"agent": "mine", "seed": 3, "deep": {"rate": np.float32(0.5)}, "layers": (1, 2), "none": None}
@@ -325,7 +327,7 @@ def test_the_projector_has_labels_of_labeled_texts_alone(tmp_path, monkeypatch):
     np.testing.assert_allclose(tensors, np.concatenate([view.labeled.embeddings, view.embeddings]), rtol=1e-4)
     for most, labeled in ((30, 8), (5, 5)):  # fewer points than texts: labeled ones are the last to go
         monkeypatch.setattr(projector, "MOST_POINTS", most)
-        embeddings, rows = projector.Snapshot(learner.labeled, view, learner.pool).points(names, {})
+        embeddings, rows = projector.Snapshot(learner.labeled, view, learner.episode.is_real).points(names, {})
         assert embeddings.shape == (most, tensors.shape[1])
         assert len({row[0] for row in rows}) == most
         assert sum(row[2] != "unlabeled" for row in rows) == labeled
@@ -365,8 +367,8 @@ def test_bad_input_is_named(tmp_path):
     with pytest.raises(ValueError, match="at least 1; got 0"):
         TensorBoard(gym.make(REVIEWS, **SMALL), tmp_path, every=0)
 
-    def total(candidates):
-        return [1.0] * len(candidates.texts)
+    def total(texts):
+        return [1.0] * len(texts)
 
     with pytest.raises(ValueError, match="give the reward term another name"):
         played(tmp_path, **SMALL, reward=total)

@@ -1,4 +1,4 @@
-"""What agents that learn to write have in common: a LoRA policy over a frozen base, and one of TRL's trainers."""
+"""The base of agents that learn to write: a LoRA policy over a frozen model, and one of TRL's trainers."""
 
 import dataclasses
 import tempfile
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from agents.agent import Agent, Envs, base
 from agents.llm.exchange import Exchange, Random
 from agents.llm.language_model import GeneratorOptions, LanguageModel
-from agents.llm.patience import Patience
 from agents.llm.report import RoundReport, paired_lift
 from agents.llm.scale import RewardScale
 from signal_env.classifiers.pretrained import ModelError, blocks, quiet_transformers
@@ -25,18 +24,18 @@ from signal_env.utils.extras import require
 
 
 @dataclasses.dataclass
-class WriterAgent(GeneratorOptions, Agent):
+class TrainedGenerator(GeneratorOptions, Agent):
     """A language model that learns to write texts with high rewards, near what it wrote before (section 4.3).
 
     The policy is a LoRA adapter (Hu et al. 2021) over a frozen base, and the reference the same base with the adapter
     off. A trainer of TRL, which owns its loop, plays in the rollout through an `Exchange`: each step of the environment
-    is one batch of the trainer. What it is paid for a text is its reward over the running standard deviation of all
-    rewards; logs hold the reward itself.
+    is one batch of the trainer. The trainer gets rewards divided by their running standard deviation; logs have the
+    rewards themselves.
 
     At each round's close the metrics of `RoundReport` come with those of the trainer's updates (`trainer/...`) and
 
     - `lift/mean`, `lift/half`: mean reward of the round's last `lift_texts` texts minus that of texts by the reference
-      on the same prompts, both under the classifier that paid for them, and half its 95 % interval; `lift/policy` and
+      on the same prompts, both under the round's classifier, and half its 95 % interval; `lift/policy` and
       `lift/reference`: the two means. Both are scored as the first texts of the round (`Learner.score`). A rising
       reward alone proves nothing: as the classifier sharpens, every text scores higher;
     - `policy/kl`, `policy/entropy`: of the last step's texts, log p(policy) - log p(reference) in nats per text, and
@@ -60,7 +59,7 @@ class WriterAgent(GeneratorOptions, Agent):
     trl: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
     """Any other field of TRL's own configuration, by its name."""
 
-    SAID_ELSEWHERE: ClassVar[tuple[str, ...]] = (
+    SET_ELSEWHERE: ClassVar[tuple[str, ...]] = (
         "output_dir",
         "temperature",
         "learning_rate",
@@ -95,7 +94,7 @@ class WriterAgent(GeneratorOptions, Agent):
                 "model's folder."
             )
         self._model.check_context(learner, self.max_new_tokens)
-        self._report, self._patience = RoundReport(learner), Patience()
+        self._report = RoundReport(learner)
         self._scale = RewardScale()
         self._logs: list[dict[str, float]] = []
         self._offered: list[tuple[str, str]] = []  # the round's prompts and texts
@@ -119,21 +118,16 @@ class WriterAgent(GeneratorOptions, Agent):
         return texts
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Hands the rewards to the trainer, which learns; returns the metrics when the round is closed.
-
-        Raises:
-            CollapseError: If nothing has been labeled for many rounds.
-        """
+        """Hand the rewards to the trainer, which learns; return the metrics when the round is closed."""
         with self._report.learning():
             self._exchange.learn(self._scale(rewards))
-        metrics = self._report.paid(rewards, infos)
+        metrics = self._report.rewarded(rewards, infos)
         if metrics:
             metrics |= self._lift
             names = dict.fromkeys(name for logs in self._logs for name in logs)
             means = {name: np.mean([logs[name] for logs in self._logs if name in logs]) for name in names}
             metrics |= {f"trainer/{name}": float(mean) for name, mean in means.items()}
             self._logs, self._lift = [], {}
-        self._patience.note(infos)
         return metrics
 
     def close(self) -> None:
@@ -150,7 +144,6 @@ class WriterAgent(GeneratorOptions, Agent):
         """All that the agent has learned and counted, and its random numbers; between two rounds."""
         return {
             "rng": self._rng.bit_generator.state,
-            "barren": self._patience.rounds,
             "scale": self._scale.state_dict(),
             "random": self._exchange.random.state_dict(),
             "weights": {name: parameter.detach() for name, parameter in self._trained()},
@@ -164,7 +157,6 @@ class WriterAgent(GeneratorOptions, Agent):
         import torch
 
         self._rng.bit_generator.state = state["rng"]
-        self._patience.rounds = state.get("barren", 0)
         self._scale.load_state_dict(state["scale"])
         self._exchange.random = Random.from_state_dict(state["random"])
         with torch.no_grad():
@@ -216,7 +208,7 @@ class WriterAgent(GeneratorOptions, Agent):
         """TRL's configuration: ours, what the user says beside it, and what is the same for all trainers."""
         known = [field.name for field in dataclasses.fields(of)]
         for name in self.trl:
-            if name in self.SAID_ELSEWHERE or name in values:
+            if name in self.SET_ELSEWHERE or name in values:
                 raise ValueError(
                     f"trl cannot set {name!r}: an option of the agent says it, or it would break the agent."
                 )
@@ -292,8 +284,8 @@ class WriterAgent(GeneratorOptions, Agent):
     def _measure_distance(self, prompts: Sequence[str], responses: Sequence[list[int]]) -> dict[str, float]:
         """How far the policy is from its reference, in what it has just written."""
         said = self._model.encode(prompts), responses, self.temperature, self.generation_batch
-        now, entropies = self._model.surprise(*said)
+        now, entropies = self._model.log_probabilities(*said)
         with self._policy.disable_adapter():
-            before, _ = self._model.surprise(*said)
+            before, _ = self._model.log_probabilities(*said)
         apart = [float(ours.sum() - theirs.sum()) for ours, theirs in zip(now, before, strict=True)]
         return {"policy/kl": float(np.mean(apart)), "policy/entropy": float(np.concatenate(entropies).mean())}

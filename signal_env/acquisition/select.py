@@ -1,0 +1,140 @@
+"""Choosing texts to label from arrays, without an environment."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from signal_env.acquisition.scores import contrast, find_neighbors
+from signal_env.acquisition.strategy import AcquisitionError, AcquisitionFunction, Strategy
+from signal_env.utils.prediction import Prediction
+
+CHECKED = 4096
+"""Rows checked at a time for values that are not finite."""
+
+DERIVED = {
+    "neighbors": ("embeddings", "labeled"),
+    "distances": ("embeddings", "labeled"),
+    "scores": ("embeddings", "labeled", "probabilities"),
+}
+"""Values that are computed from others, with these others."""
+
+
+def select(
+    strategy: str | AcquisitionFunction,
+    *,
+    batch_size: int,
+    probabilities: ArrayLike | None = None,
+    embeddings: ArrayLike | None = None,
+    labeled: tuple[ArrayLike, ArrayLike] | ArrayLike | None = None,
+    pretrained: ArrayLike | None = None,
+    dropout: ArrayLike | None = None,
+    texts: Sequence[str] | None = None,
+    n_neighbors: int = 10,
+    normalize: bool = True,
+    rng: np.random.Generator | int | None = None,
+    **options: Any,
+) -> NDArray[np.int64]:
+    """Choose texts to label, from arrays of your own.
+
+    Only what the strategy asks for is needed and read. Arrays may be memory-mapped: they are read in blocks.
+
+    Args:
+        strategy: "random", "entropy", "least_confidence", "margin", "bald", "bertkm", "ft_bertkm", "badge", "cal",
+            "coreset", "signal", a registered name, or a function.
+        batch_size: The number of texts to choose; if there are fewer, all are chosen.
+        probabilities: `(n, C)` of the unlabeled texts, rows that sum to 1.
+        embeddings: `(n, d)` of the unlabeled texts, not normalised.
+        labeled: `((m, C), (m, d))`, probabilities and embeddings of the labeled texts; for `coreset` the embeddings
+            alone will do.
+        pretrained: `(n, e)` encodings by the pretrained encoder, for `bertkm`; default: `embeddings`.
+        dropout: `(S, n, C)` probabilities in S passes with dropout, for `bald`.
+        texts: The n texts, for a function of your own that reads them.
+        n_neighbors: The number of labeled neighbors of each text, for `cal`, `signal` and others.
+        normalize: Whether they are found among l2-normalized embeddings.
+        rng: A generator or a seed, for random draws.
+        options: The function's own parameters.
+
+    Returns:
+        `(min(batch_size, n),)` different indices of texts, the most wanted first; equal scores by index.
+
+    Raises:
+        UnknownName: If there is no such strategy.
+        AcquisitionError: If an array is missing, does not fit the others, or holds values that are not finite.
+
+    Example:
+        >>> probabilities = np.array([[0.9, 0.1], [0.5, 0.5], [0.6, 0.4]])
+        >>> select("entropy", probabilities=probabilities, batch_size=2)
+        array([1, 2])
+        >>> select("coreset", embeddings=[[0.0], [1.0], [5.0]], labeled=[[0.2]], batch_size=2)
+        array([2, 1])
+    """
+    chooser = Strategy(strategy)
+    if batch_size < 1:
+        raise AcquisitionError(f"batch_size is at least 1; got {batch_size}.")
+    arrays: dict[str, Any] = {"texts": texts, "probabilities": probabilities, "embeddings": embeddings}
+    arrays |= {"dropout": dropout, "pretrained": embeddings if pretrained is None else pretrained, "labeled": labeled}
+    asks = chooser.asks | {name for derived in chooser.required & DERIVED.keys() for name in DERIVED[derived]}
+    if unknown := sorted(chooser.required & {"labels", "labeled_texts"}):
+        raise AcquisitionError(f"{chooser.name!r} asks for {unknown[0]}, which only an environment knows.")
+    asked = {name: value for name, value in arrays.items() if name in asks}
+    for name, value in asked.items():
+        if value is None:
+            raise AcquisitionError(f"{chooser.name!r} asks for {name}: give {name}=... to select.")
+    for name in asked.keys() & {"probabilities", "embeddings", "pretrained", "dropout"}:
+        asked[name] = _array(name, asked[name], dimensions=3 if name == "dropout" else 2)
+    if "labeled" in asked:
+        asked["labeled"] = _labeled(labeled, asked)
+    sizes = {name: value.shape[-2] for name, value in asked.items() if isinstance(value, np.ndarray)}
+    if texts is not None:
+        sizes["texts"] = len(texts)
+    if len(set(sizes.values())) != 1:
+        raise AcquisitionError(f"Expected arrays of the same number of texts; got {sizes or 'none'}.")
+    (n,) = set(sizes.values())
+    known = SimpleNamespace(**asked, batch_size=min(batch_size, n), n_neighbors=n_neighbors, normalize=normalize)
+    _derive(known, chooser.required)
+    return chooser(known, n, np.random.default_rng(rng), **options).indices
+
+
+def _derive(known: SimpleNamespace, required: set[str]) -> None:
+    """Compute neighbors, distances and scores for a function that cannot do without."""
+    if required & DERIVED.keys():
+        known.neighbors = find_neighbors(known.embeddings, known.labeled.embeddings, known.n_neighbors, known.normalize)
+        known.distances = known.neighbors.distances
+    if "scores" in required:
+        known.scores = contrast(known.probabilities, known.labeled.probabilities, known.neighbors)
+
+
+def _labeled(labeled: Any, asked: dict[str, Any]) -> Prediction:
+    """Return the labeled set's arrays, if they fit the unlabeled texts'."""
+    pair = isinstance(labeled, tuple) and len(labeled) == 2
+    embeddings = _array("labeled embeddings", labeled[1] if pair else labeled)
+    probabilities = _array("labeled probabilities", labeled[0]) if pair else np.zeros((len(embeddings), 0))
+    for name, known in (("probabilities", probabilities), ("embeddings", embeddings)):
+        if name in asked and (known.shape[1] != asked[name].shape[1] or len(known) != len(embeddings)):
+            raise AcquisitionError(
+                f"Expected labeled = (probabilities, embeddings) of the shapes (m, C) and (m, d), with C and d as in "
+                f"the unlabeled texts' {asked[name].shape}; got the labeled {name} {known.shape}."
+            )
+    if len(embeddings) == 0:
+        raise AcquisitionError("Expected at least one labeled text; got none.")
+    return Prediction(probabilities, embeddings)
+
+
+def _array(name: str, values: ArrayLike, dimensions: int = 2) -> NDArray[Any]:
+    """Return an array of finite floating-point numbers."""
+    array = np.asarray(values)
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+    if array.ndim != dimensions or ("embeddings" not in name and name != "pretrained" and array.shape[-1] < 2):
+        expected = {"dropout": "(S, n, C >= 2)"}.get(name, "(n, C >= 2)" if "probabilities" in name else "(n, d)")
+        raise AcquisitionError(f"Expected {name} of the shape {expected}; got {array.shape}.")
+    for part in array if dimensions == 3 else [array]:
+        for start in range(0, len(part), CHECKED):
+            finite = np.isfinite(part[start : start + CHECKED])
+            if not finite.all():
+                row = start + int(finite.all(axis=1).argmin())
+                raise AcquisitionError(f"The {name} of text {row} are not finite: {part[row]!r:.100}.")
+    return array

@@ -1,0 +1,109 @@
+"""The built-in annotators: "gold", "rule" and "model"."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signal_env.annotators.annotator import Annotator, AnnotatorError, annotators
+from signal_env.tasks import Task
+from signal_env.utils.storage import cache_dir
+
+
+@annotators.register("gold")
+def gold(task: Task, model: str | None, device: str) -> Annotator:
+    """Make an annotator that refuses every text, for experiments without synthetic texts.
+
+    Real texts keep their gold labels and need no annotator.
+
+    Raises:
+        AnnotatorError: When a text is labeled.
+    """
+
+    def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
+        raise AnnotatorError(
+            f"The annotator 'gold' labels real texts only, and {texts[0]!r} is synthetic. "
+            "Give annotator='model' (or 'rule' for the task 'reviews'), or a callable."
+        )
+
+    return annotate
+
+
+@annotators.register("rule")
+def rule(task: Task, model: str | None, device: str) -> Annotator:
+    """Make an annotator that labels texts by the rule of the reviews corpus (`signal_env.data.reviews.sentiment`).
+
+    The rule is exact on the corpus and defined on any text.
+
+    Raises:
+        AnnotatorError: If the task is not "reviews".
+    """
+    if task.name != "reviews":
+        raise AnnotatorError(
+            f"The annotator 'rule' belongs to the task 'reviews', not {task.name!r}; "
+            "give annotator='model' or a callable."
+        )
+    from signal_env.data.reviews import sentiment
+
+    return lambda texts: np.array([sentiment(text) for text in texts], dtype=np.int64)
+
+
+@annotators.register("model")
+def model(task: Task, model: str | None, device: str) -> Annotator:
+    """Make an annotator from a sequence classifier fine-tuned on the full task (section 5.3 of the paper).
+
+    The model is loaded when the first text is labeled.
+
+    Args:
+        task: The task.
+        model: A folder or a hub name. None is the model that `python -m experiments annotator` saves for the task.
+        device: A torch device.
+
+    Raises:
+        AnnotatorError: When a text is labeled, if there is no model, or the model has another number of classes.
+        ModelError: When a text is labeled, if the model cannot be loaded.
+    """
+    saved = cache_dir("annotators", task.name)
+
+    def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
+        if model is None and not saved.is_dir():
+            raise AnnotatorError(
+                f"No annotator for task {task.name!r} at {saved}. Train one with `python -m experiments annotator "
+                f"--task {task.name}` (or the task's .yaml file), or give annotator_model=FOLDER or a hub name, or "
+                "another annotator."
+            )
+        return _model_annotator(task, model or str(saved), device)(texts)
+
+    return annotate
+
+
+@lru_cache(maxsize=2)
+def _model_annotator(task: Task, name: str, device: str) -> Annotator:
+    """Load a sequence classifier as an annotator, once per process."""
+    import json
+
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained, model_path
+
+    classifier, tokenizer = load_pretrained(AutoModelForSequenceClassification, name)
+    if classifier.config.num_labels != task.n_classes:
+        raise AnnotatorError(
+            f"The annotator {name} has {classifier.config.num_labels} classes; task {task.name!r} has "
+            f"{task.n_classes}. Give a model that was trained for this task."
+        )
+    record = Path(model_path(name)) / "annotator.json"
+    max_length = json.loads(record.read_text(encoding="utf-8")).get("max_length", 128) if record.is_file() else 128
+    text_model = TextModel(classifier, tokenizer, task, max_length, device)
+
+    def forward(batch: Batch) -> tuple[torch.Tensor, ...]:
+        return (classifier(**batch).logits,)
+
+    def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
+        (logits,) = text_model.run(texts, forward)
+        return np.asarray(logits.argmax(axis=1), dtype=np.int64)
+
+    return annotate

@@ -1,0 +1,154 @@
+"""Potential-based shaping: what it adds to rewards, and what it leaves alone."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import signal_env  # noqa: F401  (registers the environments)
+from signal_env.rewards import RewardError
+from signal_env.utils.registry import UnknownName
+from signal_env.vector_env import terms_of
+from signal_env.wrappers import PotentialShaping, Record, VectorPotentialShaping
+from signal_env.wrappers.shaping import potentials
+
+REVIEWS = "SignalEnv-reviews-v0"
+SMALL = {"pool_size": 40, "round_size": 4, "evaluation_size": 40, "budget": 16}
+
+
+@pytest.fixture
+def own_registry(monkeypatch):
+    """Undoes what a test registers."""
+    monkeypatch.setattr(potentials, "_entries", dict(potentials._entries))
+
+
+def texts(n, start=0):
+    """Odd and even ones, a copy, and an empty one."""
+    made = [f"a {'very ' * (i % 4)}warm film number {i} that drags" for i in range(start, start + n)]
+    made[1::7] = ["" for _ in made[1::7]]
+    made[4::5] = [made[0] for _ in made[4::5]]
+    return made
+
+
+def shaped(potential, gamma=1.0, weight=1.0, **options):
+    return PotentialShaping(gym.make(REVIEWS, **SMALL | options), potential, gamma, weight)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 0.9])
+def test_potentials_add_the_same_constant_to_every_episode(gamma):
+    """Ng et al. 1999: the discounted shaping of an episode is minus the first state's potential, whatever is done."""
+    for offered in (texts(12), [f"another film, the {i}th" for i in range(12)], [""] * 8 + texts(12, 50)):
+        env = shaped("entropy_unlabeled", gamma, 2.0, reward={"signal": 0.0})
+        env = PotentialShaping(env, "round_progress", gamma)
+        observation, _ = env.reset(seed=1)
+        height = observation["classifier"][env.unwrapped.feature_names.index("entropy_unlabeled")]
+        total, terminated, t = 0.0, False, 0
+        offered = iter(offered + [f"and film {i}" for i in range(50)])
+        while not terminated:
+            _, reward, terminated, *_ = env.step(next(offered))
+            total += gamma**t * reward
+            t += 1
+        assert t >= 12
+        assert total == pytest.approx(-2 * float(height), abs=1e-6)
+
+
+def test_a_step_is_shaped_by_the_states_around_it_and_the_info_says_so():
+    env = shaped("train_accuracy", gamma=0.9, weight=0.5)
+    plain = gym.make(REVIEWS, **SMALL)
+    place = env.unwrapped.feature_names.index("train_accuracy")
+    before = env.reset(seed=3)[0]["classifier"][place]
+    plain.reset(seed=3)
+    for text in texts(8):
+        observation, reward, _, _, info = env.step(text)
+        expected = plain.step(text)
+        after = observation["classifier"][place]
+        term = info["reward_terms"].pop("potential(train_accuracy)")
+        assert term["raw"] == pytest.approx(0.9 * float(after) - float(before))
+        assert term["weight"] == 0.5
+        assert term["contribution"] == 0.5 * term["raw"]
+        assert reward == pytest.approx(expected[1] + term["contribution"])
+        assert str(info) == str(expected[4])
+        before = after
+
+
+@pytest.mark.parametrize("num_envs", [2, 4])
+def test_one_text_a_step_or_many_are_shaped_the_same_to_the_bit(num_envs):
+    env = shaped("entropy_unlabeled", 0.9, 0.3)
+    env.reset(seed=3)
+    steps = [env.step(text)[1:] for text in texts(12)]
+    envs = VectorPotentialShaping(gym.make_vec(REVIEWS, num_envs=num_envs, **SMALL), "entropy_unlabeled", 0.9, 0.3)
+    envs.reset(seed=3)
+    offered = texts(12)
+    for start in range(0, 12, num_envs):
+        _, rewards, _, _, infos = envs.step(offered[start : start + num_envs])
+        single = steps[start : start + num_envs]
+        assert rewards.tolist() == [reward for reward, *_ in single]
+        assert [terms_of(infos, i) for i in range(num_envs)] == [info["reward_terms"] for *_, info in single]
+
+
+def test_a_potential_gets_the_features_that_its_parameters_name(own_registry):
+    seen = []
+
+    @potentials.register("certainty")
+    def certainty(train_accuracy, label_share, state, scale=2):
+        seen.append((train_accuracy, label_share.tolist(), state))
+        return scale * train_accuracy
+
+    env = shaped("certainty")
+    observation, _ = env.reset(seed=0)
+    features = dict(zip(env.unwrapped.feature_names, observation["classifier"].tolist(), strict=True))
+    env.step("a warm film")
+    accuracy, shares, state = seen[0]
+    assert accuracy == features["train_accuracy"]
+    assert shares == [value for name, value in features.items() if name.startswith("label_share/")]
+    np.testing.assert_array_equal(state, observation["classifier"])
+    greedy = shaped(lambda state: state.fill(0))
+    greedy.reset(seed=0)
+    with pytest.raises(ValueError, match="read-only"):
+        greedy.step("a warm film")
+
+
+def test_what_does_not_exist_is_answered_with_what_does(own_registry):
+    with pytest.raises(UnknownName, match=r"potential 'train_acuracy'. Did you mean 'train_accuracy'"):
+        shaped("train_acuracy")
+    with pytest.raises(RewardError, match=r"asks for 'accuracy'. It may ask for: .*train_accuracy"):
+        shaped(lambda accuracy: accuracy)
+    for gamma, weight in ((1.5, 1.0), (-0.1, 1.0), (0.5, float("inf"))):
+        with pytest.raises(RewardError, match="gamma is from 0 to 1 and weight a finite number"):
+            shaped("train_accuracy", gamma, weight)
+
+
+@pytest.mark.parametrize("height", [float("nan"), "high", None])
+def test_a_potential_is_a_finite_number(height):
+    env = shaped(lambda train_accuracy: height)
+    env.reset(seed=0)
+    with pytest.raises(RewardError, match=r"potential '<lambda>' returned .*; expected a finite number"):
+        env.step("a warm film")
+
+
+def test_what_keep_best_keeps_does_not_depend_on_shaping():
+    kept = []
+    for weight in (0.0, 5.0):
+        envs = gym.make_vec(REVIEWS, num_envs=4, keep_best=1, **SMALL)
+        envs = VectorPotentialShaping(envs, "train_accuracy", 0.9, weight)
+        envs.reset(seed=3)
+        for start in (0, 4, 8):
+            envs.step([f"a {'very ' * i}warm film number {i}" for i in range(start, start + 4)])
+        learner = envs.unwrapped.learner
+        kept.append((learner.unlabeled.texts, learner.labeled))
+    assert kept[0] == kept[1]
+
+
+def test_logs_outside_have_the_shaped_reward(tmp_path):
+    env = Record(shaped("labeled_share"), tmp_path)
+    env.reset(seed=0)
+    rewards = [env.step(text)[1] for text in texts(4)]
+    env.close()
+    lines = (tmp_path / "offers.jsonl").read_text().splitlines()
+    assert [float(line.split('"reward": ')[1].split(",")[0]) for line in lines] == rewards
+    assert all("potential(labeled_share)" in line for line in lines)
+
+
+def test_gymnasiums_own_checker_accepts_it():
+    with pytest.warns(UserWarning, match="is different from the unwrapped version"):  # it is a wrapper
+        check_env(shaped("train_accuracy"), skip_render_check=True)
