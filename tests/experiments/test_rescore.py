@@ -1,4 +1,4 @@
-"""Another reward for the texts of a finished run: equal to a run that was paid so, and honest about what it replays."""
+"""Another reward for the texts of a finished run: equal to a run with that reward, and honest about what it replays."""
 
 import json
 
@@ -12,15 +12,16 @@ from experiments.rescore import main as rescore
 from experiments.run import play
 
 OPTIONS = {"pool_size": 60, "round_size": 6, "evaluation_size": 40, "budget": 24}
-NEW = "entropy - 0.5*repetition + accuracy_gain + 0.1*normalize(length) + potential(train_accuracy)"
+NEW = "entropy - 0.5*repetition + accuracy_gain + 0.1*normalize(length)"
 
 
 def lines(file):
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def played(folder, agent="generator", **options):
-    play(make_config("SignalEnv-reviews-v0", agent, seed=4, out=folder, options=OPTIONS | options), lambda *_: None)
+def played(folder, agent="generator", shaping=None, **options):
+    values = {"seed": 4, "out": folder, "shaping": shaping, "options": OPTIONS | options}
+    play(make_config("SignalEnv-reviews-v0", agent, **values), lambda *_: None)
     return folder
 
 
@@ -29,9 +30,9 @@ def run(tmp_path_factory):
     return played(tmp_path_factory.mktemp("run") / "run", keep_best=3, invalid_reward=-0.1)
 
 
-def test_rescored_rewards_are_those_of_a_run_that_was_paid_so(tmp_path):
-    texts = lines(rescore(RescoreConfig(played(tmp_path / "one", "margin"), NEW)))
-    expected = lines(played(tmp_path / "two", "margin", reward=NEW) / "offers.jsonl")
+def test_rescored_rewards_are_those_of_a_run_with_that_reward(tmp_path):
+    texts = lines(rescore(RescoreConfig(played(tmp_path / "one", "margin", "train_accuracy"), NEW)))
+    expected = lines(played(tmp_path / "two", "margin", "train_accuracy", reward=NEW) / "offers.jsonl")
     assert [row["text"] for row in texts] == [row["text"] for row in expected]
     assert [row["rescored"] for row in texts] == pytest.approx([row["reward"] for row in expected], abs=1e-12)
     assert texts[0]["reward"] != texts[0]["rescored"]
