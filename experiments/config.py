@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,6 +87,12 @@ class RunConfig:
     """The environment's options."""
     agent_options: Any = None
     """The agent's options."""
+
+    def __reduce__(self) -> Any:
+        """Pickle the run as plain values: classes of agents need no name in a module."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain |= {name: dataclasses.asdict(plain[name]) for name in ("options", "agent_options")}
+        return partial(make_config, **plain), ()
 
     @property
     def folder(self) -> Path:
