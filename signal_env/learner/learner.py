@@ -86,17 +86,25 @@ class Learner:
         Raises:
             ClassifierError: If the classifier returns something unusable.
         """
-        prompt_rng, *rngs = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(5))
+        rngs = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(5))
+        prompt_rng, selection_rng, training_rng, dropout_rng, closing_rng = rngs
         texts, labels = self._corpus.train
         gold = {texts[i]: int(labels[i]) for i in draw_pool(len(texts), self.sizes.pool, seed)}
         how = (self.config.n_examples, self.config.prompt_group, self.config.fixed_prompt)
-        prompts = Prompts(self.task, tuple(gold), prompt_rng, *how)
         always = self.config.synthetic_share == "adaptive"
-        labeling = Labeling(self._annotate, self.task.n_classes, gold, always)
         for part in (self._allocation, self._judge.reward):
             part.reset()
         self.episode = Episode(
-            gold, prompts, self._allocation, labeling, self._judge.reward, *rngs, unlabeled=dict.fromkeys(gold)
+            gold=gold,
+            prompts=Prompts(self.task, tuple(gold), prompt_rng, *how),
+            allocation=self._allocation,
+            labeling=Labeling(self._annotate, self.task.n_classes, gold, always),
+            reward=self._judge.reward,
+            selection_rng=selection_rng,
+            training_rng=training_rng,
+            dropout_rng=dropout_rng,
+            closing_rng=closing_rng,
+            unlabeled=dict.fromkeys(gold),
         )
         return self._label([], list(self.episode.pool[: self.sizes.initial]))
 

@@ -121,6 +121,8 @@ class Round:
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Any]) -> "Round":
         """Restore what `state_dict` returned."""
-        optional = {field.name: None for field in dataclasses.fields(cls) if field.name != "at_close"}
-        kept = {name: np.array(value) if isinstance(value, list) else value for name, value in state.items()}
+        optional: dict[str, Any] = {f.name: None for f in dataclasses.fields(cls) if f.name != "at_close"}
+        kept: dict[str, Any] = {
+            name: np.array(value) if isinstance(value, list) else value for name, value in state.items()
+        }
         return cls(**{**optional, **kept})

@@ -41,6 +41,9 @@ class View:
     probabilities: Floats
     embeddings: Floats
     prompts: tuple[str, ...]
+    _round: "OpenRound"
+    _alone: bool
+    _as_first: bool
 
     def __init__(
         self,
@@ -102,7 +105,7 @@ class View:
     @cached_property
     def real(self) -> NDArray[np.bool_]:
         """`(n,)` whether each text is one of the real pool."""
-        return read_only(np.array([self._round.episode.is_real(text) for text in self.texts], dtype=bool))
+        return read_only(np.array([self._round.episode.is_real(text) for text in self.texts], dtype=np.bool_))
 
     @cached_property
     def pretrained(self) -> Floats:

@@ -73,7 +73,8 @@ class Shaping:
         """Compute the shaping `(n,)` of the steps that have just been made, without the weight."""
         ended = self._learner.terminated
         last = 0.0 if ended else self._height(self._learner.state(self._learner.offers_made))
-        return self.gamma * np.array([*before[1:], last]) - np.array(before)
+        raw: Values = self.gamma * np.array([*before[1:], last]) - np.array(before)
+        return raw
 
     def _height(self, state: NDArray[np.float32]) -> float:
         """Compute the potential of a state."""

@@ -242,7 +242,7 @@ def test_options_reach_the_function_s_own_parameters():
 def test_contrastive_with_its_options_given_is_a_strategy():
     given = arrays()
     mixed = functools.partial(contrastive, direction="labeled", divide_by_distance=True)
-    assert Strategy(mixed).asks == {"probabilities", "embeddings", "labeled", "n_neighbors", "normalize"}
+    assert Strategy(mixed).asks == {"probabilities", "embeddings", "labeled", "n_neighbors", "normalize", "neighbors"}
     labeled = Prediction(*given["labeled"])
     for k in (1, 5):
         scores = contrastive(
@@ -301,11 +301,25 @@ def test_an_unknown_name_suggests_the_nearest():
         Strategy("ft-bertkm")
 
 
+def test_neighbors_and_scores_are_computed_for_a_function_that_names_them():
+    given = arrays()
+    known = {name: given[name] for name in ("probabilities", "embeddings", "labeled")}
+    expected = select("signal", **known, batch_size=5, n_neighbors=3)
+    assert select(lambda scores: scores, **known, batch_size=5, n_neighbors=3).tolist() == expected.tolist()
+    nearest = select(lambda distances: -distances[:, 0], **known, batch_size=5, n_neighbors=3)
+    apart = select(lambda neighbors: -neighbors.distances.min(axis=1), **known, batch_size=5, n_neighbors=3)
+    assert nearest.tolist() == apart.tolist()
+    with pytest.raises(AcquisitionError, match="asks for probabilities: give probabilities="):
+        select(lambda scores: scores, embeddings=given["embeddings"], labeled=given["labeled"], batch_size=5)
+    with pytest.raises(AcquisitionError, match="asks for labels, which only an environment knows"):
+        select(lambda texts, labels: labels, texts=["a"], batch_size=1)
+
+
 def test_a_function_that_asks_for_something_else_is_told_what_there_is():
     def greedy(probabilities, gold_labels):
         return probabilities[:, 0]
 
-    with pytest.raises(AcquisitionError, match=r"'greedy' asks for 'gold_labels'; it may ask for probabilities, .*rng"):
+    with pytest.raises(AcquisitionError, match=r"'greedy' asks for 'gold_labels'. It may ask for: texts, .*rng"):
         select(greedy, **arrays(), batch_size=3)
 
 
