@@ -9,9 +9,9 @@ import yaml
 
 from experiments.progress import console
 from experiments.report.claims import claims, claims_frame, claims_table, effects_frame
-from experiments.report.contents import claim_part, figure_parts, hyperparameter_part, notes, rich_table, table_parts
+from experiments.report.contents import claim_part, figure_parts, notes, options_part, rich_table, table_parts
 from experiments.report.figures import draw_figures
-from experiments.report.hyperparameters import hyperparameters
+from experiments.report.options import options
 from experiments.report.page import write_page
 from experiments.report.runs import read_runs
 from experiments.report.tables import build, write_csv
@@ -52,12 +52,12 @@ def main(config: ReportConfig) -> Path:
     tables, judged = build(runs), claims(runs)
     said = [config.caption or caption, *notes(tables["runs"])]
     tables |= {"claims": claims_frame(judged).reset_index(), "claims_evidence": effects_frame(judged)}
-    tables["hyperparameters"] = hyperparameters(runs)
+    tables["hyperparameters"] = options(runs)
     figures = draw_figures(runs.rounds, tables, out / "figures")
     write_csv(tables, out / "tables")
     numbers = table_parts(tables)
     curves, *others = figure_parts(figures)
-    parts = [curves, claim_part(tables["claims"]), *others, *numbers, hyperparameter_part(tables["hyperparameters"])]
+    parts = [curves, claim_part(tables["claims"]), *others, *numbers, options_part(tables["hyperparameters"])]
     sample = sample_texts(runs, config.texts, config.real_texts)
     page = out / "index.html"
     write_page(page, title, "\n\n".join(filter(None, said)), parts, sample, runs.problems)

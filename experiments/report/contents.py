@@ -114,9 +114,10 @@ def claim_part(claims: Any) -> Part:
     return Part("claims", "Claims", claims, caption)
 
 
-def hyperparameter_part(values: Any) -> Part:
-    """What the paper leaves open."""
-    return Part("hyperparameters", "Hyperparameters", values, "What the paper leaves open, and what these runs used.")
+def options_part(values: Any) -> Part:
+    """Return the part with the options of the runs."""
+    caption = "What these runs were played with. docs/hyperparameters.md has the paper's values, the defaults, and why."
+    return Part("hyperparameters", "Options", values, caption)
 
 
 def figure_parts(figures: dict[str, Path]) -> list[Part]:
