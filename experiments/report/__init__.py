@@ -8,7 +8,8 @@ import tyro
 import yaml
 
 from experiments.progress import console
-from experiments.report.claims import claims, claims_frame, claims_table, effects_frame
+from experiments.report.claim import claims_frame, claims_table, effects_frame
+from experiments.report.claims import claims
 from experiments.report.contents import claim_part, figure_parts, notes, options_part, rich_table, table_parts
 from experiments.report.figures import draw_figures
 from experiments.report.options import options

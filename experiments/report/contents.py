@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from experiments.names import SIGNAL
+from experiments.report.comparisons import BEST_POOL, COMPARED, FEWEST, SUMMED
 from experiments.report.page import Part
-from experiments.report.statistics import BEST_POOL, COMPARED, FEWEST, MEASURES, RESAMPLES
+from experiments.report.statistics import MEASURES, RESAMPLES
 from signal_env.utils.extras import require
 
 FIGURES = {
@@ -128,8 +129,8 @@ def figure_parts(figures: dict[str, Path]) -> list[Part]:
 def _accuracy(table: Any) -> Any:
     cells = table[["setting", "method", "seeds", "labels"]].copy()
     cells["synthetic"] = [f"{share:.0%}" for share in table["synthetic"]]
-    for name, title in MEASURES.items():
-        cells[title] = _cells(table, name, _plus_minus)
+    for name in SUMMED:
+        cells[MEASURES[name]] = _cells(table, name, _plus_minus)
     return cells
 
 

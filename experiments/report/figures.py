@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.names import PAPER, SIGNAL
+from experiments.report.comparisons import BEST_POOL
 from experiments.report.drawing import (
     Layout,
     Style,
@@ -22,7 +23,7 @@ from experiments.report.drawing import (
     save,
     styles_of,
 )
-from experiments.report.statistics import BEST_POOL, MEASURES, methods_of, settings_of
+from experiments.report.statistics import MEASURES, methods_of, settings_of
 from signal_env.utils.extras import require
 
 SHADES = ("#4477aa", "#ddaa33", "#66a182", "#bb5566", "#997700", "#88ccee", "#777777", "#aa4499")

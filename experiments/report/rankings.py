@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.report.effects import DIGITS, POWER, Decision, Verdict, fewest_seeds, holm
+from experiments.report.effects import DIGITS, POWER, Decision, Verdict, fewest_seeds
+from experiments.report.statistics import holm
 
 DRAWS = 4000
 """Draws of the bootstrap."""

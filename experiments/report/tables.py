@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from experiments.report.comparisons import COMPARED, aggregate, differences, summary
 from experiments.report.costs import cost
 from experiments.report.curves import LEARNING, balance, curves, learning
 from experiments.report.runs import Runs
-from experiments.report.statistics import COMPARED, aggregate, differences, methods_of, scores, settings_of, summary
+from experiments.report.statistics import methods_of, scores, settings_of
 from signal_env.tasks import TaskError, get_task
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
