@@ -14,9 +14,9 @@ from experiments.report.contents import claim_part, figure_parts, notes, options
 from experiments.report.figures import draw_figures
 from experiments.report.options import options
 from experiments.report.page import write_page
-from experiments.report.runs import read_runs
 from experiments.report.tables import build, write_csv
 from experiments.report.texts import LIMIT, sample_texts
+from experiments.runs import read_runs
 from signal_env.utils.extras import require
 
 __all__ = ["ReportConfig", "main"]

@@ -19,8 +19,8 @@ from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
 from experiments.report.measures import Measures, mean
 from experiments.report.questions import questions
-from experiments.report.rankings import Statement, rank_statement
-from experiments.report.runs import Runs
+from experiments.report.rankings import rank_statement
+from experiments.runs import Runs
 from signal_env.tasks import get_task
 from signal_env.utils.extras import require
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from experiments.names import SIGNAL
-from experiments.report.runs import KEYS
 from experiments.report.statistics import iqm, probability_of_improvement, stratified, student
+from experiments.runs import KEYS
 from signal_env.utils.extras import require
 
 SUMMED = ("first", "at_50", "at_100", "at_200", "area_100", "area_end", "end")

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.report.runs import KEYS, Runs
+from experiments.runs import KEYS, Runs
 
 MEMORY = ["memory", "memory_added", "gpu_memory"]
 """The columns of memory in the table of costs."""

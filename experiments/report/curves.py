@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.report.runs import KEYS, Runs
 from experiments.report.statistics import Array, band, student
+from experiments.runs import KEYS, Runs
 from signal_env.utils.extras import require
 
 LEARNING = {

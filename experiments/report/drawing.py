@@ -193,12 +193,13 @@ def keys_of(styles: dict[str, Style], marker: bool = False) -> list[Any]:
     ]
 
 
-def save(figure: Any, stem: Path) -> Path:
-    """Writes a figure as PNG and SVG; equal figures have equal files. Returns the SVG's."""
-    for form, canvas in (("png", "agg"), ("svg", "svg")):
-        file = stem.with_name(f"{stem.name}.{form}")
+def save(figure: Any, file: Path, forms: Sequence[str] = ("png", "svg")) -> Path:
+    """Write a figure as files of some forms; equal figures have equal files. Return the last one."""
+    for form in forms:
+        file = file.with_suffix(f".{form}")
         temporary = file.with_name(f".{file.name}")
         metadata = {"Date": None} if form == "svg" else None
+        canvas = "agg" if form == "png" else form
         figure.savefig(temporary, format=form, dpi=110, metadata=metadata, backend=canvas)
         temporary.replace(file)
-    return stem.with_name(f"{stem.name}.svg")
+    return file

@@ -86,39 +86,80 @@ def _by_figure(methods: Sequence[str], most: int = 8) -> dict[str, list[str]]:
     return {"curves": paper} | ({"curves_others": [*ends, *others]} if others else {})
 
 
+def draw_learning(rounds: Any, tables: dict[str, Any], curves: Sequence[tuple[str, str]], file: Path) -> None:
+    """Draw learning curves into one PNG file, with a panel for each.
+
+    Args:
+        rounds: The rounds of all runs.
+        tables: The result of `experiments.report.tables.build`.
+        curves: The setting of each panel, and its metric: "accuracy" or "lift".
+        file: The file.
+    """
+    learning = tables["learning"]
+    of_metric = {"accuracy": tables["curves"], "lift": learning[learning["metric"] == "lift/mean"]}
+    parts = {
+        f"{setting}: {metric}": of_metric[metric][of_metric[metric]["setting"] == setting] for setting, metric in curves
+    }
+    played = set().union(*(part["method"] for part in parts.values()))
+    styles = {method: style for method, style in styles_of(methods_of(rounds)).items() if method in played}
+    names = list(parts)
+    wide = min(2, len(names))
+    layout: Layout = [[*names[i : i + wide], *[None] * (i + wide - len(names))] for i in range(0, len(names), wide)]
+
+    def draw(axis: Any, name: str) -> None:
+        axis.set_title(name, loc="left")
+        _lines(axis, dict(iter(parts[name].groupby("method"))), styles, zero=name.endswith(": lift"))
+
+    with look():
+        save(finish(panels(layout, draw, SHARE, "", (4.6, 2.6), share_x=False), keys_of(styles)), file, ("png",))
+
+
 def _curves(
     table: Any, styles: dict[str, Style], layout: Layout, titles: dict[str, str], label: str, zero: bool = False
 ) -> Any:
-    """Means with their bands against labeled instances; a dotted line marks the size of the pool."""
-    groups = {keys: group for keys, group in table.groupby(["setting", "method"])}
+    """Draw means with their bands against labeled instances; a dotted line marks the size of the pool."""
+    groups = {setting: dict(iter(group.groupby("method"))) for setting, group in table.groupby("setting")}
     most = table["share"].max()
-    ticks = range(0, int(100 * most) + 1, 25 if most < 1.1 else 50)
-    bold = 0.17 if len(styles) <= 6 else 0.09
 
     def draw(axis: Any, setting: str) -> None:
         axis.set_title(titles[setting], loc="left")
-        if not any((setting, method) in groups for method in styles):
+        shown = {method: group for method, group in groups.get(setting, {}).items() if method in styles}
+        if shown:
+            _lines(axis, shown, styles, zero, most)
+        else:
             leave_empty(axis)
-            return
-        axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
-        if zero:
-            axis.axhline(0, color="#555555", linewidth=0.9)
-        for method, style in styles.items():
-            group = groups.get((setting, method))
-            if group is None:
-                continue
-            share = 100 * group["share"].to_numpy()
-            line = {"color": style.color, "linestyle": style.line, "linewidth": style.width, "zorder": style.order}
-            axis.plot(share, group["mean"], marker=style.marker, markersize=2.5, **line)
-            if group["low"].notna().any():
-                axis.fill_between(share, group["low"], group["high"], color=style.color, alpha=bold, linewidth=0)
-
-        axis.set_xlim(0, 104 * most)
-        axis.set_xticks(ticks)
-        axis.locator_params(axis="y", nbins=5)
 
     figure = panels(layout, draw, SHARE, label, (4.6, 2.6))
     return finish(figure, keys_of(styles))
+
+
+def _lines(axis: Any, groups: dict[str, Any], styles: dict[str, Style], zero: bool, most: float | None = None) -> None:
+    """Draw the curves of one panel.
+
+    Args:
+        axis: The panel.
+        groups: The curve of each method.
+        styles: The look of each method.
+        zero: Whether to draw a line at zero.
+        most: The largest share of labels on the horizontal axis; default: that of the curves.
+    """
+    most = most or max(group["share"].max() for group in groups.values())
+    axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
+    if zero:
+        axis.axhline(0, color="#555555", linewidth=0.9)
+    for method, style in styles.items():
+        group = groups.get(method)
+        if group is None:
+            continue
+        share = 100 * group["share"].to_numpy()
+        line = {"color": style.color, "linestyle": style.line, "linewidth": style.width, "zorder": style.order}
+        axis.plot(share, group["mean"], marker=style.marker, markersize=2.5, **line)
+        if group["low"].notna().any():
+            bold = 0.17 if len(styles) <= 6 else 0.09
+            axis.fill_between(share, group["low"], group["high"], color=style.color, alpha=bold, linewidth=0)
+    axis.set_xlim(0, 104 * most)
+    axis.set_xticks(range(0, int(100 * most) + 1, 25 if most < 1.1 else 50))
+    axis.locator_params(axis="y", nbins=5)
 
 
 def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: int = 2) -> Any:

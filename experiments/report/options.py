@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from experiments.report.runs import Runs
+from experiments.runs import Runs
 from signal_env.tasks import get_task
 from signal_env.utils.extras import require
 

@@ -9,7 +9,7 @@ from experiments.names import FROZEN, SIGNAL, WITHOUT_AL
 from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
 from experiments.report.measures import Measures, mean
-from experiments.report.runs import Runs
+from experiments.runs import Runs
 
 COMPARISONS = (
     (

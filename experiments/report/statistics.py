@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from agents.agent import agents
 from agents.pool import PoolAgent
 from experiments.names import PAPER, TASKS
-from experiments.report.runs import KEYS
+from experiments.runs import KEYS
 from signal_env.utils.extras import require
 
 Array = NDArray[np.float64]

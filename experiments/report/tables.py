@@ -6,8 +6,8 @@ from typing import Any
 from experiments.report.comparisons import COMPARED, aggregate, differences, summary
 from experiments.report.costs import cost
 from experiments.report.curves import LEARNING, balance, curves, learning
-from experiments.report.runs import Runs
 from experiments.report.statistics import methods_of, scores, settings_of
+from experiments.runs import Runs
 from signal_env.tasks import TaskError, get_task
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text

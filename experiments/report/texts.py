@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.report.offers import OfferLog
-from experiments.report.runs import KEYS, Runs
+from experiments.runs import KEYS, Runs
 
 LIMIT = 2000
 """Texts in a sample, unless it is asked for another number."""

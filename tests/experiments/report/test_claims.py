@@ -21,7 +21,7 @@ from experiments.report.claims import (
 from experiments.report.effects import Effect
 from experiments.report.measures import Measures
 from experiments.report.questions import annotator_noise
-from experiments.report.runs import Runs
+from experiments.runs import Runs
 
 NOISE = np.array([0.0, 0.002, -0.002, 0.001, -0.001])  # of the seeds, the same for all methods
 

@@ -8,7 +8,7 @@ from experiments.__main__ import main
 from experiments.config import make_config
 from experiments.report.claims import claims
 from experiments.report.options import options as options_of
-from experiments.report.runs import Runs, read_runs
+from experiments.runs import Runs, read_runs
 
 SMALL = ["--pool-size", "20", "--round-size", "10", "--evaluation-size", "50", "--no-tensorboard"]
 

@@ -10,9 +10,9 @@ from scipy import stats
 from experiments.__main__ import main
 from experiments.report.contents import notes
 from experiments.report.figures import draw_figures
-from experiments.report.runs import KEYS, SPENT, Runs, read_runs
 from experiments.report.statistics import scores
 from experiments.report.tables import build
+from experiments.runs import KEYS, SPENT, Runs, read_runs
 
 TABLES = {
     *("accuracy", "aggregate", "balance", "claims", "claims_evidence", "cost", "curves"),
