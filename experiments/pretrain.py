@@ -116,8 +116,8 @@ def pool_size(config: PretrainConfig) -> int:
 def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> None:
     """Train a BERT with the masked language model's objective (Devlin et al. 2018).
 
-    The model predicts 10 % of the frequent tokens and 40 % of the rarer, more informative ones; of these 80 % are masked, 10 %
-    swapped for another token, and 10 % left as they are.
+    The model predicts 10 % of the frequent tokens and 40 % of the rarer, more informative ones. Of these 80 % are
+    masked, 10 % swapped for another token, and 10 % left as they are.
     """
     import torch
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors

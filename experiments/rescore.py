@@ -30,10 +30,10 @@ TOLERANCE = 1e-6
 
 @dataclasses.dataclass(frozen=True)
 class RescoreConfig:
-    """Replays a run's offers under its own seed and options, without generating anew, and scores them by another reward.
+    """Replays a run's offers under its own seed and options, without generating anew, and scores them anew.
 
-    The experiment stays the same: the run's own reward still decides which texts `keep_best` keeps. Its replayed rewards
-    must equal the logged ones, which proves that the new ones belong to the same texts under the same classifiers.
+    The experiment stays the same: the run's own reward still decides which texts `keep_best` keeps. Its replayed
+    rewards must equal the logged ones, so that the new ones belong to the same texts under the same classifiers.
     """
 
     run: tyro.conf.Positional[Path]

@@ -67,6 +67,7 @@ class Study:
         parts = self.parts()
         _check(parts)
         object.__setattr__(self, "runs", tuple(self._runs()))
+        _check_patterns(parts)
         object.__setattr__(self, "text", self.text or yaml.safe_dump(parts, sort_keys=False, allow_unicode=True))
 
     runs: tuple[RunConfig, ...] = dataclasses.field(init=False)
@@ -80,7 +81,7 @@ class Study:
     def parts(self) -> dict[str, Any]:
         """Return the study as a file holds it."""
         parts = {name: getattr(self, name) for name in PARTS}
-        return parts | {name: list(parts[name]) for name in ("seeds", "overrides")}
+        return {name: list(part) if isinstance(part, range | tuple) else part for name, part in parts.items()}
 
     def _runs(self) -> Iterator[RunConfig]:
         for seed, setting, method in product(self.seeds, self.settings, self.methods):
@@ -145,31 +146,38 @@ def read_study(study: str, out: Path | None = None) -> Study:
         raise RunError(f"The study {file}: {error}") from error
 
 
-def _check(parts: Mapping[str, Any]) -> None:
+def _check(parts: Values) -> None:
     """Raise a RunError if a part of a study is not well formed."""
     for part, form in PARTS.items():
         _expect(isinstance(parts[part], form), f"{part} is a {form.__name__}; got {parts[part]!r:.80}.")
     seeds = parts["seeds"]
     _expect(all(isinstance(seed, int) and seed >= 0 for seed in seeds), f"seeds are whole numbers from 0; got {seeds}.")
     _expect(len(set(seeds)) == len(seeds), f"seeds are different; got {seeds}.")
-    named = {"settings": parts["settings"], "methods": parts["methods"]}
-    for part in named.values():
-        _expect(bool(part), "it needs settings, methods and seeds.")
-        for name, values in part.items():
-            fits = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\")
-            _expect(fits, f"the names of settings and methods are names of folders too; got {name!r}.")
-            _expect(isinstance(values, Mapping), f"the values of {name} are a mapping; got {values!r:.80}.")
+    for name, values in (*parts["settings"].items(), *parts["methods"].items()):
+        fits = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\")
+        _expect(fits, f"the names of settings and methods are names of folders too; got {name!r}.")
+        _expect(isinstance(values, Mapping), f"the values of {name} are a mapping; got {values!r:.80}.")
     for override in parts["overrides"]:
         _expect(isinstance(override, Mapping), f"an override is a mapping; got {override!r:.80}.")
-    patterned = [("an override", override) for override in parts["overrides"]]
-    patterned += [(name, {"methods": values.get("methods", ["*"])}) for name, values in parts["settings"].items()]
-    for (owner, values), (part, names) in product(patterned, named.items()):
-        patterns = values.get(part, ["*"])
+    for owner, part, patterns in _patterns(parts):
         good = isinstance(patterns, list) and all(isinstance(pattern, str) for pattern in patterns)
         _expect(good, f"{owner} has a list of names as {part}; got {patterns!r:.80}.")
+
+
+def _check_patterns(parts: Values) -> None:
+    """Raise a RunError if a pattern matches no name."""
+    for owner, part, patterns in _patterns(parts):
         for pattern in patterns:
-            met = any(fnmatchcase(name, pattern) for name in names)
+            met = any(fnmatchcase(name, pattern) for name in parts[part])
             _expect(met, f"{owner} is for {pattern!r}, and none of the {part} has such a name.")
+
+
+def _patterns(parts: Values) -> list[tuple[str, str, Any]]:
+    """Return the patterns of a study: who has them, of which part they name members, and the patterns."""
+    of_overrides = product(parts["overrides"], ("settings", "methods"))
+    found = [("an override", part, override[part]) for override, part in of_overrides if part in override]
+    owners = parts["settings"].items()
+    return found + [(name, "methods", values["methods"]) for name, values in owners if "methods" in values]
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

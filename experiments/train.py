@@ -50,8 +50,8 @@ FILES = ("config.yaml", "policy", "logs")
 class TrainConfig:
     """Trains a policy that chooses among candidate texts; `run --agent sb3 --policy FOLDER/policy` plays it.
 
-    It learns on experiments with the seeds 1,000,000 + 1,000 * seed + i, for i from 0 to n_envs - 1, and with seeds that
-    these generate: no seed below 1,000,000 is used.
+    It learns on experiments with the seeds 1,000,000 + 1,000 * seed + i, for i from 0 to n_envs - 1, and with seeds
+    that these generate: no seed below 1,000,000 is used.
     """
 
     env: str = "SignalEnv-reviews-v0"
@@ -59,7 +59,7 @@ class TrainConfig:
     algorithm: Literal["maskable_ppo", "ppo", "a2c", "dqn"] = "maskable_ppo"
     """The algorithm of Stable-Baselines3 or sb3-contrib."""
     timesteps: int = 100_000
-    """Choices to learn from; PPO and A2C round it up to whole rollouts of `n_envs` times n_steps, which `--sb3` sets."""
+    """Choices to learn from; PPO and A2C round up to rollouts of `n_envs` times n_steps, which `--sb3` sets."""
     n_envs: int = 4
     """Experiments side by side, at most 1,000."""
     processes: bool = False

@@ -85,7 +85,9 @@ def aggregate(table: Any) -> Any:
             for name, (value, low, high) in found.items():
                 row |= {name: value, f"{name}_low": low, f"{name}_high": high}
             rows.append(row)
-    return require("pandas", "plots").DataFrame(rows)
+    bounds = [f"{name}{end}" for name in ("iqm", "random", "pool") for end in ("", "_low", "_high")]
+    columns = ["measure", "method", "settings", "runs", "pairs", *bounds]
+    return require("pandas", "plots").DataFrame(rows, columns=columns)
 
 
 def differences(table: Any) -> Any:

@@ -19,8 +19,8 @@ METRICS = {
 
 CAPTION = (
     "Means over the second half of the rounds, with 95 % intervals over seeds (Student's t). Lift is the mean reward "
-    "of the policy's texts minus that of the reference's on the same prompts, ratio the one over the other; KL is in nats "
-    "a text, distinct-2 the share of distinct pairs of words; minutes are those of the whole run."
+    "of the policy's texts minus that of the reference's on the same prompts, ratio the one over the other; KL is in "
+    "nats a text, distinct-2 the share of distinct pairs of words; minutes are those of the whole run."
 )
 
 
