@@ -74,7 +74,8 @@ def compare(study: Study, workers: int | None) -> Runs:
         RunError: If runs have failed.
     """
     require("matplotlib", "plots")  # before the runs, not after them
-    sweep(study, [dataclasses.replace(run, overwrite=True) for run in study.runs], engine_here(workers))
+    longest_first = sorted(study.runs, key=lambda run: -(run.options.offers_per_round or 0))
+    sweep(study, [dataclasses.replace(run, overwrite=True) for run in longest_first], engine_here(workers))
     runs = read_runs([run.folder for run in study.runs])
     tables = draw(runs, study.folder / "curves.png")
     runs.rounds.to_csv(study.folder / "rounds.csv", index=False)

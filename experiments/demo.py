@@ -51,7 +51,7 @@ def demo(config: DemoConfig) -> Study:
     parts = read_study("demo").parts()
     known = {values["agent"]: name for name, values in parts["methods"].items()}
     names = {agent: known.get(agent, agent) for agent in config.agents}
-    parts["methods"] = {name: {"agent": agent} for agent, name in names.items()}
+    parts["methods"] = {name: parts["methods"].get(name, {"agent": agent}) for agent, name in names.items()}
     learning = [name for name in parts["settings"]["fixed-classifier"]["methods"] if name in names.values()]
     if not learning:
         del parts["settings"]["fixed-classifier"]

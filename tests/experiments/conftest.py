@@ -1,8 +1,4 @@
-"""Runs that are played once for all tests of the commands, and processes that can be interrupted."""
-
-import signal
-import subprocess
-import sys
+"""Runs that are played once for all tests of the commands."""
 
 import pytest
 
@@ -24,19 +20,3 @@ def played(tmp_path_factory):
             )
             play(run, lambda *_: None)
     return folder
-
-
-def heed_interrupts():
-    """Give SIGINT its usual effect, also where the shell ignores it, as under `nohup`."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(scope="session")
-def command():
-    """Returns a function that begins a command in a process of its own, which heeds SIGINT in every shell."""
-
-    def begin(*args, **options):
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-        return subprocess.Popen([sys.executable, "-m", "experiments", *args], preexec_fn=heed_interrupts, **pipes)
-
-    return begin

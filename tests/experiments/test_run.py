@@ -202,16 +202,21 @@ def killed(command, log, lines):
     process.communicate()
 
 
-@pytest.mark.parametrize("agent", ["ppo", "grpo", "generator", "badge"])
-def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, read_events):
+@pytest.mark.parametrize(
+    ("agent", "kills"),  # after so many offers: in the first round, and in a later one
+    [("ppo", (3, 13)), ("grpo", (13,)), ("generator", (13,)), ("badge", (3,))],
+)
+def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, kills, read_events):
     args = [*SMALL, "--agent", agent, "--seed", "2"]
     if agent in ("ppo", "grpo"):
         args += WRITER
     folders = tmp_path / "whole", tmp_path / "killed"
     assert main(["run", *args, "--out", str(folders[0])]) == 0
     command = [sys.executable, "-m", "experiments", "run"]
-    killed([*command, *args, "--out", str(folders[1])], folders[1] / "offers.jsonl", 3)  # in the first round
-    killed([*command, "--resume", str(folders[1])], folders[1] / "offers.jsonl", 13)  # in a later one
+    begin = [*args, "--out", str(folders[1])]
+    for offers in kills:
+        killed([*command, *begin], folders[1] / "offers.jsonl", offers)
+        begin = ["--resume", str(folders[1])]
     assert (folders[0] / "offers.jsonl").read_bytes() != (folders[1] / "offers.jsonl").read_bytes()
     assert main(["run", "--resume", str(folders[1])]) == 0
     for name in ("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jsonl", "finished"):

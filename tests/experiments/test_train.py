@@ -71,11 +71,17 @@ def test_experiments_are_those_of_the_training_s_own_seeds(tmp_path):
     assert model.get_env().num_envs == 2
 
 
+def heed_interrupts():
+    """Give SIGINT its usual effect in a new process, also where the shell ignores it, as under `nohup`."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interruption_keeps_what_was_learned(tmp_path):
     folder = tmp_path / "trained"
     command = [sys.executable, "-m", "experiments", "train", *SMALL, *FAST, *STEPS["maskable_ppo"]]
     command += ["--timesteps", "1000000", "--out", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as training:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=heed_interrupts, **pipes) as training:
         csv = folder / "logs" / "progress.csv"
         deadline = time.monotonic() + 120
         while not (csv.is_file() and csv.stat().st_size) and training.poll() is None and time.monotonic() < deadline:
