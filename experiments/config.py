@@ -14,6 +14,7 @@ import yaml
 import signal_env  # noqa: F401  (registers the environments)
 from agents.agent import Agent, get_agent
 from signal_env.config import SignalConfig
+from signal_env.learner.experiment import experiment_sizes
 
 Form = TypeVar("Form")
 
@@ -68,6 +69,12 @@ class RunConfig:
     """Replace the run that is in the folder."""
     resume: Path | None = None
     """The folder of an interrupted run to continue, with the configuration that is there."""
+    shaping: str | None = None
+    """Potential-based reward shaping: the name of a feature of the classifier's state, or of a registered potential."""
+    shaping_weight: float = 1.0
+    """Factor of the shaping."""
+    shaping_gamma: float = 1.0
+    """Discount factor of the shaping; the agent's own leaves the optimal policy unchanged."""
     setting: str | None = None
     """The experiment's name in tables and reports; default: the environment's id."""
     method: str | None = None
@@ -243,6 +250,26 @@ def _fill(of: type[Any], values: Mapping[str, Any]) -> Any:
     if unknown:
         raise RunError(f"{of.__name__} has no {', '.join(unknown)}. Its values are: {', '.join(known)}.")
     return of(**values)
+
+
+def make_envs(run: RunConfig, **options: Any) -> Any:
+    """Return the vector environment of a run.
+
+    Args:
+        run: The run.
+        options: Options of the environment in place of the run's.
+    """
+    num_envs = run.num_envs or experiment_sizes(run.options).offers
+    envs: Any = gym.make_vec(run.env, num_envs=num_envs, **{**run.options.as_keywords(), **options})
+    if run.shaping is None:
+        return envs
+    from signal_env.wrappers import VectorPotentialShaping
+
+    try:
+        return VectorPotentialShaping(envs, run.shaping, gamma=run.shaping_gamma, weight=run.shaping_weight)
+    except ValueError:
+        envs.close()
+        raise
 
 
 def agent_of(config: RunConfig) -> Agent:

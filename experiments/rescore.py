@@ -7,14 +7,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import tyro
 from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from experiments.config import RunConfig, RunError, configuration_of
+from experiments.config import RunConfig, RunError, configuration_of, make_envs
 from experiments.progress import console, progress_bar
 from experiments.run import RESCORED
 from experiments.runs import read_log
@@ -54,12 +53,12 @@ def main(config: RescoreConfig) -> Path:
     rows: list[dict[str, Any]] = []
     with progress_bar() as progress:
         bar = progress.add_task("replaying", status="", total=len(logged))
-        for offer, rewards in replay(run, logged, config.reward):
-            for i, reward in enumerate(rewards.tolist()):
+        for replayed, rescored in replay(run, logged, config.reward):
+            for own, new in zip(replayed.tolist(), rescored.tolist(), strict=True):
                 line = logged[len(rows)]
-                _compare(line, float(offer.rewards[i]))
-                rows.append({name: line[name] for name in ("round", "offer", "text", "invalid", "reward")})
-                rows[-1]["rescored"] = reward
+                _compare(line, own)
+                kept = {name: line[name] for name in ("round", "offer", "text", "invalid", "reward")}
+                rows.append(kept | {"rescored": new})
             progress.update(bar, completed=len(rows))
     if not rows:
         raise RunError(f"{config.run} has no complete step to replay.")
@@ -76,23 +75,24 @@ def main(config: RescoreConfig) -> Path:
     return out
 
 
-def replay(run: RunConfig, logged: list[dict[str, Any]], reward: str) -> Iterator[tuple[Offer, Any]]:
-    """Play a run's texts again; yield each step's offer and its rewards `(num_envs,)` under another composition."""
+def replay(run: RunConfig, logged: list[dict[str, Any]], reward: str) -> Iterator[tuple[Any, Any]]:
+    """Play a run's texts again; yield each step's rewards `(num_envs,)`, and those under another composition.
+
+    The run's shaping is part of both.
+    """
     new, own = Reward(reward).weights, Reward(run.options.reward).weights
-    options = run.options.as_keywords()
-    options["reward"] = {name: 0.0 for name in new} | own  # a term with weight 0 has a value and adds nothing
-    envs: Any = gym.make_vec(run.env, num_envs=run.num_envs or experiment_sizes(run.options).offers, **options)
+    envs = make_envs(run, reward={name: 0.0 for name in new} | own)  # a term with weight 0 has a value and adds nothing
     envs.reset(seed=run.seed)
     for start in range(0, len(logged) - envs.num_envs + 1, envs.num_envs):
-        envs.step([line["text"] for line in logged[start : start + envs.num_envs]])
+        _, replayed, *_ = envs.step([line["text"] for line in logged[start : start + envs.num_envs]])
         offer: Offer = envs.unwrapped.last_offer
-        rewards = offer.terms["invalid"].contribution.copy()
+        rewards = offer.terms["invalid"].contribution + (replayed - offer.rewards)
         for name, weight in new.items():
             if name in offer.terms:
                 rewards += weight * offer.terms[name].value
             elif name in offer.at_close:
                 rewards[-1:] += weight * offer.at_close[name].value
-        yield offer, rewards
+        yield replayed, rewards
 
 
 def _compare(line: dict[str, Any], replayed: float) -> None:

@@ -7,12 +7,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 from filelock import FileLock, Timeout
 
 from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
-from experiments.config import RunConfig, RunError, agent_of, configuration_of, parse
+from experiments.config import RunConfig, RunError, agent_of, configuration_of, make_envs, parse
 from experiments.cost import Meter
 from experiments.logs import LOGS, Logs, complete
 from experiments.progress import console, progress_bar
@@ -133,10 +132,8 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
 
 
 def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool) -> None:
-    sizes = experiment_sizes(config.options)
-    num_envs, meter = config.num_envs or sizes.offers, Meter()
-    envs: Any = gym.make_vec(config.env, num_envs=num_envs, **config.options.as_keywords())
-    with closing(envs):
+    budget, meter = experiment_sizes(config.options).budget, Meter()
+    with closing(make_envs(config)) as envs:
         checkpoint = last_checkpoint(config.folder) if resume else None
         if checkpoint is None:
             prepare(config.folder, config.overwrite or resume)
@@ -149,7 +146,7 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
                         continue
                     if under_way:  # the run that is replaced is no longer needed
                         shutil.rmtree(config.folder / ASIDE, ignore_errors=True)
-                    on_round(step.round["labeled"], sizes.budget, f"accuracy {step.round['accuracy']:.3f}")
+                    on_round(step.round["labeled"], budget, f"accuracy {step.round['accuracy']:.3f}")
         finally:
             if not under_way:  # leave the folder as it was
                 remove(config.folder, FILES)

@@ -86,6 +86,12 @@ class TrainConfig:
     """The folder; default: runs/train-ENV-ALGORITHM-seedSEED."""
     overwrite: bool = False
     """Replace the training that is in the folder."""
+    shaping: str | None = None
+    """Potential-based reward shaping: the name of a feature of the classifier's state, or of a registered potential."""
+    shaping_weight: float = 1.0
+    """Factor of the shaping."""
+    shaping_gamma: float = 1.0
+    """Discount factor of the shaping; the agent's own leaves the optimal policy unchanged."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
     """The environment's options."""
 
@@ -174,8 +180,13 @@ def environments(config: TrainConfig) -> Any:
     options = config.options.as_keywords()
 
     def make() -> gym.Env[Any, Any]:
+        env = gym.make(config.env, **options)
+        if config.shaping is not None:
+            from signal_env.wrappers import PotentialShaping
+
+            env = PotentialShaping(env, config.shaping, gamma=config.shaping_gamma, weight=config.shaping_weight)
         return CandidateSelection(
-            gym.make(config.env, **options),
+            env,
             config.n_candidates,
             config.embedding_size,
             None if config.generator is None else FrozenGenerator(config.generator),

@@ -3,11 +3,10 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 from rich.box import SIMPLE
@@ -16,9 +15,8 @@ from rich.table import Table
 from agents.llm.exchange import Exchange, Stopped
 from agents.llm.trained import TrainedGenerator
 from agents.rollout import rollout
-from experiments.config import RunConfig, parse
+from experiments.config import RunConfig, make_envs, parse
 from experiments.progress import console, progress_bar
-from signal_env.learner.experiment import experiment_sizes
 
 __all__ = ["main", "parse"]
 
@@ -151,12 +149,6 @@ def without_environment(config: RunConfig, agent: TrainedGenerator, alone: Alone
     agent.reset(envs, config.seed, alone)
     agent.close()
     return {**alone.seconds, "tokens": alone.tokens}
-
-
-def make_envs(config: RunConfig) -> Any:
-    """The run's environment."""
-    sizes = experiment_sizes(config.options)
-    return gym.make_vec(config.env, num_envs=config.num_envs or sizes.offers, **asdict(config.options))
 
 
 def report(config: RunConfig, agent: TrainedGenerator, sides: dict[str, Seconds], ratios: Sequence[float]) -> None:

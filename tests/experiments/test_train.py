@@ -141,3 +141,22 @@ def test_a_training_is_never_written_over_unless_asked(tmp_path, capsys):
     assert (tmp_path / "trained" / "policy" / "policy.safetensors").read_bytes() == before
     assert train(tmp_path, "--seed", "1", "--overwrite", *STEPS["maskable_ppo"]) == 0
     assert (tmp_path / "trained" / "policy" / "policy.safetensors").read_bytes() != before
+
+
+def test_a_training_learns_from_shaped_rewards(tmp_path):
+    import gymnasium as gym
+
+    from signal_env.wrappers import PotentialShaping
+
+    config = parse([*SMALL, *FAST, "--shaping", "train_accuracy", "--shaping-weight", "2", "--shaping-gamma", "0.5"])
+    envs = environments(config)
+    for env in envs.envs:
+        found = []
+        while isinstance(env, gym.Wrapper):
+            found.append(type(env))
+            env = env.env
+        assert PotentialShaping in found
+    envs.reset()
+    _, _, _, infos = envs.step([0, 0])
+    for info in infos:
+        assert info["reward_terms"]["potential(train_accuracy)"]["weight"] == 2.0
