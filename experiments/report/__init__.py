@@ -1,4 +1,4 @@
-"""`python -m experiments report DIR...`: tables, figures and one page over finished runs, from their folders alone."""
+"""`python -m experiments report DIR...`: tables, figures and one page of finished runs, from their folders alone."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import yaml
 from experiments.progress import console
 from experiments.report.claim import claims_frame, claims_table, effects_frame
 from experiments.report.claims import claims
-from experiments.report.contents import claim_part, figure_parts, notes, options_part, rich_table, table_parts
+from experiments.report.contents import figure_parts, notes, rich_table, table_part, table_parts
 from experiments.report.figures import draw_figures
 from experiments.report.options import options
 from experiments.report.page import write_page
@@ -24,29 +24,29 @@ __all__ = ["ReportConfig", "main"]
 
 @dataclasses.dataclass(frozen=True)
 class ReportConfig:
-    """Sums up finished runs: learning curves, comparisons with their intervals, costs, claims, and the texts."""
+    """Summarizes finished runs: learning curves, comparisons with their intervals, costs, claims, and the texts."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of runs, or folders that have such folders anywhere below them, as a study's."""
     out: Path | None = None
     """The folder of the report; default: the folder `report` in the first of the runs' folders."""
     caption: str = ""
-    """What to say first on the page; default: the caption in the folder's `study.yaml`, if there is one."""
+    """First paragraph of the page; default: the caption in the folder's `study.yaml`, if there is one."""
     texts: int = LIMIT
-    """At most so many generated texts can be browsed on the page."""
+    """Largest number of texts to browse on the page."""
     real_texts: bool = True
-    """Whether texts of the data sets may be among them."""
+    """Whether texts of the data sets are among them."""
 
 
 def main(config: ReportConfig) -> Path:
-    """Writes `index.html`, `figures` and `tables`, and prints the main tables; returns the report's folder.
+    """Write `index.html`, `figures` and `tables`, print the main tables, and return the report's folder.
 
     Raises:
         ValueError: If no finished run is found.
     """
     if not config.runs:
         raise ValueError("Report on which runs? Give their folders, or a folder above them.")
-    require("matplotlib", "plots")  # before the reading, not after it
+    require("matplotlib", "plots")  # fail before the runs are read
     runs = read_runs(config.runs)
     title, caption = _study(config.runs, runs.problems)
     out = config.out or config.runs[0] / "report"
@@ -58,7 +58,8 @@ def main(config: ReportConfig) -> Path:
     write_csv(tables, out / "tables")
     numbers = table_parts(tables)
     curves, *others = figure_parts(figures)
-    parts = [curves, claim_part(tables["claims"]), *others, *numbers, options_part(tables["hyperparameters"])]
+    first, last = (table_part(name, tables[name]) for name in ("claims", "hyperparameters"))
+    parts = [curves, first, *others, *numbers, last]
     sample = sample_texts(runs, config.texts, config.real_texts)
     page = out / "index.html"
     write_page(page, title, "\n\n".join(filter(None, said)), parts, sample, runs.problems)
@@ -73,7 +74,7 @@ def main(config: ReportConfig) -> Path:
 
 
 def _study(places: Sequence[Path], problems: list[tuple[str, str]]) -> tuple[str, str]:
-    """The name and the caption of the study that the first place with a `study.yaml` holds."""
+    """Return the name and the caption of the study in the first place that has a `study.yaml`."""
     for file in (place / "study.yaml" for place in places):
         if not file.is_file():
             continue

@@ -118,9 +118,7 @@ def claims_frame(claims: Sequence[Claim]) -> Any:
     names["needed"] = "seeds_needed"
     pandas = require("pandas", "plots")
     rows = [[getattr(claim, name) for name in names] for claim in claims]
-    return pandas.DataFrame(
-        rows, columns=[*names.values()], index=pandas.RangeIndex(1, len(rows) + 1, name="number")
-    )
+    return pandas.DataFrame(rows, columns=[*names.values()], index=pandas.RangeIndex(1, len(rows) + 1, name="number"))
 
 
 def effects_frame(claims: Sequence[Claim]) -> Any:

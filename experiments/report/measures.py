@@ -30,9 +30,7 @@ class Measures:
             return require("pandas", "plots").Series(dtype=float)
         return self._of[setting, method][measure].dropna()
 
-    def over(
-        self, setting: str, method: str, others: Sequence[str], measure: str, of_others: str | None = None
-    ) -> Any:
+    def over(self, setting: str, method: str, others: Sequence[str], measure: str, of_others: str | None = None) -> Any:
         """Return a method's score minus the mean of that of others, over the seeds that all of them have.
 
         Args:
