@@ -17,12 +17,11 @@ import numpy as np
 from experiments.names import POOL_BASED, SIGNAL, TASKS
 from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
-from experiments.report.measures import Measures, mean
+from experiments.report.measures import Measures, any_seed, mean
 from experiments.report.questions import questions
 from experiments.report.rankings import rank_statement
 from experiments.runs import Runs
 from signal_env.tasks import get_task
-from signal_env.utils.extras import require
 
 FRACTIONS = ("0.1%", "1%")
 SETTINGS = tuple(f"{task}-{fraction}" for task in TASKS for fraction in FRACTIONS)
@@ -43,6 +42,28 @@ ABOVE = (
     ("SIGnAL's mean accuracy up to 100 % is above that of every pool-based method", "area_100", "area_100"),
 )
 """Claims of SIGnAL above each pool-based method: the measure of SIGnAL, and that of the others."""
+
+SMALL, LARGE = (tuple(s for s in SETTINGS if s.endswith(f"-{fraction}")) for fraction in FRACTIONS)
+OF_TASK = {task: tuple(s for s in SETTINGS if s.startswith(task)) for task in TASKS}
+
+Part = tuple[str, Sequence[str], Sequence[str]]
+
+GAINS: dict[str, tuple[Part, ...]] = {
+    f"SIGnAL's gain is largest on {', '.join(ESPECIALLY)}: their mean is above that of the other settings": (
+        ("these − the others", ESPECIALLY, tuple(s for s in SETTINGS if s not in ESPECIALLY)),
+    ),
+    "SIGnAL gains more on SST-2 and on AG News than on QNLI (means over both pool sizes)": (
+        ("SST-2 − QNLI", OF_TASK["sst2"], OF_TASK["qnli"]),
+        ("AG News − QNLI", OF_TASK["agnews"], OF_TASK["qnli"]),
+    ),
+    "The smaller the data, the larger SIGnAL's gain: 0.1% above 1%, on average over the tasks": (
+        ("gain at 0.1% − gain at 1%, mean of the tasks", SMALL, LARGE),
+    ),
+    "On SST-2 SIGnAL gains more at 0.1% than at 1%": (("gain at 0.1% − gain at 1%", ["sst2-0.1%"], ["sst2-1%"]),),
+    "On AG News SIGnAL gains more at 0.1% than at 1%": (("gain at 0.1% − gain at 1%", ["agnews-0.1%"], ["agnews-1%"]),),
+    "On QNLI SIGnAL gains more at 1% than at 0.1%": (("gain at 1% − gain at 0.1%", ["qnli-1%"], ["qnli-0.1%"]),),
+}
+"""Claims of where SIGnAL gains more: the parts are mean gains over settings, minus mean gains over other settings."""
 
 Ranks = Mapping[str, Any]
 
@@ -82,8 +103,7 @@ def claims(runs: Runs) -> list[Claim]:
     measured = Measures(runs.rounds)
     return [
         *above_pool_based(measured),
-        *where_most(measured),
-        *smaller_pools(measured),
+        *gains_compared(measured),
         label_balance(runs.rounds),
         *pool_based(measured),
         *questions(runs, measured),
@@ -91,7 +111,7 @@ def claims(runs: Runs) -> list[Claim]:
 
 
 def above_pool_based(measured: Measures) -> list[Claim]:
-    """Judge SIGnAL above each pool-based method: at the end of each one's curve, at equal labels, and along the curve."""
+    """Judge SIGnAL above each pool-based method: at the end of each curve, at equal labels, and along the curves."""
     found = []
     for text, ours, theirs in ABOVE:
         each = {setting: _above_each(measured, setting, ours, theirs) for setting in SETTINGS}
@@ -105,50 +125,25 @@ def above_pool_based(measured: Measures) -> list[Claim]:
     return found
 
 
-def where_most(measured: Measures) -> list[Claim]:
+def gains_compared(measured: Measures) -> list[Claim]:
     """Judge where SIGnAL gains most, and that it begins below."""
-    gains = _gains(measured)
-    most = mean([gains[s] for s in ESPECIALLY]) - mean([gains[s] for s in SETTINGS if s not in ESPECIALLY])
-    tasks = {task: mean([gains[f"{task}-{fraction}"] for fraction in FRACTIONS]) for task in TASKS}
-    above_qnli = [Effect.of(f"{TASKS[t]} − QNLI", (tasks[t] - tasks["qnli"]).dropna()) for t in ("sst2", "agnews")]
-    below = {s: -measured.over(s, SIGNAL, POOL_BASED, "area_30") for s in SETTINGS}
-    lacking = _lacking(measured, SETTINGS, "at_200", "at_100")
-    shown = ", ".join(str(Effect.of(setting, gain)) for setting, gain in gains.items() if len(gain))
-    return [
-        judge(
-            f"SIGnAL's gain is largest on {', '.join(ESPECIALLY)}: their mean is above that of the other settings",
-            [Effect.of("these − the others", most.dropna())],
-            lacking,
-            f"gains: {shown}" if shown else "",
-        ),
-        judge(
-            "SIGnAL gains more on SST-2 and on AG News than on QNLI (means over both pool sizes)", above_qnli, lacking
-        ),
-        judge(
-            "Early, in every setting, SIGnAL is below the mean of the pool-based methods",
-            [Effect.of(f"{setting}: pool-based − SIGnAL", values) for setting, values in below.items()],
-            _lacking(measured, SETTINGS, "area_30", "area_30"),
-        ),
+    gains = {setting: measured.over(setting, SIGNAL, POOL_BASED, "at_200", "at_100") for setting in SETTINGS}
+    shown = ", ".join(str(Effect.of(setting, gain)) for setting, gain in gains.items() if any_seed(gain))
+    found = []
+    for claim, parts in GAINS.items():
+        effects = [
+            Effect.of(name, mean([gains[s] for s in more]) - mean([gains[s] for s in less]))
+            for name, more, less in parts
+        ]
+        settings = [s for s in SETTINGS if any(s in (*more, *less) for _, more, less in parts)]
+        also = f"gains: {shown}" if shown and not found else ""
+        found.append(judge(claim, effects, _lacking(measured, settings, "at_200", "at_100"), also))
+    early = [
+        Effect.of(f"{setting}: pool-based − SIGnAL", -measured.over(setting, SIGNAL, POOL_BASED, "area_30"))
+        for setting in SETTINGS
     ]
-
-
-def smaller_pools(measured: Measures) -> list[Claim]:
-    """Judge that SIGnAL gains more where there is less data; for QNLI the paper says the opposite."""
-    small, large = FRACTIONS
-    gains = _gains(measured)
-    more = {task: (gains[f"{task}-{small}"] - gains[f"{task}-{large}"]).dropna() for task in TASKS}
-    found = [
-        judge(
-            f"The smaller the data, the larger SIGnAL's gain: {small} above {large}, on average over the tasks",
-            [Effect.of(f"gain at {small} − gain at {large}, mean of the tasks", mean([*more.values()]))],
-            _lacking(measured, SETTINGS, "at_200", "at_100"),
-        )
-    ]
-    for task, name in TASKS.items():
-        high, low, sign = (large, small, -1) if task == "qnli" else (small, large, 1)
-        effect = Effect.of(f"gain at {high} − gain at {low}", sign * more[task])
-        lacking = _lacking(measured, [f"{task}-{small}", f"{task}-{large}"], "at_200", "at_100")
-        found.append(judge(f"On {name} SIGnAL gains more at {high} than at {low}", [effect], lacking))
+    text = "Early, in every setting, SIGnAL is below the mean of the pool-based methods"
+    found.insert(2, judge(text, early, _lacking(measured, SETTINGS, "area_30", "area_30")))
     return found
 
 
@@ -158,19 +153,19 @@ def label_balance(rounds: Any) -> Claim:
     Of the texts that are labeled in the first and in the last third of the rounds.
     """
     effects, shown, absent = [], [], []
-    for setting in (f"qnli-{fraction}" for fraction in FRACTIONS):
-        shares = _first_and_last(rounds[(rounds["setting"] == setting) & (rounds["method"] == SIGNAL)])
-        if shares is None:
+    for setting in OF_TASK["qnli"]:
+        of_setting = rounds[(rounds["setting"] == setting) & (rounds["method"] == SIGNAL)]
+        if of_setting.empty:
             absent.append(setting)
-            shares = require("pandas", "plots").DataFrame(columns=["first", "last"], dtype=float)
-        nearer = (shares["first"] - 0.5).abs() - (shares["last"] - 0.5).abs()
+        shares = np.array([_first_and_last(run) for _, run in of_setting.groupby("seed")]).reshape(-1, 2)
+        (first, last), (far, near) = shares.T, abs(shares.T - 0.5)
         effects += [
-            Effect.of(f"{setting}: first share of entailment − {ONLY:.0%}", shares["first"] - ONLY, SHARE_MARGIN),
-            Effect.of(f"{setting}: nearer to half at last", nearer, SHARE_MARGIN),
+            Effect.of(f"{setting}: first share of entailment − {ONLY:.0%}", first - ONLY, SHARE_MARGIN),
+            Effect.of(f"{setting}: nearer to half at last", far - near, SHARE_MARGIN),
         ]
-        if len(shares):
-            first, last = shares.mean()
-            shown.append(f"{setting}: share of entailment {first:.0%} at first, {last:.0%} at last")
+        if any_seed(first):
+            means = f"{np.nanmean(first):.0%} at first, {np.nanmean(last):.0%} at last"
+            shown.append(f"{setting}: share of entailment {means}")
     text = (
         f"On QNLI the generator first writes entailment alone (over {ONLY:.0%} of its labeled texts), and the classes "
         "grow balanced"
@@ -178,30 +173,21 @@ def label_balance(rounds: Any) -> Claim:
     return judge(text, effects, f"{SIGNAL} on {', '.join(absent)}" if absent else "", "; ".join(shown))
 
 
-def _first_and_last(rounds: Any) -> Any:
-    """Return the share of entailment in the first and in the last third of the rounds by seed; None without runs."""
+def _first_and_last(run: Any) -> tuple[float, float]:
+    """Return the share of entailment in a run's synthetic texts, in the first and the last third of its rounds."""
+    counts = np.array(run[run["index"] > 0]["synthetic_label_counts"].tolist(), dtype=float)
+    third = max(1, len(counts) // 3)
+    first, last = counts[:third].sum(axis=0), counts[-third:].sum(axis=0)
+    if len(counts) < 2 or not (first.any() and last.any()):
+        return np.nan, np.nan
     entailment = get_task("qnli").class_names.index("entailment")
-    shares = {}
-    for seed, run in rounds[rounds["index"] > 0].groupby("seed"):
-        counts = np.array(run["synthetic_label_counts"].tolist(), dtype=float)
-        third = max(1, len(counts) // 3)
-        ends = counts[:third].sum(axis=0), counts[-third:].sum(axis=0)
-        if len(counts) > 1 and all(end.any() for end in ends):
-            shares[seed] = [end[entailment] / end.sum() for end in ends]
-    if rounds.empty:
-        return None
-    return require("pandas", "plots").DataFrame.from_dict(shares, orient="index", columns=["first", "last"])
+    return float(first[entailment] / first.sum()), float(last[entailment] / last.sum())
 
 
 def pool_based(measured: Measures) -> list[Claim]:
     """Judge how the pool-based methods compare with each other, by their areas up to 100 %."""
-    above = [
-        Effect.of(
-            f"{method} − random", mean([measured.over(setting, method, ["random"], "area_100") for setting in SETTINGS])
-        )
-        for method in POOL_BASED
-        if method != "random"
-    ]
+    over = {m: [measured.over(setting, m, ["random"], "area_100") for setting in SETTINGS] for m in POOL_BASED}
+    above = [Effect.of(f"{method} − random", mean(over[method])) for method in POOL_BASED if method != "random"]
     lacking = measured.lacking(SETTINGS, dict.fromkeys(POOL_BASED, "area_100"))
     return [
         judge("Every pool-based method is above random (areas, on average over the settings)", above, lacking),
@@ -211,18 +197,15 @@ def pool_based(measured: Measures) -> list[Claim]:
 
 def _ranked(measured: Measures, text: str, need: int | None, holds: Callable[[Ranks], Any], lacking: str) -> Claim:
     """Judge a statement about the ranks of the pool-based methods' areas."""
-    pandas = require("pandas", "plots")
-    areas = [
-        pandas.concat([measured.of(setting, method, "area_100") for method in POOL_BASED], axis=1, join="inner")
-        for setting in SETTINGS
-    ]
-    if lacking or any(area.empty for area in areas):
+    areas = [np.stack([measured.of(setting, method, "area_100") for method in POOL_BASED]) for setting in SETTINGS]
+    areas = [area[:, ~np.isnan(area).any(axis=0)] for area in areas]  # the seeds that all methods have
+    if lacking or not all(area.size for area in areas):
         return Claim(text, f"missing: {lacking or 'seeds that all methods have'}", "not measured", 0)
 
     def statement(ranks: Any) -> Any:
         return holds(dict(zip(POOL_BASED, np.moveaxis(ranks, 1, 0), strict=True)))
 
-    ranking = rank_statement([area.to_numpy().T for area in areas], statement, need)
+    ranking = rank_statement(areas, statement, need)
     ranks = ", ".join(f"{m} {rank:.1f}" for m, rank in zip(POOL_BASED, ranking.ranks.mean(axis=0), strict=True))
     first = ", ".join(f"{m} {int(n)}" for m, n in zip(POOL_BASED, (ranking.ranks == 1).sum(axis=0), strict=True))
     evidence = (
@@ -244,13 +227,8 @@ def _above_each(measured: Measures, setting: str, ours: str, theirs: str) -> lis
 
 def _over_mean(over: Mapping[str, Any]) -> str:
     """Return SIGnAL minus the mean of the pool-based methods in words, where there is such a number."""
-    effects = [str(Effect.of(name, values)) for name, values in over.items() if len(values)]
+    effects = [str(Effect.of(name, values)) for name, values in over.items() if any_seed(values)]
     return f"minus the mean of the five: {', '.join(effects)}" if effects else ""
-
-
-def _gains(measured: Measures) -> dict[str, Any]:
-    """Return SIGnAL's gain by setting and seed: at 200 % over the mean of the pool-based methods at 100 %."""
-    return {setting: measured.over(setting, SIGNAL, POOL_BASED, "at_200", "at_100") for setting in SETTINGS}
 
 
 def _lacking(measured: Measures, settings: Sequence[str], ours: str, theirs: str) -> str:

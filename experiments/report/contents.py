@@ -53,8 +53,8 @@ FIGURES = {
 TABLES = {
     "accuracy": (
         "Accuracy",
-        "Means over seeds with 95 % intervals (Student's t). Areas are mean accuracies from the first round on; between "
-        "rounds accuracy is taken to be linear.",
+        "Means over seeds with 95 % intervals (Student's t). Areas are mean accuracies from the first round on; "
+        "between rounds accuracy is taken to be linear.",
     ),
     "differences": (
         "Paired differences, in numbers",
@@ -75,9 +75,9 @@ TABLES = {
     ),
     "claims": (
         "Claims",
-        "The paper's claims and this project's questions, with the evidence of these runs. Differences are in points of "
-        "accuracy, paired by seed, with 95 % intervals; for an undecided one the seeds are those with which four of "
-        "five new studies would decide it, if the true means and deviations are those seen here.",
+        "The paper's claims and this project's questions, with the evidence of these runs. Differences are in points "
+        "of accuracy, paired by seed, with 95 % intervals; for an undecided one the seeds are those with which four "
+        "of five new studies would decide it, if the true means and deviations are those seen here.",
     ),
     "hyperparameters": (
         "Options",

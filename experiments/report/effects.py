@@ -64,9 +64,9 @@ class Effect:
     in_points: bool = True
 
     @classmethod
-    def of(cls, name: str, by_seed: Any, margin: float = MARGIN, in_points: bool = True) -> "Effect":
-        """Return the effect of a pandas series of differences by seed."""
-        return cls(name, tuple(round(float(value), DIGITS) for value in by_seed), margin, in_points)
+    def of(cls, name: str, by_seed: Array, margin: float = MARGIN, in_points: bool = True) -> "Effect":
+        """Return the effect of differences by seed, of which some are NaN."""
+        return cls(name, tuple(by_seed[~np.isnan(by_seed)].round(DIGITS).tolist()), margin, in_points)
 
     @property
     def n(self) -> int:

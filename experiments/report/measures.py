@@ -1,10 +1,11 @@
-"""The scores of runs, and their differences over equal seeds: pandas series by seed."""
+"""The scores of runs as arrays over seeds: NaN where a run is missing or has not gone so far."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.report.statistics import MEASURES, curve_scores
-from signal_env.utils.extras import require
+import numpy as np
+
+from experiments.report.statistics import MEASURES, Array, curve_scores
 
 
 class Measures:
@@ -15,8 +16,12 @@ class Measures:
     """
 
     def __init__(self, rounds: Any) -> None:
-        groups = curve_scores(rounds).groupby(["setting", "method"])
-        self._of = {keys: group.droplevel(["setting", "method"]) for keys, group in groups}
+        table = curve_scores(rounds).unstack("seed")
+        scores = table.to_numpy().reshape(len(table), len(MEASURES), -1)
+        self._of = {
+            keys: dict(zip(MEASURES, of_run, strict=True)) for keys, of_run in zip(table.index, scores, strict=True)
+        }
+        self._missing = dict.fromkeys(MEASURES, np.full(scores.shape[-1], np.nan))
         self.methods = sorted({method for _, method in self._of})
 
     def settings(self, *methods: str) -> list[str]:
@@ -24,14 +29,12 @@ class Measures:
         names = dict.fromkeys(setting for setting, _ in self._of)
         return [setting for setting in names if all((setting, method) in self._of for method in methods)]
 
-    def of(self, setting: str, method: str, measure: str) -> Any:
-        """Return a score of the seeds that reached it."""
-        if (setting, method) not in self._of:
-            return require("pandas", "plots").Series(dtype=float)
-        return self._of[setting, method][measure].dropna()
+    def of(self, setting: str, method: str, measure: str) -> Array:
+        """Return a score by seed."""
+        return self._of.get((setting, method), self._missing)[measure]
 
-    def over(self, setting: str, method: str, others: Sequence[str], measure: str, of_others: str | None = None) -> Any:
-        """Return a method's score minus the mean of that of others, over the seeds that all of them have.
+    def over(self, setting: str, method: str, others: Sequence[str], measure: str, of_others: str = "") -> Array:
+        """Return a method's score minus the mean of that of others, by seed.
 
         Args:
             setting: The setting.
@@ -40,8 +43,7 @@ class Measures:
             measure: One of `MEASURES`.
             of_others: The score of the others; default: the same.
         """
-        theirs = mean([self.of(setting, other, of_others or measure) for other in others])
-        return (self.of(setting, method, measure) - theirs).dropna()
+        return self.of(setting, method, measure) - mean([self.of(setting, o, of_others or measure) for o in others])
 
     def lacking(self, settings: Sequence[str], needed: Mapping[str, str]) -> str:
         """Return which methods have no seed with a score in which settings; empty if there are none.
@@ -52,18 +54,17 @@ class Measures:
         """
         lacks: dict[tuple[str, ...], list[str]] = {}
         for method, measure in needed.items():
-            where = tuple(setting for setting in settings if self.of(setting, method, measure).empty)
+            where = tuple(setting for setting in settings if not any_seed(self.of(setting, method, measure)))
             if where:
                 lacks.setdefault(where, []).append(f"{method} {MEASURES[measure]}")
         return "; ".join(f"{', '.join(methods)} on {', '.join(where)}" for where, methods in lacks.items())
 
 
-def mean(numbers: Sequence[Any]) -> Any:
-    """Return the mean of several series, over the seeds that all of them have.
+def mean(scores: Sequence[Array]) -> Array:
+    """Return the mean of several scores by seed, for the seeds that all of them have."""
+    return np.asarray(np.mean(scores, axis=0))
 
-    Example:
-        >>> import pandas as pd
-        >>> mean([pd.Series({0: 0.5, 1: 0.5}), pd.Series({1: 1.0, 2: 1.0})]).to_dict()
-        {1: 0.75}
-    """
-    return require("pandas", "plots").concat(numbers, axis=1, join="inner").mean(axis=1)
+
+def any_seed(scores: Array) -> bool:
+    """Return whether any seed has a score."""
+    return bool(np.isfinite(scores).any())

@@ -57,7 +57,7 @@ def write_page(
 
     It loads nothing, and its content security policy forbids it to: styles, scripts, figures and texts are in it, and
     only its own scripts may run. Texts, tables and names are shown as they are. A click on a column's head sorts a
-    table; cells that begin with a number, such as "0.81 ± 0.02", sort by it. Tables are DataTables, which itables ships.
+    table; cells that begin with a number, such as "0.81 ± 0.02", sort by it. The tables are DataTables, from itables.
 
     Args:
         file: The page to write.

@@ -8,7 +8,7 @@ from typing import Any
 from experiments.names import FROZEN, SIGNAL, WITHOUT_AL
 from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
-from experiments.report.measures import Measures, mean
+from experiments.report.measures import Measures, any_seed, mean
 from experiments.runs import Runs
 
 COMPARISONS = (
@@ -57,7 +57,7 @@ def on_average(measured: Measures, claim: str, method: str, other: str, measure:
     if not each:
         return judge(claim, [], f"a setting with both {method} and {other}", origin="project")
     effect = Effect.of(f"{method} − {other}, mean of {len(each)} settings", mean([*each.values()]))
-    shown = ", ".join(str(Effect.of(setting, values)) for setting, values in each.items() if len(values))
+    shown = ", ".join(str(Effect.of(setting, values)) for setting, values in each.items() if any_seed(values))
     lacking = measured.lacking([*each], {method: measure, other: measure})
     return judge(claim, [effect], lacking, shown if len(each) > 1 else "", origin="project")
 
@@ -70,7 +70,7 @@ def lift(metrics: Any) -> Claim:
         said = metrics[metrics["method"] == SIGNAL].dropna(subset="lift/mean")
         for setting, of_setting in said.groupby("setting"):
             late = of_setting[of_setting["round"] > of_setting.groupby("seed")["round"].transform("max") / 2]
-            by_seed = late.groupby("seed")["lift/mean"].mean()
+            by_seed = late.groupby("seed")["lift/mean"].mean().to_numpy()
             effects.append(Effect.of(f"{setting}: reward, rounds of the second half", by_seed, 0.0, in_points=False))
     return judge(claim, effects, "" if effects else f"{SIGNAL}'s lift", origin="project")
 
@@ -80,7 +80,7 @@ def annotator_noise(runs: Runs, measured: Measures) -> list[Claim]:
     levels: dict[float, list[Effect]] = {}
     for noise, clean, noisy in _alike(runs):
         lost = measured.of(*clean, "end") - measured.of(*noisy, "end")
-        levels.setdefault(noise, []).append(Effect.of(f"{' '.join(clean)}: without − with", lost.dropna()))
+        levels.setdefault(noise, []).append(Effect.of(f"{' '.join(clean)}: without − with", lost))
     if not levels:
         claim = "Noise of the annotator lowers the accuracy"
         return [judge(claim, [], "runs that differ in annotator_noise alone", origin="project")]
@@ -91,7 +91,7 @@ def annotator_noise(runs: Runs, measured: Measures) -> list[Claim]:
 
 
 def _alike(runs: Runs) -> Iterator[tuple[float, tuple[str, str], tuple[str, str]]]:
-    """Yield methods that differ in the annotator's noise alone: the noise, and setting and method without and with it."""
+    """Yield runs that differ in the annotator's noise alone: the noise, setting and method without it, and with it."""
     groups: dict[str, dict[float, tuple[str, str]]] = {}
     columns = ["setting", "method", "folder"]
     for setting, method, folder in runs.rounds[columns].drop_duplicates().itertuples(index=False):

@@ -118,7 +118,7 @@ def _sample_run(
 
 
 def spread(lines: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """Return at most `count` of the lines in their order: those of the best and the worst reward, and evenly spaced ones.
+    """Return at most `count` of the lines in their order: the best and the worst reward, and evenly spaced ones.
 
     Example:
         >>> lines = [{"reward": reward} for reward in (3, 9, 4, 5, 6, 1, 7)]
@@ -152,7 +152,7 @@ def _may_be_shown(offer: dict[str, Any]) -> bool:
 
 
 def _label(log: bytes, text: str) -> str | None:
-    """Return the name of the class that a text was labeled as; "" if it was not, None if the line is no line of the log.
+    """Return the class that a text was labeled as; "" if it was not, None if its line is no line of the log.
 
     The text is looked up as `signal_env.wrappers.recording.LineLog` writes it: parsing all lines of hundreds of runs
     would take most of the report's time.

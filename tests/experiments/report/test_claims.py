@@ -14,9 +14,8 @@ from experiments.report.claims import (
     SETTINGS,
     above_pool_based,
     claims,
+    gains_compared,
     label_balance,
-    smaller_pools,
-    where_most,
 )
 from experiments.report.effects import Effect
 from experiments.report.measures import Measures
@@ -163,7 +162,7 @@ def test_a_run_that_ends_at_100_percent_has_no_accuracy_at_200_percent():
 def test_where_signal_gains_most():
     gains = dict(zip(SETTINGS, (0.04, 0.03, 0.03, 0.01, 0.0, 0.01), strict=True))
     measured = Measures(table(study(lambda setting: line(0.58, 0.8, 0.8 + gains[setting]), jitter=0.0005)))
-    found = [*where_most(measured), *smaller_pools(measured)]
+    found = gains_compared(measured)
     largest = find(found, "gain is largest")
     assert largest.verdict == "supported"
     assert largest.effects[0].mean == pytest.approx(0.1 / 3 - 0.02 / 3, abs=0.001)
@@ -178,7 +177,7 @@ def test_where_signal_gains_most():
 def test_opposite_gains_are_not_supported():
     gains = dict(zip(SETTINGS, (0.0, 0.01, 0.01, 0.04, 0.04, 0.03), strict=True))
     measured = Measures(table(study(lambda setting: line(0.62, 0.8, 0.8 + gains[setting]), jitter=0.0005)))
-    verdicts = {claim.verdict for claim in (*where_most(measured), *smaller_pools(measured))}
+    verdicts = {claim.verdict for claim in gains_compared(measured)}
     assert verdicts == {"not supported"}
 
 
@@ -292,7 +291,7 @@ def test_a_constant_added_to_all_accuracies_changes_no_verdict(seed, thousandths
     curves = {key: np.round(curve + rng.normal(0, 0.004, len(curve)), 3) for key, curve in curves.items()}
     moved = {key: curve + thousandths / 1000 for key, curve in curves.items()}
     before, after = (Measures(table(each)) for each in (curves, moved))
-    for of in (above_pool_based, where_most, smaller_pools):
+    for of in (above_pool_based, gains_compared):
         shown = [[(c.verdict, c.seeds, c.seeds_needed) for c in of(measured)] for measured in (before, after)]
         assert shown[0] == shown[1]
 
