@@ -129,7 +129,7 @@ def gains_compared(measured: Measures) -> list[Claim]:
     """Judge where SIGnAL gains most, and that it begins below."""
     gains = {setting: measured.over(setting, SIGNAL, POOL_BASED, "at_200", "at_100") for setting in SETTINGS}
     shown = ", ".join(str(Effect.of(setting, gain)) for setting, gain in gains.items() if any_seed(gain))
-    found = []
+    found: list[Claim] = []
     for claim, parts in GAINS.items():
         effects = [
             Effect.of(name, mean([gains[s] for s in more]) - mean([gains[s] for s in less]))

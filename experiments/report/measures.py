@@ -31,7 +31,8 @@ class Measures:
 
     def of(self, setting: str, method: str, measure: str) -> Array:
         """Return a score by seed."""
-        return self._of.get((setting, method), self._missing)[measure]
+        scores: Array = self._of.get((setting, method), self._missing)[measure]
+        return scores
 
     def over(self, setting: str, method: str, others: Sequence[str], measure: str, of_others: str = "") -> Array:
         """Return a method's score minus the mean of that of others, by seed.

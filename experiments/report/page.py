@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Sequence
 from importlib.resources import files
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +23,9 @@ HEADS |= {"invalid": "validity", "reward": "reward"}
 
 NUMBERS = ("seed", "round", "reward")
 """Those of them that are numbers."""
+
+KINDS = ("raw", "contribution")
+"""The numbers of each reward term."""
 
 RESERVED = ("texts", "filters", "offers", "data", "problems")
 """Anchors that the page has itself."""
@@ -142,14 +144,14 @@ def _texts(sample: Sample) -> dict[str, Any]:
     of_terms = [
         {"id": f"{kind} {term}", "title": f"{term}, {kind}", "number": True, "term": True}
         for term in terms
-        for kind in ("raw", "share")
+        for kind in KINDS
     ]
     for column in of_texts:
         column["whole"] = column["id"] in ("seed", "round")
     rows = []
     for text in sample.texts:
-        values = [text["terms"].get(name, {"raw": None, "share": None}) for name in terms]
-        rows.append([text[name] for name in HEADS] + list(chain(*((each["raw"], each["share"]) for each in values))))
+        values = [text["terms"].get(term, {}).get(kind) for term in terms for kind in KINDS]
+        rows.append([*(text[name] for name in HEADS), *values])
     caption = (
         f"A sample: {len(sample.texts):,} of the {sample.offered:,} texts that these runs offered, in equal parts from "
         "each run and spread over its rounds, with the best and the worst of those read. Where some runs wrote texts, "

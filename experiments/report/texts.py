@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
     Attributes:
         texts: For each text `setting`, `method`, `seed`, `round`, `text`, `reward`, `terms` (for each reward term its
-            `raw` value and its `share` of the reward), `label` (the class's name, or "" if it was never labeled),
+            `raw` value and its `contribution` to the reward), `label` (its class, or "" if it was never labeled),
             `origin` ("real" or "synthetic") and `invalid` (why it is not valid, or ""). In the order of the runs and,
             within a run, of the offers.
         offered: The number of texts that these runs offered in all.
@@ -139,12 +139,18 @@ def _offer(written: bytes) -> dict[str, Any] | None:
     """Return a line of the log, or None if an environment writes no such line."""
     try:
         line = json.loads(written)
-        numbers = [line["reward"], *(term[name] for term in line["reward_terms"].values() for name in ("raw", "share"))]
+        line["reward_terms"] = {name: _term(term) for name, term in line["reward_terms"].items()}
+        numbers = [line["reward"], *(number for term in line["reward_terms"].values() for number in term.values())]
         kinds = {"text": str, "invalid": str, "round": int, "real": bool}
         sound = all(isinstance(line[name], kind) for name, kind in kinds.items()) and all(map(math.isfinite, numbers))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return line if sound else None
+
+
+def _term(term: dict[str, float]) -> dict[str, float]:
+    contribution = "contribution" if "contribution" in term else "share"  # its name in earlier versions
+    return {"raw": term["raw"], "contribution": term[contribution]}
 
 
 def _may_be_shown(offer: dict[str, Any]) -> bool:
@@ -171,6 +177,5 @@ def _row(offer: dict[str, Any], label: str) -> dict[str, Any]:
     text = offer["text"]
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
-    terms = {name: {"raw": term["raw"], "share": term["share"]} for name, term in offer["reward_terms"].items()}
-    row = {"round": offer["round"], "text": text, "reward": offer["reward"], "terms": terms, "label": label}
-    return row | {"origin": "real" if offer["real"] else "synthetic", "invalid": offer["invalid"]}
+    row = {name: offer[name] for name in ("round", "reward", "invalid")} | {"terms": offer["reward_terms"]}
+    return row | {"text": text, "label": label, "origin": "real" if offer["real"] else "synthetic"}

@@ -1,16 +1,12 @@
 """The table of options: its values are those of the runs' configurations and rounds."""
 
 import pandas as pd
-import pytest
 import yaml
 
-from experiments.__main__ import main
 from experiments.config import make_config
 from experiments.report.claims import claims
 from experiments.report.options import options as options_of
 from experiments.runs import Runs, read_runs
-
-SMALL = ["--pool-size", "20", "--round-size", "10", "--evaluation-size", "50", "--no-tensorboard"]
 
 
 def runs_of(*named):
@@ -111,26 +107,17 @@ def test_every_row_is_complete():
     assert (table != "").all(axis=None)
 
 
-@pytest.fixture(scope="module")
-def played(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("played")
-    main(["run", *SMALL, "--agent", "random", "--out", str(folder / "random")])
-    writing = ["--agent", "generator", "--max-new-tokens", "6", "--budget", "30"]
-    main(["run", *SMALL, *writing, "--out", str(folder / "generator")])
-    return read_runs([folder])
-
-
 def test_real_runs_have_a_table(played):
-    found = shown(played)
-    assert found["|R|"] == "20"
-    assert found["end of a run"] == "150% of R (generator); 100% of R (random)"
-    assert found["max_new_tokens"] == "6"
-    assert found["evaluation"] == "50 texts of the test split"
+    found = shown(read_runs([played]))
+    assert found["|R|"] == "40"
+    assert found["end of a run"] == "100% of R (entropy, random); 200% of R (generator)"
+    assert found["max_new_tokens"] == "8"
+    assert found["evaluation"] == "60 texts of the test split"
     assert found["annotator"] == "rule"
     assert "100.0% of" in found["annotator's agreement with gold labels"]
 
 
 def test_real_runs_of_another_study_measure_none_of_the_claims(played):
-    found = claims(played)
+    found = claims(read_runs([played]))
     assert {claim.verdict for claim in found} == {"not measured"}
     assert all("missing" in claim.evidence for claim in found)
