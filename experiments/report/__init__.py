@@ -24,7 +24,7 @@ __all__ = ["ReportConfig", "main"]
 
 @dataclasses.dataclass(frozen=True)
 class ReportConfig:
-    """Summarizes finished runs: learning curves, comparisons with their intervals, costs, claims, and the texts."""
+    """Summarize finished runs: learning curves, comparisons with their intervals, costs, claims, and the texts."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of runs, or folders that have such folders anywhere below them, as a study's."""
@@ -35,7 +35,7 @@ class ReportConfig:
     texts: int = LIMIT
     """Largest number of texts to browse on the page."""
     real_texts: bool = True
-    """Whether texts of the data sets are among them."""
+    """Include texts of the data sets."""
 
 
 def main(config: ReportConfig) -> Path:
@@ -46,7 +46,8 @@ def main(config: ReportConfig) -> Path:
     """
     if not config.runs:
         raise ValueError("Report on which runs? Give their folders, or a folder above them.")
-    require("matplotlib", "plots")  # fail before the runs are read
+    for module in ("itables", "jinja2", "matplotlib"):
+        require(module, "plots")  # fail before the runs are read
     runs = read_runs(config.runs)
     title, caption = _study(config.runs, runs.problems)
     out = config.out or config.runs[0] / "report"

@@ -19,7 +19,7 @@ ROWS = 500
 
 HEADS = {name: name for name in ("setting", "method", "seed", "round", "text", "label", "origin")}
 HEADS |= {"invalid": "validity", "reward": "reward"}
-"""What the browser of texts shows of each, beside its reward terms, and the columns' heads."""
+"""Columns of the browser of texts, beside the reward terms, and their heads."""
 
 NUMBERS = ("seed", "round", "reward")
 """Those of them that are numbers."""
