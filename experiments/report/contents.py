@@ -144,9 +144,9 @@ def table_parts(tables: dict[str, Any]) -> list[Part]:
 
 
 def _accuracy(table: Any) -> Any:
-    cells = table[["setting", "method", "seeds", "labels"]].copy()
-    cells["synthetic"] = [f"{share:.0%}" for share in table["synthetic"]]
-    return cells.assign(**{MEASURES[name]: _cells(table, name, "{:.3f}", " ± {half:.3f}") for name in SUMMED})
+    rows = table[["setting", "method", "seeds", "labels"]].copy()
+    rows["synthetic"] = [f"{share:.0%}" for share in table["synthetic"]]
+    return rows.assign(**{MEASURES[name]: cells(table, name, "{:.3f}", " ± {half:.3f}") for name in SUMMED})
 
 
 def _differences(table: Any) -> Any:
@@ -158,8 +158,8 @@ def _differences(table: Any) -> Any:
     for measure in COMPARED:
         for baseline in [name for name in shorts if name in set(table["baseline"])]:
             part = table[(table["measure"] == measure) & (table["baseline"] == baseline)]
-            cells = _cells(part, "mean", "{:+.2f}", " ± {half:.2f}{star}", scale=100)
-            rows[f"{MEASURES[measure]} − {shorts[baseline]}"] = cells
+            column = cells(part, "mean", "{:+.2f}", " ± {half:.2f}{star}", scale=100)
+            rows[f"{MEASURES[measure]} − {shorts[baseline]}"] = column
     return rows.fillna("").reset_index()
 
 
@@ -169,22 +169,22 @@ def _aggregate(table: Any) -> Any:
     rows = table[["settings", "runs"]][~table.index.duplicated()].copy()
     for measure in COMPARED:
         part = table[table["measure"] == measure]
-        rows[f"{MEASURES[measure]} − random"] = _cells(part, "iqm", "{:+.2f}", " [{low:+.2f}, {high:+.2f}]", scale=100)
+        rows[f"{MEASURES[measure]} − random"] = cells(part, "iqm", "{:+.2f}", " [{low:+.2f}, {high:+.2f}]", scale=100)
         for name, title in (("random", "random"), ("pool", BEST_POOL)) if measure == "area_100" else ():
-            rows[f"P > {title}"] = _cells(part, name, "{:.2f}", " [{low:.2f}, {high:.2f}]")
+            rows[f"P > {title}"] = cells(part, name, "{:.2f}", " [{low:.2f}, {high:.2f}]")
     return rows.fillna("").reset_index()
 
 
 def _cost(table: Any) -> Any:
-    cells = table[["setting", "method", "seeds"]].copy()
+    rows = table[["setting", "method", "seeds"]].copy()
     for name, (title, unit, form) in COSTS.items():
         if name != "gpu_memory" or table[name].notna().any():
             values = table[name].astype(float) / unit
-            cells[title] = ["" if np.isnan(value) else form.format(value) for value in values]
-    return cells
+            rows[title] = ["" if np.isnan(value) else form.format(value) for value in values]
+    return rows
 
 
-def _cells(table: Any, name: str, form: str, interval: str, scale: float = 1) -> Any:
+def cells(table: Any, name: str, form: str, interval: str, scale: float = 1) -> Any:
     """Return each number with its interval as text, as far as they are numbers.
 
     Args:
@@ -194,11 +194,11 @@ def _cells(table: Any, name: str, form: str, interval: str, scale: float = 1) ->
         interval: The format of its interval, of `low`, `high`, `half` the width, and `star` where zero is outside.
         scale: A factor.
     """
-    cells = []
+    found = []
     for mean, low, high in (scale * table[[name, f"{name}_low", f"{name}_high"]]).itertuples(index=False):
         of = {"low": low, "high": high, "half": (high - low) / 2, "star": " *" if low > 0 or high < 0 else ""}
-        cells.append("" if np.isnan(mean) else form.format(mean) + ("" if np.isnan(low) else interval.format(**of)))
-    return require("pandas", "plots").Series(cells, table.index, dtype=object)
+        found.append("" if np.isnan(mean) else form.format(mean) + ("" if np.isnan(low) else interval.format(**of)))
+    return require("pandas", "plots").Series(found, table.index, dtype=object)
 
 
 def rich_table(part: Part) -> Any:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from experiments.report.contents import cells
 from experiments.report.page import Part
-from experiments.report.statistics import student
-from experiments.runs import Runs
+from experiments.report.statistics import second_half, student
+from experiments.runs import KEYS, Runs
 from signal_env.utils.extras import require
 
 METRICS = {
@@ -37,24 +38,17 @@ def learned(metrics: Any) -> Any:
     Args:
         metrics: `Runs.metrics`.
     """
-    pandas = require("pandas", "plots")
+    pandas, keys = require("pandas", "plots"), ["setting", "method"]
     if "lift/policy" in metrics:
         metrics = metrics.assign(ratio=metrics["lift/policy"] / metrics["lift/reference"])
-    rows = []
-    for (setting, method), group in metrics.groupby(["setting", "method"]):
-        late = group[group["round"] > group.groupby("seed")["round"].transform("max") / 2]
-        means = late.groupby("seed").mean(numeric_only=True)
-        row = {"setting": setting, "method": method, "seeds": len(means)}
-        row["rounds"] = f"{late['round'].min():.0f}-{late['round'].max():.0f}"
-        for title, name in METRICS.items():
-            row[title] = _cell(means[name], "+" if title == "lift" else "") if name in means else ""
-        minutes = group.groupby("seed")["speed/seconds"].sum().mean() / 60
-        rows.append(row | {"minutes": f"{minutes:.1f}"})
-    return pandas.DataFrame(rows)
-
-
-def _cell(values: Any, sign: str) -> str:
-    """Format the mean of a value over seeds and its interval; return nothing where a value is missing."""
-    mean, low, high = (bound.iloc[0] for bound in student(values.groupby(lambda _: 0)))
-    cell = "" if mean != mean else f"{mean:{sign}.3f}"
-    return cell if low != low else f"{cell} ± {(high - low) / 2:.3f}"
+    late = second_half(metrics)
+    means = late.groupby(list(KEYS)).mean(numeric_only=True)
+    groups, rounds = means.groupby(keys), late.groupby(keys)["round"]
+    rows = {"seeds": groups.size(), "rounds": rounds.min().map("{:.0f}-".format) + rounds.max().map("{:.0f}".format)}
+    for title, name in METRICS.items():
+        form = "{:+.3f}" if title == "lift" else "{:.3f}"
+        numbers = student(groups[name]) if name in means else ()
+        table = pandas.DataFrame(dict(zip(("mean", "mean_low", "mean_high"), numbers, strict=False)))
+        rows[title] = cells(table, "mean", form, " ± {half:.3f}") if numbers else ""
+    minutes = metrics.groupby(list(KEYS))["speed/seconds"].sum().groupby(keys).mean() / 60
+    return pandas.DataFrame(rows | {"minutes": minutes.map("{:.1f}".format)}).reset_index()

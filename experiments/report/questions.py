@@ -9,6 +9,7 @@ from experiments.names import FROZEN, SIGNAL, WITHOUT_AL
 from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
 from experiments.report.measures import Measures, any_seed, mean
+from experiments.report.statistics import second_half
 from experiments.runs import Runs
 
 COMPARISONS = (
@@ -67,10 +68,9 @@ def lift(metrics: Any) -> Claim:
     claim = "Reinforcement learning raises the reward: SIGnAL's lift over its reference is above 0 in every setting"
     effects = []
     if "lift/mean" in metrics:
-        said = metrics[metrics["method"] == SIGNAL].dropna(subset="lift/mean")
-        for setting, of_setting in said.groupby("setting"):
-            late = of_setting[of_setting["round"] > of_setting.groupby("seed")["round"].transform("max") / 2]
-            by_seed = late.groupby("seed")["lift/mean"].mean().to_numpy()
+        late = second_half(metrics[metrics["method"] == SIGNAL].dropna(subset="lift/mean"))
+        for setting, of_setting in late.groupby("setting"):
+            by_seed = of_setting.groupby("seed")["lift/mean"].mean().to_numpy()
             effects.append(Effect.of(f"{setting}: reward, rounds of the second half", by_seed, 0.0, in_points=False))
     return judge(claim, effects, "" if effects else f"{SIGNAL}'s lift", origin="project")
 

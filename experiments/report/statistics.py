@@ -104,6 +104,11 @@ def scores(rounds: Any) -> Any:
     return table.reset_index()
 
 
+def second_half(metrics: Any) -> Any:
+    """Return the metrics of the second half of each run's rounds."""
+    return metrics[metrics["round"] > metrics.groupby(list(KEYS))["round"].transform("max") / 2]
+
+
 def half_width(deviation: Any, n: Any) -> Any:
     """Return half the width of the 95 % interval of a mean (Student's t); NaN for under two values.
 
