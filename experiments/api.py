@@ -1,11 +1,10 @@
 """Runs and studies from Python: what `run` and `sweep` do on the command line."""
 
 import dataclasses
-from difflib import get_close_matches
 from typing import Any
 
 from agents.agent import get_agent
-from experiments.config import EnvironmentOptions, RunConfig, RunError, make_config
+from experiments.config import EnvironmentOptions, RunConfig, check_names, make_config
 from experiments.run import play_visibly
 from experiments.runs import Runs, read_runs
 from experiments.study import Study
@@ -39,11 +38,8 @@ class Experiment:
         owners: dict[str, Any] = {"options": EnvironmentOptions, "agent_options": get_agent(agent), "": RunConfig}
         fields = {field.name: part for part, owner in owners.items() for field in dataclasses.fields(owner)}
         parts: dict[str, dict[str, Any]] = {name: dict(values.pop(name, {})) for name in ("options", "agent_options")}
+        check_names(values, fields, f"A run of {agent}")
         for name, value in values.items():
-            if name not in fields:
-                close = get_close_matches(name, fields, n=1)
-                guess = f" Did you mean {close[0]!r}?" if close else ""
-                raise RunError(f"Neither a run, nor its environment, nor the agent {agent!r} has {name!r}.{guess}")
             parts.setdefault(fields[name], {})[name] = value
         self.config = make_config(env, agent, **parts.pop("", {}), seed=seed, **parts)
 

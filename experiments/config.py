@@ -2,7 +2,8 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -245,11 +246,17 @@ def _fill(of: type[Any], values: Mapping[str, Any]) -> Any:
         raise RunError(
             f"{of.__name__} should be a dataclass, whose fields are its options: decorate it with @dataclass."
         )
-    known = [field.name for field in dataclasses.fields(of)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise RunError(f"{of.__name__} has no {', '.join(unknown)}. Its values are: {', '.join(known)}.")
+    check_names(values, [field.name for field in dataclasses.fields(of)], of.__name__)
     return of(**values)
+
+
+def check_names(names: Iterable[str], known: Collection[str], owner: str) -> None:
+    """Raise a RunError with the known names if a name is none of them."""
+    for name in names:
+        if name not in known:
+            close = get_close_matches(str(name), known, n=1)
+            guess = f" Did you mean {close[0]!r}?" if close else ""
+            raise RunError(f"{owner} has no {name}.{guess} Known: {', '.join(known)}.")
 
 
 def make_envs(run: RunConfig, **options: Any) -> Any:

@@ -26,6 +26,7 @@ from signal_env.tasks import Task, get_task
 from signal_env.utils.storage import cache_dir, new_folder
 
 PAD, UNKNOWN, CLS, SEP, MASK, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[END]"
+SPECIAL = (PAD, UNKNOWN, CLS, SEP, MASK)
 IGNORED = -100
 
 
@@ -120,25 +121,9 @@ def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> No
     masked, 10 % swapped for another token, and 10 % left as they are.
     """
     import torch
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-    from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+    from transformers import BertConfig, BertForMaskedLM
 
-    special = [PAD, UNKNOWN, CLS, SEP, MASK]
-    raw = Tokenizer(models.WordPiece(word_pieces(texts, special), unk_token=UNKNOWN))
-    raw.normalizer = normalizers.BertNormalizer(lowercase=True)
-    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    raw.decoder = decoders.WordPiece()
-    ends = [(token, raw.token_to_id(token)) for token in (CLS, SEP)]
-    raw.post_processor = processors.TemplateProcessing(f"{CLS} $A {SEP}", f"{CLS} $A {SEP} $B:1 {SEP}:1", ends)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw,
-        pad_token=PAD,
-        unk_token=UNKNOWN,
-        cls_token=CLS,
-        sep_token=SEP,
-        mask_token=MASK,
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-    )
+    tokenizer = word_piece_tokenizer(texts)
     torch.manual_seed(config.seed)
     model = BertForMaskedLM(
         BertConfig(
@@ -161,23 +146,49 @@ def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> No
     ids_of_all = np.concatenate(ids_of_texts)
     frequency = np.bincount(ids_of_all, minlength=len(tokenizer)) / len(ids_of_all)
     chance = np.where(frequency < 0.005, 0.4, 0.1)
-    chance[: len(special)] = 0.0
-
-    def masked(texts: list[str]) -> Any:
-        batch = tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
-        ids, labels = batch["input_ids"], batch["input_ids"].clone()
-        chosen = torch.from_numpy(rng.random(tuple(ids.shape)) < chance[ids.numpy()])
-        labels[~chosen] = IGNORED
-        fate = torch.from_numpy(rng.random(tuple(ids.shape)))
-        ids[chosen & (fate < 0.8)] = tokenizer.mask_token_id
-        random_ids = torch.from_numpy(rng.integers(len(special), len(tokenizer), tuple(ids.shape)))
-        swapped = chosen & (fate > 0.9)
-        ids[swapped] = random_ids[swapped]
-        return batch | {"labels": labels}
-
-    batches = (masked(batch) for batch in _draws(texts, 32, rng))
+    chance[: len(SPECIAL)] = 0.0
+    batches = (masked(tokenizer, batch, chance, rng) for batch in _draws(texts, 32, rng))
     loss = _fit("encoder", model, batches, config.encoder_steps, config.encoder_learning_rate)
     _save(model, tokenizer, out, config, texts=len(texts), steps=config.encoder_steps, loss=loss)
+
+
+def word_piece_tokenizer(texts: Sequence[str]) -> Any:
+    """Return BERT's tokenizer with the words of the texts."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.WordPiece(word_pieces(texts, SPECIAL), unk_token=UNKNOWN))
+    raw.normalizer = normalizers.BertNormalizer(lowercase=True)
+    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    raw.decoder = decoders.WordPiece()
+    ends = [(token, raw.token_to_id(token)) for token in (CLS, SEP)]
+    raw.post_processor = processors.TemplateProcessing(f"{CLS} $A {SEP}", f"{CLS} $A {SEP} $B:1 {SEP}:1", ends)
+    names = {"pad_token": PAD, "unk_token": UNKNOWN, "cls_token": CLS, "sep_token": SEP, "mask_token": MASK}
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    return PreTrainedTokenizerFast(tokenizer_object=raw, model_input_names=inputs, **names)
+
+
+def masked(tokenizer: Any, texts: list[str], chance: NDArray[np.float64], rng: np.random.Generator) -> Any:
+    """Return a batch for the masked language model's objective.
+
+    Args:
+        tokenizer: The tokenizer.
+        texts: The texts.
+        chance: For each token the probability that the model has to predict it.
+        rng: Draws the tokens to predict, and what stands in their places.
+    """
+    import torch
+
+    batch = tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
+    ids, labels = batch["input_ids"], batch["input_ids"].clone()
+    chosen = torch.from_numpy(rng.random(tuple(ids.shape)) < chance[ids.numpy()])
+    labels[~chosen] = IGNORED
+    fate = torch.from_numpy(rng.random(tuple(ids.shape)))
+    ids[chosen & (fate < 0.8)] = tokenizer.mask_token_id
+    random_ids = torch.from_numpy(rng.integers(len(SPECIAL), len(tokenizer), tuple(ids.shape)))
+    swapped = chosen & (fate > 0.9)
+    ids[swapped] = random_ids[swapped]
+    return batch | {"labels": labels}
 
 
 def word_pieces(texts: Sequence[str], special: Sequence[str]) -> dict[str, int]:
@@ -215,21 +226,9 @@ def latent_semantics(texts: Sequence[Sequence[int]], vocabulary: int, size: int)
 def train_generator(task: Task, texts: Sequence[str], config: PretrainConfig, out: Path) -> None:
     """Train a Qwen2 to continue the environment's prompts; every example and the answer are texts of the task."""
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+    from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    forms = (prompt(task, texts[i : i + 3]) for i in range(0, len(texts), 3))
-    raw.train_from_iterator(
-        forms,
-        trainers.BpeTrainer(
-            vocab_size=config.vocabulary, special_tokens=[PAD, END], initial_alphabet=alphabet, show_progress=False
-        ),
-    )
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=PAD, eos_token=END)
+    tokenizer = byte_pair_tokenizer((prompt(task, texts[i : i + 3]) for i in range(0, len(texts), 3)), config)
     torch.manual_seed(config.seed)
     model = Qwen2ForCausalLM(
         Qwen2Config(
@@ -264,6 +263,20 @@ def train_generator(task: Task, texts: Sequence[str], config: PretrainConfig, ou
     if task.name != "reviews":
         facts |= {"excluded_seeds": config.exclude_seeds, "excluded_pool_size": pool_size(config)}
     _save(model, tokenizer, out, config, texts=len(texts), steps=config.generator_steps, loss=loss, **facts)
+
+
+def byte_pair_tokenizer(forms: Iterator[str], config: PretrainConfig) -> Any:
+    """Train a tokenizer of byte pairs on the forms of texts."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    options = {"initial_alphabet": pre_tokenizers.ByteLevel.alphabet(), "show_progress": False}
+    trainer = trainers.BpeTrainer(vocab_size=config.vocabulary, special_tokens=[PAD, END], **options)
+    raw.train_from_iterator(forms, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=PAD, eos_token=END)
 
 
 def _draws(texts: Sequence[str], size: int, rng: np.random.Generator) -> Iterator[list[str]]:

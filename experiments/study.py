@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from experiments.config import RunConfig, RunError, make_config
+from experiments.config import RunConfig, RunError, check_names, make_config
 
 STUDIES = Path(__file__).parent / "studies"
 """The studies that come with the package."""
@@ -99,7 +99,7 @@ class Study:
         values: dict[str, Any] = {"options": {}, "agent_options": {}}
         for layer in (self.defaults, own, self.methods[method], *special):
             layer = {name: value for name, value in layer.items() if name not in ("settings", "methods")}
-            _expect_known(layer, RUN, "a run")
+            check_names(layer, RUN, "a run")
             for name, value in layer.items():
                 merged = name in ("options", "agent_options")
                 _expect(not merged or isinstance(value, Mapping), f"{name} is a mapping; got {value!r:.80}.")
@@ -138,7 +138,7 @@ def read_study(study: str, out: Path | None = None) -> Study:
         raise RunError(f"The study {file} cannot be read: {error}") from error
     try:
         _expect(isinstance(parts, dict), f"it is a mapping with {', '.join(PARTS)}; got {parts!r:.80}.")
-        _expect_known(parts, tuple(PARTS), "it")
+        check_names(parts, PARTS, "it")
         for part in ("settings", "methods", "seeds"):
             _expect(bool(parts.get(part)), f"it needs {part}.")
         return Study(**parts, name=file.stem, out=out, text=text)
@@ -182,11 +182,6 @@ def _patterns(parts: Values) -> list[tuple[str, str, Any]]:
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _expect_known(values: Mapping[str, Any], known: Sequence[str], owner: str) -> None:
-    unknown = sorted(map(str, set(values) - set(known)))
-    _expect(not unknown, f"{owner} has no {', '.join(unknown)}. Known: {', '.join(known)}.")
 
 
 def _expect(condition: bool, message: str) -> None:

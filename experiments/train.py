@@ -4,7 +4,6 @@ import dataclasses
 import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ import yaml
 from rich.progress import Progress, TaskID
 
 from agents.llm import FrozenGenerator
-from experiments.config import EnvironmentOptions, RunError, parse_for_env
+from experiments.config import EnvironmentOptions, RunError, check_names, parse_for_env
 from experiments.progress import console, progress_bar
 from signal_env.utils.extras import require
 from signal_env.utils.storage import remove, write_text
@@ -156,12 +155,11 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> Any:
         return True  # go on
 
     try:
-        try:
-            model.learn(config.timesteps, callback=show, log_interval=LOG_INTERVAL[config.algorithm])
-        except KeyboardInterrupt:
-            save_policy(model, config.folder / "policy")
-            raise
+        model.learn(config.timesteps, callback=show, log_interval=LOG_INTERVAL[config.algorithm])
         save_policy(model, config.folder / "policy")
+    except KeyboardInterrupt:
+        save_policy(model, config.folder / "policy")
+        raise
     finally:
         model.logger.close()
         with suppress(EOFError, OSError):  # Ctrl-C has ended the processes of the environments too
@@ -207,11 +205,7 @@ def make_model(config: TrainConfig, envs: Any) -> Any:
     from agents.sb3.saved import POLICIES
 
     known = sorted(set(inspect.signature(algorithm).parameters) - OWN_OPTIONS)
-    for argument in config.sb3:
-        if argument not in known:
-            close = get_close_matches(argument, known, n=1)
-            guess = f" Did you mean {close[0]!r}?" if close else ""
-            raise RunError(f"{name} takes no {argument!r} here.{guess} Known: {', '.join(known)}.")
+    check_names(config.sb3, known, f"--sb3 of {name}")
     model = algorithm(
         POLICIES[config.algorithm],
         envs,

@@ -36,7 +36,7 @@ def test_values_go_where_they_belong():
     config = Experiment("SignalEnv-reviews-v0", "generator", seed=1, **values).config
     assert (config.num_envs, config.seed, config.agent_options.temperature) == (5, 1, 0.5)
     assert (config.options.reward, config.options.pool_size) == ("entropy", 30)
-    with pytest.raises(RunError, match=r"has 'pool_sise'\. Did you mean 'pool_size'"):
+    with pytest.raises(RunError, match=r"A run of generator has no pool_sise\. Did you mean 'pool_size'"):
         Experiment("SignalEnv-reviews-v0", "generator", pool_sise=30)
 
 

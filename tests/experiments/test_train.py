@@ -98,7 +98,7 @@ def test_an_interruption_keeps_what_was_learned(tmp_path):
     ("args", "message"),
     [
         (["--sb3", "n_step", "64"], "Did you mean 'n_steps'"),
-        (["--sb3", "policy", "64"], "takes no 'policy' here"),
+        (["--sb3", "policy", "64"], "has no policy"),
         (["--n-envs", "0"], "n_envs is from 1 to 1000"),
         (["--env", "SignalEnv-sst3-v0"], "SignalEnv-sst2-v0"),
         (["--selection", "acquisition"], "selection='submitted'"),
