@@ -1,6 +1,7 @@
 """Runs and studies from Python: what `run` and `sweep` do on the command line."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from agents.agent import get_agent
@@ -41,7 +42,10 @@ class Experiment:
         check_names(values, fields, f"A run of {agent}")
         for name, value in values.items():
             parts.setdefault(fields[name], {})[name] = value
-        self.config = make_config(env, agent, **parts.pop("", {}), seed=seed, **parts)
+        own = parts.pop("", {})
+        if own.get("out") is not None:
+            own["out"] = Path(own["out"])
+        self.config = make_config(env, agent, **own, seed=seed, **parts)
 
     def run(self) -> Runs:
         """Play the run, or the rest of it, and return its tables; a finished run is only read.

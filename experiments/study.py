@@ -60,7 +60,7 @@ class Study:
     overrides: Sequence[Values] = ()
     caption: str = ""
     name: str = "study"
-    out: Path | None = None
+    out: str | Path | None = None
     text: str = ""
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class Study:
     @property
     def folder(self) -> Path:
         """The folder of the runs."""
-        return self.out or Path("runs") / self.name
+        return Path("runs") / self.name if self.out is None else Path(self.out)
 
     def parts(self) -> dict[str, Any]:
         """Return the study as a file holds it."""
