@@ -8,7 +8,7 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
-from experiments.report.effects import MOST_SEEDS, Effect, Verdict, decide, refuted_parts
+from experiments.report.effects import MOST_SEEDS, Effect, Verdict, decide, refuted_parts, verdict_on
 from signal_env.utils.extras import require
 
 ORIGINS = {"paper": "Claims of the paper's section 5.4", "project": "Questions of this project"}
@@ -92,7 +92,7 @@ def _shown(effects: Sequence[Effect]) -> str:
     if len(effects) <= SHOWN:
         return f"{'; '.join(map(str, effects))} ({seeds})"
     ordered = sorted(effects, key=lambda effect: effect.mean)
-    verdicts = [decide([effect]).verdict for effect in effects]
+    verdicts = [verdict_on([effect]) for effect in effects]
     alone = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
     return f"{len(effects)} comparisons, alone {alone}; lowest {ordered[0]}; highest {ordered[-1]} ({seeds})"
 
@@ -128,7 +128,7 @@ def effects_frame(claims: Sequence[Claim]) -> Any:
     """
     columns = ("number", "comparison", "seeds", "mean", "low", "high", "margin", "verdict")
     rows = [
-        (number, e.name, e.n, e.mean, e.mean - e.half, e.mean + e.half, e.margin, decide([e]).verdict)
+        (number, e.name, e.n, e.mean, e.mean - e.half, e.mean + e.half, e.margin, verdict_on([e]))
         for number, claim in enumerate(claims, start=1)
         for e in claim.effects
     ]

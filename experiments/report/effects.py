@@ -112,20 +112,24 @@ class Decision(NamedTuple):
 
 
 def decide(effects: Sequence[Effect]) -> Decision:
-    """Return the verdict on the claim that all of these effects are above zero.
+    """Return the verdict on the claim that all of these effects are above zero, and the seeds that it needs.
 
     Args:
         effects: The parts of the claim. One without seeds leaves the claim not measured, unless another refutes it.
     """
+    verdict = verdict_on(effects)
+    return Decision(verdict, _seeds_needed(effects) if verdict == "undecided" else None)
+
+
+def verdict_on(effects: Sequence[Effect]) -> Verdict:
+    """Return the verdict of `decide` alone, which takes less time."""
     measured = [effect for effect in effects if effect.n]
-    if not measured:
-        return Decision("not measured", None)
     supported, refuted = _judged(measured)
     if refuted.any():
-        return Decision("not supported", None)
-    if len(measured) < len(effects):
-        return Decision("not measured", None)
-    return Decision("supported", None) if supported.all() else Decision("undecided", _seeds_needed(measured))
+        return "not supported"
+    if not measured or len(measured) < len(effects):
+        return "not measured"
+    return "supported" if supported.all() else "undecided"
 
 
 def refuted_parts(effects: Sequence[Effect]) -> list[Effect]:

@@ -209,6 +209,8 @@ def test_texts_sort_by_any_column_as_pandas_sorts_them(show, crowd):
             up = order == "ascending"
             expected = frame.sort_values(column, ascending=up, kind="stable", key=lower)
             assert browsed(browser) == list(expected["text"])
+    fill(browser, "by", "run and round")
+    assert browsed(browser) == list(frame["text"])
 
 
 def test_a_click_on_a_head_sorts_texts_and_another_turns_them_round(show, crowd):
