@@ -11,24 +11,24 @@ from signal_env.utils.extras import MissingExtra
 COMMANDS = {
     "run": "One agent plays one episode.",
     "compare": "Several agents play the same experiments, into one table and figure.",
-    "train": "Stable-Baselines3 learns to choose texts; `run --agent sb3` plays what it learned.",
-    "sweep": "Plays what is missing of a study, on this machine or on a Ray cluster.",
+    "train": "Stable-Baselines3 learns to choose texts; `run --agent sb3` plays its policy.",
+    "sweep": "Plays the missing runs of a study, on this machine or on a Ray cluster.",
     "report": "Figures, tables and one page over finished runs: curves, comparisons, costs, texts.",
-    "summary": "One table over finished runs.",
-    "rescore": "Pays the texts of a run by another reward, and says where their ranking changes.",
-    "demo": "The agents play the embedded corpus, and a table and a figure compare them.",
+    "summary": "Prints a report's tables in the terminal: accuracies, differences, costs, what was learned.",
+    "rescore": "Scores the texts of a run by another reward, and shows where their ranking changes.",
+    "demo": "Agents play the embedded corpus, PPO among them, into one table and figure.",
     "annotator": "Fine-tunes a model on a task's full training split, to label synthetic texts.",
     "pretrain": "Trains the embedded models, or a small generator on a task's own text.",
-    "bench run": "Measures where the time of a run goes.",
+    "bench run": "Measures the time that each part of a run takes.",
     "bench steps": "Measures steps per second of the choice among candidate texts.",
     "bench generation": "Measures an agent that learns to write: tokens per second, beside TRL without an environment.",
     "bench acquisition": "Times the strategies that choose texts, beside other libraries'.",
 }
-"""Each is a module with a `main` of one configuration, and its own `parse` if a dataclass does not say it all."""
+"""The commands. Each is a module with a `main` of one configuration, and a `parse` of its own if it needs one."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit code; what a user can mend ends in one line, not in a traceback."""
+    """Run a command and return its exit code; an error that the user can fix is one line, not a traceback."""
     args = list(sys.argv[1:] if args is None else args)
     known = [words for words in (1, 2) if " ".join(args[:words]) in COMMANDS]
     if not known:

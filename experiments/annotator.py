@@ -31,9 +31,9 @@ class AnnotatorConfig:
     out: Path | None = None
     """Folder to save to; default: the task's place in the cache (SIGNAL_ENV_CACHE)."""
     train_rows: int | None = None
-    """Train on the first so many texts only."""
+    """The number of texts to train on, from the first on; default: all."""
     max_length: int = 64
-    """The number of tokens after which a text is cut."""
+    """The number of tokens after which a text is truncated."""
     training: Training = Training(epochs=3, batch_size=32, learning_rate=5e-5, target_loss=0.0)
     """Hyperparameters of the training."""
     device: str = "cpu"
@@ -43,7 +43,7 @@ class AnnotatorConfig:
 
 
 def main(config: AnnotatorConfig) -> Path:
-    """Trains, measures and saves the annotator; returns its folder."""
+    """Train, evaluate and save the annotator; return its folder."""
     task = get_task(config.task)
     corpus = load(task, config.data_dir)
     out = config.out or cache_dir("annotators", task.name)

@@ -1,4 +1,4 @@
-"""The state of a run after a round, in files that cannot hold code: JSON, and safetensors for the tensors."""
+"""Checkpoints: the state of a run after a round, as JSON, and safetensors for the tensors. Neither can hold code."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ STATE, TENSORS = "state.json", "tensors.safetensors"
 
 
 def save_checkpoint(folder: Path, index: int, state: dict[str, Any]) -> None:
-    """Writes the checkpoint of a round under a temporary name, renames it, and then removes the one before.
+    """Write the checkpoint of a round under a temporary name, rename it, and then remove the one before.
 
     Args:
         folder: The run's folder.
@@ -26,7 +26,7 @@ def save_checkpoint(folder: Path, index: int, state: dict[str, Any]) -> None:
     tensors: dict[str, Any] = {}
     plain = json.dumps(_pack(state, tensors), ensure_ascii=False)
     place = folder / "checkpoints" / f"round-{index:05d}"
-    if place.exists():  # one that could not be read, or the run had not gone on from the one before
+    if place.exists():  # it could not be read, or the run continued from an earlier one
         shutil.rmtree(place)
     with new_folder(place, mark=STATE) as temporary:
         save_file(tensors, temporary / TENSORS)
@@ -37,9 +37,9 @@ def save_checkpoint(folder: Path, index: int, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The state of a run after its last complete round whose state can be read; None if there is none.
+    """Return the newest state of a run that can be read; None if there is none.
 
-    A file system may lose what a file holds in a power cut, and keep its name.
+    A file system may lose the content of a file in a power cut and keep its name.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -62,7 +62,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _pack(value: Any, tensors: dict[str, Any]) -> Any:
-    """Plain data as JSON has it; what it lacks is an object with one key that begins with "$"."""
+    """Return a value as plain JSON; a type that JSON lacks becomes an object with one key that begins with "$"."""
     import torch
 
     if isinstance(value, torch.Tensor):

@@ -1,16 +1,16 @@
-"""`python -m experiments compare`: several agents play the same experiments, into one table and figure."""
+"""`python -m experiments compare`: several agents play the same experiments, into one table and one figure."""
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.progress import TaskID
-
-from experiments.config import EnvironmentOptions, RunConfig, make_config, parse_for_env
+from experiments.config import EnvironmentOptions, make_config, parse_for_env
 from experiments.names import POOL_BASED
-from experiments.progress import console, progress_bar
-from experiments.results import plot_curves, read_rounds, summary_table
-from experiments.run import begun, finished, play
+from experiments.progress import console
+from experiments.runs import Runs, read_runs, task_of
+from experiments.study import Study
+from experiments.summary import draw, show
+from experiments.sweep import engine_here, sweep
 from signal_env.utils.extras import require
 
 __all__ = ["compare", "main", "parse"]
@@ -21,7 +21,7 @@ AGENTS = (*POOL_BASED, "least_confidence", "margin", "coreset", "signal")
 
 @dataclasses.dataclass(frozen=True)
 class CompareConfig:
-    """Plays each agent with its own default options on the same seeds. Runs that are finished are not played again."""
+    """Plays each agent with its own default options on the same seeds. Finished runs are not played again."""
 
     env: str = "SignalEnv-reviews-v0"
     """The environment's id."""
@@ -31,51 +31,53 @@ class CompareConfig:
     """Seeds per agent, from 0 on."""
     out: Path | None = None
     """The folder of the results; default: runs/ENV."""
+    workers: int | None = None
+    """Runs at a time; default: one for each CPU core; 0: one, in this process."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
-    """The environment's options, the same for all agents. Those that are not given are each agent's own
+    """The environment's options, the same for all agents. Options that are not given are each agent's own
     (`selection`, ...), or the environment's."""
 
 
 def parse(args: Sequence[str]) -> CompareConfig:
-    """Reads the command line; the defaults are those of the environment."""
+    """Read the command line; the defaults are those of the environment."""
     return parse_for_env(CompareConfig, "compare", args)
 
 
 def main(config: CompareConfig) -> Path:
-    """Plays what is missing, and prints the table; returns the folder."""
-    out = config.out or Path("runs") / config.env
+    """Play the missing runs and compare all of them; return the folder."""
     defaults = dataclasses.asdict(make_config(config.env, "random").options)
-    given = {name: value for name, value in dataclasses.asdict(config.options).items() if value != defaults[name]}
-    runs = [
-        make_config(config.env, agent, seed=seed, out=out / f"{agent}-seed{seed}", overwrite=True, options=given)
-        for agent in config.agents
-        for seed in range(config.seeds)
-    ]
-    compare(runs, out)
-    console.print(f"Written to {out}")
-    return out
+    options = dataclasses.asdict(config.options)
+    given = {name: value for name, value in options.items() if value != defaults[name]}
+    study = Study(
+        settings={task_of(config.env, options): {"env": config.env, "options": given}},
+        methods={agent: {"agent": agent} for agent in config.agents},
+        seeds=range(config.seeds),
+        name="compare",
+        out=config.out or Path("runs") / config.env,
+    )
+    compare(study, config.workers)
+    console.print(f"Written to {study.folder}")
+    return study.folder
 
 
-def compare(runs: Sequence[RunConfig], out: Path, again: bool = False) -> None:
-    """Plays the runs that are not finished, each from where it was, and compares all of them.
+def compare(study: Study, workers: int | None) -> Runs:
+    """Play the runs of a study that are not finished, and compare all of them.
+
+    A run with other options that is in a run's folder is replaced. `curves.png` and `rounds.csv` go to the study's
+    folder.
 
     Args:
-        runs: The runs, each with a folder of its own.
-        out: Where `curves.png` and `rounds.csv` go.
-        again: Whether finished runs are played anew.
+        study: The study.
+        workers: The number of runs at a time; default: one for each CPU core; 0: one, in this process.
+
+    Raises:
+        RunError: If runs have failed.
     """
     require("matplotlib", "plots")  # before the runs, not after them
-    with progress_bar() as progress:
-        for run in runs:
-            if finished(run) and not again:
-                continue
-            bar = progress.add_task(f"{run.agent}, seed {run.seed}", status="", total=None)
-
-            def show(done: int, total: int, status: str, bar: TaskID = bar) -> None:
-                progress.update(bar, completed=done, total=total, status=status)
-
-            play(run, show, resume=begun(run) and not again)
-    rounds = read_rounds([run.folder for run in runs])
-    plot_curves(rounds, out / "curves.png")
-    rounds.to_csv(out / "rounds.csv", index=False)
-    console.print(summary_table(rounds))
+    longest_first = sorted(study.runs, key=lambda run: -(run.options.offers_per_round or 0))
+    sweep(study, [dataclasses.replace(run, overwrite=True) for run in longest_first], engine_here(workers))
+    runs = read_runs([run.folder for run in study.runs])
+    tables = draw(runs, study.folder / "curves.png")
+    runs.rounds.to_csv(study.folder / "rounds.csv", index=False)
+    show(runs, ("accuracy", "differences"), tables)
+    return runs

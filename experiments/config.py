@@ -1,8 +1,9 @@
-"""What the command line and a configuration file say, and how both become one run's configuration."""
+"""The configuration of a run, from the command line, a configuration file, or Python."""
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,27 +15,28 @@ import yaml
 import signal_env  # noqa: F401  (registers the environments)
 from agents.agent import Agent, get_agent
 from signal_env.config import SignalConfig
+from signal_env.learner.experiment import experiment_sizes
 
 Form = TypeVar("Form")
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Reads plain data alone; the one in C is ten times as fast."""
+"""The YAML loader of plain data; the one in C is ten times as fast."""
 
 
-PLACES = ("task", "data_dir", "encoder", "annotator_model", "generator", "policy")
-"""The options of the environment and of agents that may be files or folders."""
+PATHS = ("task", "data_dir", "encoder", "annotator_model", "generator", "policy")
+"""Options of the environment and of agents that may be paths of files or folders."""
 
 NAMES = ("embedded", "minilm", "small")
-"""What those options may be that is no place, whatever lies in this folder."""
+"""Values of these options that are names, not paths, whatever lies in the current folder."""
 
 
 class RunError(ValueError):
-    """A run that cannot be made as described; the message says why and what to do."""
+    """A run that cannot be played as described; the message says why and what to do."""
 
 
 @dataclasses.dataclass(frozen=True)
 class EnvironmentOptions(SignalConfig):
-    """The environment's options, restricted to what a command line or a file can say."""
+    """The environment's options, restricted to types that a command line or a file can hold."""
 
     task: str | None = None
     acquisition: str = "signal"
@@ -44,13 +46,13 @@ class EnvironmentOptions(SignalConfig):
     annotator: str = "model"
 
     def as_keywords(self) -> dict[str, Any]:
-        """The options as keywords of `gym.make`."""
+        """Return the options as keywords of `gym.make`."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """One agent plays one episode; what happens is written to a folder of its own."""
+    """One agent plays one episode into a folder of its own."""
 
     env: str = "SignalEnv-reviews-v0"
     """The environment's id."""
@@ -63,17 +65,23 @@ class RunConfig:
     out: Path | None = None
     """The run's folder; default: runs/ENV-AGENT-seedSEED."""
     tensorboard: bool = True
-    """Write what happens for TensorBoard too, into the folder `tensorboard` of the run."""
+    """Write event files for TensorBoard into the folder `tensorboard` of the run."""
     overwrite: bool = False
     """Replace the run that is in the folder."""
     resume: Path | None = None
-    """The folder of an interrupted run to go on with; it says everything else."""
+    """The folder of an interrupted run to continue, with the configuration that is there."""
+    shaping: str | None = None
+    """Potential-based reward shaping: the name of a feature of the classifier's state, or of a registered potential."""
+    shaping_weight: float = 1.0
+    """Factor of the shaping."""
+    shaping_gamma: float = 1.0
+    """Discount factor of the shaping; the agent's own leaves the optimal policy unchanged."""
     setting: str | None = None
     """The experiment's name in tables and reports; default: the environment's id."""
     method: str | None = None
     """The method's name in tables and reports; default: the agent's."""
     config: Path | None = None
-    """A YAML file to take the values from; what is said on the command line goes before it."""
+    """A YAML file with values; those on the command line replace them."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
     """The environment's options."""
     agent_options: Any = None
@@ -85,35 +93,35 @@ class RunConfig:
         return self.out or Path("runs") / f"{self.env}-{self.agent}-seed{self.seed}"
 
     def absolute(self) -> "RunConfig":
-        """The same run with absolute paths, to be played from any folder."""
-        options, agent_options = _located(self.options), _located(self.agent_options)
+        """Return the same run with absolute paths, to be played from any folder."""
+        options, agent_options = _absolute(self.options), _absolute(self.agent_options)
         return dataclasses.replace(self, out=self.folder.resolve(), options=options, agent_options=agent_options)
 
     def as_yaml(self) -> str:
-        """The configuration as a YAML file that `--config` reads back, from any folder."""
+        """Return the configuration as a YAML file that `--config` reads, from any folder."""
         plain = dataclasses.asdict(self.absolute())
         for name in ("config", "overwrite", "out", "resume"):
             plain.pop(name)
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
 
-def _located(options: Any) -> Any:
-    """Options with absolute paths, as far as there is something at these; other values are names."""
-    said = {name: getattr(options, name, None) for name in PLACES}
-    there = {
+def _absolute(options: Any) -> Any:
+    """Make the paths of options absolute where they exist; other values are names and stay."""
+    values = {name: getattr(options, name, None) for name in PATHS}
+    paths = {
         name: str(Path(value).expanduser().resolve())
-        for name, value in said.items()
-        if value is not None and value not in NAMES and _is_place(name, Path(value).expanduser())
+        for name, value in values.items()
+        if value is not None and value not in NAMES and _is_path(name, Path(value).expanduser())
     }
-    return dataclasses.replace(options, **there) if there else options
+    return dataclasses.replace(options, **paths) if paths else options
 
 
-def _is_place(name: str, path: Path) -> bool:
+def _is_path(name: str, path: Path) -> bool:
     return path.is_file() and path.suffix in (".yaml", ".yml") if name == "task" else path.is_dir()
 
 
 def make_config(env: str, agent: str, **values: Any) -> RunConfig:
-    """A run's configuration: the defaults of the environment and of the agent, and what is given.
+    """Return a run's configuration: the defaults of its environment and its agent, and the given values.
 
     Args:
         env: The environment's id.
@@ -135,8 +143,8 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
         known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
         raise RunError(f"No environment {env!r} is registered. Known: {', '.join(known)}.")
     agent_class = get_agent(agent)
-    brought = {**gym.spec(env).kwargs, **agent_class.env_options}
-    options = _fill(EnvironmentOptions, {**brought, **values.pop("options", {})})
+    own = {**gym.spec(env).kwargs, **agent_class.env_options}
+    options = _fill(EnvironmentOptions, {**own, **values.pop("options", {})})
     agent_options = _fill(agent_class, values.pop("agent_options", {}))
     run: RunConfig = _fill(
         RunConfig, {**values, "env": env, "agent": agent, "options": options, "agent_options": agent_options}
@@ -145,18 +153,18 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
 
 
 def parse(args: Sequence[str]) -> RunConfig:
-    """Reads a run's configuration from the command line, and from the file that `--config` names."""
+    """Read a run's configuration from the command line, and from the file of `--config`."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", type=Path)
     first.add_argument("--env")
     first.add_argument("--agent")
     first.add_argument("--resume", type=Path)
-    said, others = first.parse_known_args(args)
-    if said.resume:
-        return _resumed(said.resume, alone=not (others or said.config or said.env or said.agent))
-    values = _read(said.config) if said.config else {}
-    env = said.env or values.pop("env", RunConfig.env)
-    agent = said.agent or values.pop("agent", RunConfig.agent)
+    typed, others = first.parse_known_args(args)
+    if typed.resume:
+        return _resumed(typed.resume, alone=not (others or typed.config or typed.env or typed.agent))
+    values = _read(typed.config) if typed.config else {}
+    env = typed.env or values.pop("env", RunConfig.env)
+    agent = typed.agent or values.pop("agent", RunConfig.agent)
     default = make_config(env, agent, **{k: v for k, v in values.items() if k not in ("env", "agent")})
     with_types = dataclasses.make_dataclass(
         "run", [("agent_options", get_agent(agent), dataclasses.field())], bases=(RunConfig,), frozen=True, kw_only=True
@@ -176,13 +184,13 @@ def parse(args: Sequence[str]) -> RunConfig:
 def parse_for_env(
     form: Callable[..., Form], command: str, args: Sequence[str], options: Mapping[str, Any] | None = None
 ) -> Form:
-    """Reads the command line of a command that plays an environment, whose own options are the defaults.
+    """Read the command line of a command that plays an environment, whose own options are the defaults.
 
     Args:
         form: A dataclass with the fields `env` and `options`.
         command: The command's name.
-        args: What was typed.
-        options: Options that are other than the environment's own unless they are typed.
+        args: The command's arguments.
+        options: Defaults that differ from the environment's own.
     """
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--env", default=vars(form)["env"])
@@ -198,14 +206,14 @@ def parse_for_env(
 
 
 def _resumed(folder: Path, alone: bool) -> RunConfig:
-    """The configuration of the run in a folder."""
+    """Return the configuration of a run to be continued."""
     if not alone:
-        raise RunError("--resume goes on with a run as it is; give it without other options.")
+        raise RunError("--resume continues a run as it is; give it without other options.")
     return dataclasses.replace(configuration_of(folder), resume=folder)
 
 
 def configuration_of(folder: Path) -> RunConfig:
-    """The configuration of the run in a folder.
+    """Return the configuration of the run in a folder.
 
     Raises:
         RunError: If there is none.
@@ -224,24 +232,54 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, yaml.YAMLError) as error:
         raise RunError(f"The configuration file {file} cannot be read: {error}") from error
     if not isinstance(values, dict):
-        raise RunError(f"The configuration file {file} holds a mapping of a run's values; got {values!r:.80}.")
+        raise RunError(f"The configuration file {file} is not a mapping of a run's values; got {values!r:.80}.")
     return values
 
 
 def _fill(of: type[Any], values: Mapping[str, Any]) -> Any:
-    """Makes a dataclass from values, and says which names are not its own."""
+    """Make a dataclass from values.
+
+    Raises:
+        RunError: If a name is none of its fields.
+    """
     if not dataclasses.is_dataclass(of):
         raise RunError(
             f"{of.__name__} should be a dataclass, whose fields are its options: decorate it with @dataclass."
         )
-    known = [field.name for field in dataclasses.fields(of)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise RunError(f"{of.__name__} has no {', '.join(unknown)}. Its values are: {', '.join(known)}.")
+    check_names(values, [field.name for field in dataclasses.fields(of)], of.__name__)
     return of(**values)
 
 
+def check_names(names: Iterable[str], known: Collection[str], owner: str) -> None:
+    """Raise a RunError with the known names if a name is none of them."""
+    for name in names:
+        if name not in known:
+            close = get_close_matches(str(name), known, n=1)
+            guess = f" Did you mean {close[0]!r}?" if close else ""
+            raise RunError(f"{owner} has no {name}.{guess} Known: {', '.join(known)}.")
+
+
+def make_envs(run: RunConfig, **options: Any) -> Any:
+    """Return the vector environment of a run.
+
+    Args:
+        run: The run.
+        options: Options of the environment in place of the run's.
+    """
+    num_envs = run.num_envs or experiment_sizes(run.options).offers
+    envs: Any = gym.make_vec(run.env, num_envs=num_envs, **{**run.options.as_keywords(), **options})
+    if run.shaping is None:
+        return envs
+    from signal_env.wrappers import VectorPotentialShaping
+
+    try:
+        return VectorPotentialShaping(envs, run.shaping, gamma=run.shaping_gamma, weight=run.shaping_weight)
+    except ValueError:
+        envs.close()
+        raise
+
+
 def agent_of(config: RunConfig) -> Agent:
-    """The agent that the configuration describes."""
+    """Return the agent that the configuration describes."""
     agent: Agent = config.agent_options
     return agent

@@ -1,4 +1,4 @@
-"""What a run takes: time, and memory of the process that plays it."""
+"""The cost of a run: time, and memory of the process that plays it."""
 
 import os
 import sys
@@ -8,16 +8,16 @@ from pathlib import Path
 PEAK_RESET, PEAK = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 MEASURED = os.access(PEAK_RESET, os.W_OK) and "VmHWM:" in PEAK.read_text()
-"""Whether this Linux says the peak and lets it be set back; not every container does."""
+"""Whether this system reports the peak and lets it be reset; not every container does."""
 
 
 class Meter:
     """Measures from one reading to the next.
 
-    A reading has `seconds` (wall time), `cpu_seconds` (of all threads), `memory` (bytes), the most that the process
-    held in memory in between, and `gpu_memory`, the most that PyTorch held on all GPUs; with `_before` both as they
-    were when the meter was made. A process that has played other runs holds the models that it has loaded: what a run
-    adds to that is the difference. None stands where there is no Linux to say so, or no GPU in use.
+    A reading has `seconds` (wall time), `cpu_seconds` (of all threads), `memory`, the peak of the process in bytes, and
+    `gpu_memory`, the peak of PyTorch on all GPUs. `memory_before` and `gpu_memory_before` are their values when the
+    meter was made. A process that has played other runs holds the models that they have loaded: the difference is the
+    memory that a run adds. A value is None where the system does not report it, or no GPU is in use.
 
     Example:
         >>> meter = Meter()
@@ -27,10 +27,10 @@ class Meter:
 
     def __init__(self) -> None:
         self._begin()
-        self._before = {f"{name}_before": held for name, held in _peaks().items()}  # nothing has been added yet
+        self._before = {f"{name}_before": held for name, held in _peaks().items()}  # the present values
 
     def read(self) -> dict[str, float | None]:
-        """What was used since the last reading, or since the meter was made."""
+        """Return the cost since the last reading, or since the meter was made."""
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
         used = {"seconds": round(wall, 3), "cpu_seconds": round(cpu, 3), **_peaks(), **self._before}
         self._begin()
@@ -39,7 +39,7 @@ class Meter:
     def _begin(self) -> None:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
         if MEASURED:
-            PEAK_RESET.write_text("5")  # "5" sets the peak back to what is held now, see proc(5)
+            PEAK_RESET.write_text("5")  # "5" resets the peak to the present value, see proc(5)
         for gpu in _gpus():
             sys.modules["torch"].cuda.reset_peak_memory_stats(gpu)
 
@@ -54,6 +54,6 @@ def _peaks() -> dict[str, int | None]:
 
 
 def _gpus() -> range:
-    """The GPUs, if this process uses any; asking must not make it begin to."""
+    """Return the GPUs that this process uses, without initializing any."""
     torch = sys.modules.get("torch")
     return range(torch.cuda.device_count() if torch is not None and torch.cuda.is_initialized() else 0)

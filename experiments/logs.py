@@ -1,4 +1,4 @@
-"""What a run writes as it is played."""
+"""The logs of a run."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ LOGS = ("rounds.jsonl", "offers.jsonl", "labels.jsonl", "metrics.jsonl", "cost.j
 
 
 class Logs:
-    """What the environment says (`RunLog`), `metrics.jsonl` and `cost.jsonl`, and it all for TensorBoard if that is on.
+    """The environment's records (`RunLog`), `metrics.jsonl` and `cost.jsonl`, all for TensorBoard too if it is on.
 
     Attributes:
-        envs: The environment in the wrappers that write.
+        envs: The environment in the wrappers that write its records.
 
     Args:
         envs: The environment.
         config: The run.
-        meter: What measures the run, from its beginning on.
-        state: What `state_dict` returned at a round's close: the logs go on from there.
+        meter: The meter of the run's cost, from its beginning on.
+        state: The result of `state_dict` at a round's close; the logs continue from there.
 
     Raises:
         FileExistsError: If there are logs already, and no state is given.
@@ -46,7 +46,7 @@ class Logs:
         self._meter = meter
 
     def round(self, index: int, metrics: Mapping[str, float]) -> None:
-        """Writes what the round cost, and what the agent says at its close."""
+        """Write the cost of a round, and the agent's metrics at its close."""
         self._cost.write({"round": index, **self._meter.read()})
         if metrics:
             self._metrics.write({"round": index, **metrics})
@@ -54,7 +54,7 @@ class Logs:
                 self._board.metrics(metrics)
 
     def state_dict(self) -> dict[str, Any]:
-        """The logs as they are at a round's close, and are on the disk from here on."""
+        """Return the state of the logs at a round's close, after writing them to the disk."""
         state = {
             "record": self._record.state_dict(),
             "board": None if self._board is None else self._board.state_dict(),
@@ -66,20 +66,20 @@ class Logs:
         return state
 
     def close(self) -> None:
-        """Closes the logs and the environment."""
+        """Close the logs and the environment."""
         self._metrics.close()
         self._cost.close()
         self.envs.close()
 
 
-def whole(folder: Path, state: Mapping[str, Any]) -> bool:
-    """Whether the logs in a run's folder have all that they had when this was their state."""
+def complete(folder: Path, state: Mapping[str, Any]) -> bool:
+    """Return whether the logs in a run's folder still hold everything that they held in this state."""
     files = {folder / name: size for name, size in _sizes(state).items()}
     return all(file.is_file() and file.stat().st_size >= size for file, size in files.items())
 
 
 def _sizes(state: Mapping[str, Any]) -> dict[str, int]:
-    """The files of the logs, by their places in the run's folder, and the bytes of each in this state."""
+    """Return the size in bytes of each log in this state, by its path in the run's folder."""
     sizes = {"metrics.jsonl": state["metrics"], "cost.jsonl": state["cost"]}
     sizes |= {f"{name}.jsonl": state["record"][name] for name in ("offers", "labels", "rounds")}
     if state["board"] is not None:

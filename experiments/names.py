@@ -1,7 +1,7 @@
-"""The names of the paper's tasks and methods, and of others that reports know, as studies spell them."""
+"""The names of tasks and methods in studies that reports know."""
 
 SIGNAL, FROZEN, WITHOUT_AL = "SIGnAL", "frozen", "no-AL"
-"""The paper's method, its generator without learning, and that one without active learning."""
+"""The paper's method, its generator without learning, and the same without active learning."""
 
 POOL_BASED = ("random", "entropy", "bertkm", "badge", "cal")
 """The paper's pool-based methods."""

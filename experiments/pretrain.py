@@ -1,7 +1,7 @@
 """`python -m experiments pretrain`: trains the embedded models, or a small generator on a task's own text.
 
-The small generator is the offline stand-in for a pretrained large language model: it has learned, from texts outside
-the experiments' pools, what a text of the task looks like, and nothing else.
+The small generator stands in for a pretrained large language model offline: it has learned the form of the task's texts
+from texts outside the experiments' pools, and nothing else.
 """
 
 import dataclasses
@@ -26,6 +26,7 @@ from signal_env.tasks import Task, get_task
 from signal_env.utils.storage import cache_dir, new_folder
 
 PAD, UNKNOWN, CLS, SEP, MASK, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[END]"
+SPECIAL = (PAD, UNKNOWN, CLS, SEP, MASK)
 IGNORED = -100
 
 
@@ -40,29 +41,29 @@ class PretrainConfig:
     out: Path | None = None
     """Folder to save to; default: the package for the reviews task, else the task's place in the cache."""
     exclude_seeds: int = 10
-    """The pools of the experiments with the seeds under this number are kept out of the generator's text."""
+    """The generator reads no text of the pools of experiments with seeds below this number."""
     exclude_fraction: float = 0.01
-    """The size of those pools, as `pool_fraction`; smaller pools of the same seeds are parts of them."""
+    """The size of these pools, as `pool_fraction`; smaller pools of the same seeds are parts of them."""
     encoder_steps: int = 1000
     """Steps of the encoder (reviews only), 32 reviews of one to four sentences each."""
     generator_steps: int = 2500
     """Steps of the generator, 16 prompts with their answers each."""
     vocabulary: int = 2000
-    """Tokens of the generator's tokenizer, at most."""
+    """The largest number of tokens of the generator's tokenizer."""
     hidden_size: int = 128
     """Width of the models."""
     layers: int = 4
-    """Layers of the generator; the encoder has half."""
+    """Layers of the generator; the encoder has half as many."""
     encoder_learning_rate: float = 1e-3
-    """Peak of the encoder's schedule, for AdamW."""
+    """Peak learning rate of the encoder, for AdamW."""
     generator_learning_rate: float = 2e-3
-    """Peak of the generator's schedule."""
+    """Peak learning rate of the generator."""
     seed: int = 0
     """Seed of the weights, the order of the texts and the masks."""
 
 
 def main(config: PretrainConfig) -> None:
-    """Trains and saves what the configuration asks for."""
+    """Train and save the models."""
     task = get_task(config.task)
     if task.name == "reviews":
         sentences = new_sentences(config.seed)
@@ -75,7 +76,7 @@ def main(config: PretrainConfig) -> None:
 
 
 def new_sentences(seed: int) -> list[tuple[str, int]]:
-    """Sentences of the reviews grammar, with their labels, that are in neither split of the corpus."""
+    """Return sentences of the reviews grammar, with their labels, that are in neither split of the corpus."""
     from signal_env.data.reviews import generate
 
     corpus = load(get_task("reviews"))
@@ -84,9 +85,9 @@ def new_sentences(seed: int) -> list[tuple[str, int]]:
 
 
 def documents(sentences: Sequence[tuple[str, int]], seed: int, count: int = 60_000) -> list[str]:
-    """Whole reviews: one to four sentences of one reviewer, who likes the film or does not.
+    """Return whole reviews: one to four sentences of one reviewer, who likes the film or does not.
 
-    A masked word can then be told from the other sentences, as in real text, and the encoder learns what goes together.
+    As in real text, the other sentences help to predict a masked word, and the encoder learns which words co-occur.
     """
     rng = np.random.default_rng(seed)
     of_label = [[text for text, label in sentences if label == wanted] for wanted in (0, 1)]
@@ -98,7 +99,7 @@ def documents(sentences: Sequence[tuple[str, int]], seed: int, count: int = 60_0
 
 
 def texts_outside_pools(task: Task, config: PretrainConfig) -> list[str]:
-    """A task's training split without the pools of the experiments."""
+    """Return a task's training split without the pools of the experiments."""
     corpus = load(task, config.data_dir)
     excluded: set[int] = set()
     for seed in range(config.exclude_seeds):
@@ -108,37 +109,21 @@ def texts_outside_pools(task: Task, config: PretrainConfig) -> list[str]:
 
 
 def pool_size(config: PretrainConfig) -> int:
-    """The size of the pools that are kept out."""
+    """Return the size of the excluded pools."""
     options = SignalConfig(task=config.task, data_dir=config.data_dir, pool_fraction=config.exclude_fraction)
     return experiment_sizes(options).pool
 
 
 def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> None:
-    """A BERT with the masked language model's objective (Devlin et al. 2018).
+    """Train a BERT with the masked language model's objective (Devlin et al. 2018).
 
-    Of the tokens, 10 % are to be predicted, and 40 % of the rarer ones, which say more; of these 80 % are masked, 10 %
-    swapped for another token, and 10 % left as they are.
+    The model predicts 10 % of the frequent tokens and 40 % of the rarer, more informative ones. Of these 80 % are
+    masked, 10 % swapped for another token, and 10 % left as they are.
     """
     import torch
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-    from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+    from transformers import BertConfig, BertForMaskedLM
 
-    special = [PAD, UNKNOWN, CLS, SEP, MASK]
-    raw = Tokenizer(models.WordPiece(word_pieces(texts, special), unk_token=UNKNOWN))
-    raw.normalizer = normalizers.BertNormalizer(lowercase=True)
-    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    raw.decoder = decoders.WordPiece()
-    ends = [(token, raw.token_to_id(token)) for token in (CLS, SEP)]
-    raw.post_processor = processors.TemplateProcessing(f"{CLS} $A {SEP}", f"{CLS} $A {SEP} $B:1 {SEP}:1", ends)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw,
-        pad_token=PAD,
-        unk_token=UNKNOWN,
-        cls_token=CLS,
-        sep_token=SEP,
-        mask_token=MASK,
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-    )
+    tokenizer = word_piece_tokenizer(texts)
     torch.manual_seed(config.seed)
     model = BertForMaskedLM(
         BertConfig(
@@ -161,27 +146,53 @@ def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> No
     ids_of_all = np.concatenate(ids_of_texts)
     frequency = np.bincount(ids_of_all, minlength=len(tokenizer)) / len(ids_of_all)
     chance = np.where(frequency < 0.005, 0.4, 0.1)
-    chance[: len(special)] = 0.0
-
-    def masked(texts: list[str]) -> Any:
-        batch = tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
-        ids, labels = batch["input_ids"], batch["input_ids"].clone()
-        chosen = torch.from_numpy(rng.random(tuple(ids.shape)) < chance[ids.numpy()])
-        labels[~chosen] = IGNORED
-        fate = torch.from_numpy(rng.random(tuple(ids.shape)))
-        ids[chosen & (fate < 0.8)] = tokenizer.mask_token_id
-        random_ids = torch.from_numpy(rng.integers(len(special), len(tokenizer), tuple(ids.shape)))
-        swapped = chosen & (fate > 0.9)
-        ids[swapped] = random_ids[swapped]
-        return batch | {"labels": labels}
-
-    batches = (masked(batch) for batch in _draws(texts, 32, rng))
+    chance[: len(SPECIAL)] = 0.0
+    batches = (masked(tokenizer, batch, chance, rng) for batch in _draws(texts, 32, rng))
     loss = _fit("encoder", model, batches, config.encoder_steps, config.encoder_learning_rate)
     _save(model, tokenizer, out, config, texts=len(texts), steps=config.encoder_steps, loss=loss)
 
 
+def word_piece_tokenizer(texts: Sequence[str]) -> Any:
+    """Return BERT's tokenizer with the words of the texts."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.WordPiece(word_pieces(texts, SPECIAL), unk_token=UNKNOWN))
+    raw.normalizer = normalizers.BertNormalizer(lowercase=True)
+    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    raw.decoder = decoders.WordPiece()
+    ends = [(token, raw.token_to_id(token)) for token in (CLS, SEP)]
+    raw.post_processor = processors.TemplateProcessing(f"{CLS} $A {SEP}", f"{CLS} $A {SEP} $B:1 {SEP}:1", ends)
+    names = {"pad_token": PAD, "unk_token": UNKNOWN, "cls_token": CLS, "sep_token": SEP, "mask_token": MASK}
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    return PreTrainedTokenizerFast(tokenizer_object=raw, model_input_names=inputs, **names)
+
+
+def masked(tokenizer: Any, texts: list[str], chance: NDArray[np.float64], rng: np.random.Generator) -> Any:
+    """Return a batch for the masked language model's objective.
+
+    Args:
+        tokenizer: The tokenizer.
+        texts: The texts.
+        chance: For each token the probability that the model has to predict it.
+        rng: Draws the tokens to predict, and what stands in their places.
+    """
+    import torch
+
+    batch = tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
+    ids, labels = batch["input_ids"], batch["input_ids"].clone()
+    chosen = torch.from_numpy(rng.random(tuple(ids.shape)) < chance[ids.numpy()])
+    labels[~chosen] = IGNORED
+    fate = torch.from_numpy(rng.random(tuple(ids.shape)))
+    ids[chosen & (fate < 0.8)] = tokenizer.mask_token_id
+    random_ids = torch.from_numpy(rng.integers(len(SPECIAL), len(tokenizer), tuple(ids.shape)))
+    swapped = chosen & (fate > 0.9)
+    ids[swapped] = random_ids[swapped]
+    return batch | {"labels": labels}
+
+
 def word_pieces(texts: Sequence[str], special: Sequence[str]) -> dict[str, int]:
-    """The corpus's words, and the characters from which any other ASCII word is pieced together, numbered."""
+    """Return the ids of the corpus's words, and of the characters that any other ASCII word is composed of."""
     words = sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]", text.lower())})
     characters = [chr(code) for code in range(33, 127)]
     pieces = [*special, *characters, *(f"##{character}" for character in characters), *words]
@@ -189,10 +200,10 @@ def word_pieces(texts: Sequence[str], special: Sequence[str]) -> dict[str, int]:
 
 
 def latent_semantics(texts: Sequence[Sequence[int]], vocabulary: int, size: int) -> NDArray[np.float32]:
-    """Token embeddings from which tokens of the same texts are alike (Deerwester et al. 1990).
+    """Return token embeddings in which tokens of the same texts are similar (Deerwester et al. 1990).
 
     They are the leading principal directions of the texts' token counts, each scaled by its standard deviation, and all
-    together to BERT's initial scale. A small model on little text needs this start, as word vectors are learned slowly.
+    together to BERT's initial scale. A small model on little text needs this start: it learns word vectors slowly.
 
     Args:
         texts: The token ids of each text.
@@ -213,23 +224,11 @@ def latent_semantics(texts: Sequence[Sequence[int]], vocabulary: int, size: int)
 
 
 def train_generator(task: Task, texts: Sequence[str], config: PretrainConfig, out: Path) -> None:
-    """A Qwen2 that continues the environment's prompts: every example and the answer are texts of the task."""
+    """Train a Qwen2 to continue the environment's prompts; every example and the answer are texts of the task."""
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+    from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    forms = (prompt(task, texts[i : i + 3]) for i in range(0, len(texts), 3))
-    raw.train_from_iterator(
-        forms,
-        trainers.BpeTrainer(
-            vocab_size=config.vocabulary, special_tokens=[PAD, END], initial_alphabet=alphabet, show_progress=False
-        ),
-    )
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=PAD, eos_token=END)
+    tokenizer = byte_pair_tokenizer((prompt(task, texts[i : i + 3]) for i in range(0, len(texts), 3)), config)
     torch.manual_seed(config.seed)
     model = Qwen2ForCausalLM(
         Qwen2Config(
@@ -266,8 +265,22 @@ def train_generator(task: Task, texts: Sequence[str], config: PretrainConfig, ou
     _save(model, tokenizer, out, config, texts=len(texts), steps=config.generator_steps, loss=loss, **facts)
 
 
+def byte_pair_tokenizer(forms: Iterator[str], config: PretrainConfig) -> Any:
+    """Train a tokenizer of byte pairs on the forms of texts."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    options = {"initial_alphabet": pre_tokenizers.ByteLevel.alphabet(), "show_progress": False}
+    trainer = trainers.BpeTrainer(vocab_size=config.vocabulary, special_tokens=[PAD, END], **options)
+    raw.train_from_iterator(forms, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=PAD, eos_token=END)
+
+
 def _draws(texts: Sequence[str], size: int, rng: np.random.Generator) -> Iterator[list[str]]:
-    """Random texts, epoch after epoch, without end."""
+    """Yield batches of texts in random order, epoch after epoch, without end."""
     while True:
         order: NDArray[np.int64] = rng.permutation(len(texts))
         for start in range(0, len(order) - size + 1, size):
@@ -275,7 +288,7 @@ def _draws(texts: Sequence[str], size: int, rng: np.random.Generator) -> Iterato
 
 
 def _fit(name: str, model: Any, batches: Iterator[Any], steps: int, learning_rate: float) -> float:
-    """Trains by AdamW with a warm-up and a cosine decay; returns the mean loss of the last tenth of the steps."""
+    """Train by AdamW with a warm-up and a cosine decay; return the mean loss of the last tenth of the steps."""
     import torch
     from transformers import get_cosine_schedule_with_warmup
 
@@ -299,7 +312,7 @@ def _fit(name: str, model: Any, batches: Iterator[Any], steps: int, learning_rat
 
 
 def _save(model: Any, tokenizer: Any, out: Path, config: PretrainConfig, **facts: Any) -> None:
-    """Saves a model in half precision with its tokenizer, and says what was made."""
+    """Save a model in half precision with its tokenizer and a record of the training."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
     record = {"parameters": parameters, **facts, "seed": config.seed}
     with new_folder(out, mark="training.json") as folder, quiet_transformers():

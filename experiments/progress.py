@@ -1,4 +1,4 @@
-"""Progress on the terminal: one look for every long command, silent where nobody watches."""
+"""The console and the progress display of all commands."""
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -9,7 +9,7 @@ if not console.is_terminal:
 
 
 def progress_bar(remaining: bool = True) -> Progress:
-    """A rich progress display, off when the output is not a terminal; with its own guess of the time left or not."""
+    """Return a progress display, off when the output is not a terminal; with its estimate of the time left or not."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""`python -m experiments rescore RUN --reward "..."`: what a run's texts would have been paid by another reward."""
+"""`python -m experiments rescore RUN --reward "..."`: the rewards of a run's texts under another composition."""
 
 import dataclasses
 import json
@@ -7,17 +7,16 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import tyro
 from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from experiments.config import RunConfig, RunError, configuration_of
+from experiments.config import RunConfig, RunError, configuration_of, make_envs
 from experiments.progress import console, progress_bar
-from experiments.results import read_lines
 from experiments.run import RESCORED
+from experiments.runs import read_log
 from signal_env.learner.experiment import experiment_sizes
 from signal_env.learner.outcomes import Offer
 from signal_env.rewards import Reward
@@ -25,15 +24,15 @@ from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
 
 TOLERANCE = 1e-6
-"""How far a replayed reward may be from the logged one, relative to the larger of 1 and the reward."""
+"""The largest difference of a replayed reward from the logged one, relative to the larger of 1 and the reward."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RescoreConfig:
-    """Replays a run's offers under its own seed and options, without generating anew, and pays them by another reward.
+    """Replays a run's offers under its own seed and options, without generating anew, and scores them anew.
 
-    The experiment stays what it was: the run's own reward still decides what `keep_best` keeps. Its rewards, replayed,
-    must equal the logged ones, so that the new ones are known to be of the same texts under the same classifiers.
+    The experiment stays the same: the run's own reward still decides which texts `keep_best` keeps. Its replayed
+    rewards must equal the logged ones, so that the new ones belong to the same texts under the same classifiers.
     """
 
     run: tyro.conf.Positional[Path]
@@ -41,25 +40,25 @@ class RescoreConfig:
     reward: str
     """The other reward, such as "signal + 0.1*novelty"."""
     out: Path | None = None
-    """Where the offers go, each with both rewards and both ranks in its round; default: RUN/rescored.jsonl."""
+    """The file of the offers, each with both rewards and both ranks in its round; default: RUN/rescored.jsonl."""
     moved: int = 5
-    """How many of the texts that change their place most are shown."""
+    """The number of texts to show, those whose rank changes most."""
 
 
 def main(config: RescoreConfig) -> Path:
-    """Prints where the ranking changes, and writes the rescored offers; returns their file."""
+    """Print where the ranking changes, and write the rescored offers; return their file."""
     require("scipy", "plots")
     run = configuration_of(config.run)
-    logged = read_lines(config.run / "offers.jsonl")
+    logged, _ = read_log(config.run / "offers.jsonl")
     rows: list[dict[str, Any]] = []
     with progress_bar() as progress:
         bar = progress.add_task("replaying", status="", total=len(logged))
-        for offer, rewards in replay(run, logged, config.reward):
-            for i, reward in enumerate(rewards.tolist()):
+        for replayed, rescored in replay(run, logged, config.reward):
+            for own, new in zip(replayed.tolist(), rescored.tolist(), strict=True):
                 line = logged[len(rows)]
-                _compare(line, float(offer.rewards[i]))
-                rows.append({name: line[name] for name in ("round", "offer", "text", "invalid", "reward")})
-                rows[-1]["rescored"] = reward
+                _compare(line, own)
+                kept = {name: line[name] for name in ("round", "offer", "text", "invalid", "reward")}
+                rows.append(kept | {"rescored": new})
             progress.update(bar, completed=len(rows))
     if not rows:
         raise RunError(f"{config.run} has no complete step to replay.")
@@ -76,36 +75,37 @@ def main(config: RescoreConfig) -> Path:
     return out
 
 
-def replay(run: RunConfig, logged: list[dict[str, Any]], reward: str) -> Iterator[tuple[Offer, Any]]:
-    """Plays a run's texts again; yields each step's offer and its rewards `(num_envs,)` by another composition."""
+def replay(run: RunConfig, logged: list[dict[str, Any]], reward: str) -> Iterator[tuple[Any, Any]]:
+    """Play a run's texts again; yield each step's rewards `(num_envs,)`, and those under another composition.
+
+    The run's shaping is part of both.
+    """
     new, own = Reward(reward).weights, Reward(run.options.reward).weights
-    options = run.options.as_keywords()
-    options["reward"] = {name: 0.0 for name in new} | own  # a weight of 0 has a term's value without paying for it
-    envs: Any = gym.make_vec(run.env, num_envs=run.num_envs or experiment_sizes(run.options).offers, **options)
+    envs = make_envs(run, reward={name: 0.0 for name in new} | own)  # a term with weight 0 has a value and adds nothing
     envs.reset(seed=run.seed)
     for start in range(0, len(logged) - envs.num_envs + 1, envs.num_envs):
-        envs.step([line["text"] for line in logged[start : start + envs.num_envs]])
+        _, replayed, *_ = envs.step([line["text"] for line in logged[start : start + envs.num_envs]])
         offer: Offer = envs.unwrapped.last_offer
-        rewards = offer.terms["invalid"].contribution.copy()
+        rewards = offer.terms["invalid"].contribution + (replayed - offer.rewards)
         for name, weight in new.items():
             if name in offer.terms:
                 rewards += weight * offer.terms[name].value
             elif name in offer.at_close:
                 rewards[-1:] += weight * offer.at_close[name].value
-        yield offer, rewards
+        yield replayed, rewards
 
 
 def _compare(line: dict[str, Any], replayed: float) -> None:
-    """Raises a RunError if an offer's reward is not what the log says."""
+    """Raise a RunError if a replayed reward differs from the logged one."""
     if abs(replayed - line["reward"]) > TOLERANCE * max(1.0, abs(replayed)):
         raise RunError(
             f"The replay differs from the run in round {line['round']}, offer {line['offer']}: {replayed} was "
-            f"{line['reward']}. It wants the data, the models and the version of signal_env that the run had."
+            f"{line['reward']}. It needs the data, the models and the version of signal_env that the run had."
         )
 
 
 def _rank(rows: list[dict[str, Any]]) -> None:
-    """Adds `rank` and `rescored_rank` among the round's valid offers, 1 for the best; None for those not valid."""
+    """Add `rank` and `rescored_rank` among the round's valid offers, 1 for the best; None for invalid ones."""
     for row in rows:
         row["rank"] = row["rescored_rank"] = None
     for of_round in _rounds(rows).values():
@@ -115,7 +115,7 @@ def _rank(rows: list[dict[str, Any]]) -> None:
 
 
 def _rounds(rows: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-    """The valid offers of each round."""
+    """Return the valid offers of each round."""
     rounds: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
         rounds.setdefault(row["round"], [])
@@ -125,7 +125,7 @@ def _rounds(rows: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
 
 
 def _by_round(rows: list[dict[str, Any]], batch: int) -> Table:
-    """How far both rankings agree in each round."""
+    """Return the table of the agreement of both rankings in each round."""
     stats = require("scipy.stats", "plots")
     table = Table(
         "round", "valid offers", "mean reward", "rescored", "Kendall's tau", "same among the best", box=SIMPLE
@@ -141,7 +141,7 @@ def _by_round(rows: list[dict[str, Any]], batch: int) -> Table:
 
 
 def _moved(rows: list[dict[str, Any]], n: int) -> Table:
-    """The texts whose place in their round changes most."""
+    """Return the table of the texts whose rank in their round changes most."""
     table = Table("round", "rank", "rescored", "text", title="Moved most", box=SIMPLE)
     valid = [row for row in rows if row["rank"] is not None and row["rank"] != row["rescored_rank"]]
     for row in sorted(valid, key=lambda row: -abs(row["rank"] - row["rescored_rank"]))[:n]:

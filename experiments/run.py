@@ -7,37 +7,37 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 from filelock import FileLock, Timeout
 
 from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
-from experiments.config import RunConfig, RunError, agent_of, configuration_of, parse
+from experiments.config import RunConfig, RunError, agent_of, configuration_of, make_envs, parse
 from experiments.cost import Meter
-from experiments.logs import LOGS, Logs, whole
+from experiments.logs import LOGS, Logs, complete
 from experiments.progress import console, progress_bar
-from experiments.results import plot_curves, read_rounds, summary_table
+from experiments.runs import read_runs
+from experiments.summary import draw, show
 from signal_env.learner.experiment import experiment_sizes
 from signal_env.utils.extras import require
 from signal_env.utils.storage import remove, sync, write_text
 
-__all__ = ["begun", "finished", "main", "parse", "play"]
+__all__ = ["begun", "clear", "finished", "main", "parse", "play", "play_visibly"]
 
 FINISHED = "finished"
-"""The file that a run leaves when all it had to do is done: how long its logs are."""
+"""The file that a finished run leaves. It holds the lengths of the logs."""
 
 FILES = (FINISHED, *LOGS, "curve.png", "checkpoints", "adapter", "config.yaml")
-"""What a run writes to its folder, in the order in which it is taken away: whenever that is cut short, what is left is
-no finished run, and as long as anything is left it says which run it is of."""
+"""The files of a run, in the order of their removal. A removal that is cut short leaves no finished run, and as long as
+any file is left `config.yaml` identifies the run."""
 
 LOCK = ".lock"
-"""Held by the process that plays the run."""
+"""The file that is locked by the process that plays the run."""
 
 RESCORED = "rescored.jsonl"
-"""What `rescore` makes of it."""
+"""The file that `rescore` writes."""
 
 ASIDE = ".replaced"
-"""Where a run's folder keeps an earlier run until the new one has begun."""
+"""The folder in a run's folder that keeps an earlier run until the new one has begun."""
 
 
 class RunBusy(RunError):
@@ -45,69 +45,84 @@ class RunBusy(RunError):
 
 
 def main(config: RunConfig) -> Path:
-    """Plays the run, or the rest of it, with its curve and a table at the end; returns its folder."""
+    """Play the run, or the rest of it, draw its curve and print a table; return its folder."""
     require("matplotlib", "plots")  # before the run, not after it
-    with progress_bar() as progress:
-        bar = progress.add_task(f"{config.agent} on {config.env}", status="", total=None)
-
-        def show(done: int, total: int, status: str) -> None:
-            progress.update(bar, completed=done, total=total, status=status)
-
-        try:
-            play(config, show, resume=config.resume is not None)
-        except KeyboardInterrupt:
-            if (config.folder / "config.yaml").exists():
-                console.print(f"Go on with: python -m experiments run --resume {config.folder}")
-            raise
-    rounds = read_rounds([config.folder])
-    plot_curves(rounds, config.folder / "curve.png")
-    console.print(summary_table(rounds))
+    try:
+        play_visibly(config, resume=config.resume is not None)
+    except KeyboardInterrupt:
+        if (config.folder / "config.yaml").exists():
+            console.print(f"Go on with: python -m experiments run --resume {config.folder}")
+        raise
+    runs = read_runs([config.folder], unfinished=True)
+    show(runs, "accuracy", draw(runs, config.folder / "curve.png"))
     console.print(f"Written to {config.folder}")
     return config.folder
 
 
+def play_visibly(config: RunConfig, resume: bool | None) -> None:
+    """Play a run as `play` does, with a progress bar."""
+    with progress_bar() as progress:
+        bar = progress.add_task(f"{config.agent} on {config.env}", status="", total=None)
+
+        def update(done: int, total: int, status: str) -> None:
+            progress.update(bar, completed=done, total=total, status=status)
+
+        play(config, update, resume)
+
+
 def begun(run: RunConfig) -> bool:
-    """Whether the folder holds this very run, with all its options; those that it does not name have their defaults."""
+    """Return whether the folder holds this very run: all options are equal, and those not named have their defaults."""
     try:
         return configuration_of(run.folder).as_yaml() == run.as_yaml()
-    except (ValueError, TypeError):  # there is none, or it says what this version does not know
+    except (ValueError, TypeError):  # there is no run, or one with options that this version does not know
         return False
 
 
 def finished(run: RunConfig) -> bool:
-    """Whether this very run has been played to its end, and its logs are as long as they were then."""
+    """Return whether this very run has been played to its end and its logs have the lengths that they had then."""
     file = run.folder / FINISHED
     return begun(run) and file.is_file() and file.read_text(encoding="utf-8") == _lengths(run.folder)
 
 
+def clear(folder: Path) -> None:
+    """Remove the run in a folder.
+
+    Raises:
+        RunBusy: If another process plays it at this moment.
+    """
+    with locked(folder):
+        remove(folder, (RESCORED, *FILES))
+
+
 def _lengths(folder: Path) -> str:
-    """The bytes of what the environment said, as `finished` holds them."""
+    """Return the lengths of the environment's logs in bytes, as the file `finished` holds them."""
     logs = [folder / name for name in ("rounds.jsonl", "offers.jsonl", "labels.jsonl")]
     return json.dumps({log.name: log.stat().st_size for log in logs if log.is_file()})
 
 
 def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool | None = False) -> None:
-    """Plays one episode and writes what happens to the run's folder.
+    """Play one episode and write the run's folder.
 
-    `config.yaml` is the run, `rounds.jsonl` and `offers.jsonl` what the environment says, `metrics.jsonl` what the
-    agent says at each round's close; `tensorboard` has all of it for looking at. `checkpoints` holds the state after
-    the last complete round: a run that was interrupted, by whatever and whenever, goes on from there to what it would
-    have been.
+    `config.yaml` is the run; `rounds.jsonl`, `offers.jsonl` and `labels.jsonl` hold the environment's records,
+    `metrics.jsonl` the agent's metrics of each round; `tensorboard` shows all of them. `checkpoints` holds the state
+    after the last complete round: an interrupted run continues from there and ends with the same logs.
 
     Args:
         config: The run.
         on_round: Called after each round with the labels spent, the budget and a short status.
-        resume: Whether to go on with the run that is in the folder. None: if there is one, and it is not finished.
+        resume: Whether to continue the run in the folder. None: continue it if there is one that is not finished, and
+            leave a finished one as it is; a run with other options is replaced if `overwrite` is set.
 
     Raises:
-        RunError: If the folder holds a run already, and neither `overwrite` nor `resume` is set, or another run than
-            the one to go on with.
+        RunError: If the folder holds a run already and neither `overwrite` nor `resume` is set, or a run with other
+            options is to be resumed.
         RunBusy: If another process plays the run at this moment.
     """
-    with locked(config.folder):  # what is in the folder can be trusted only from here on
-        if resume is None and finished(config):
-            return
-        resume = (config.folder / "config.yaml").exists() if resume is None else resume
+    with locked(config.folder):  # the folder's content is certain only from here on
+        if resume is None:
+            if finished(config):
+                return
+            resume = (config.folder / "config.yaml").exists() and (begun(config) or not config.overwrite)
         if resume and not begun(config):
             raise RunError(
                 f"{config.folder} holds a run with other options: compare its config.yaml. Give --out another folder, "
@@ -117,10 +132,8 @@ def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: b
 
 
 def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool) -> None:
-    sizes = experiment_sizes(config.options)
-    num_envs, meter = config.num_envs or sizes.offers, Meter()
-    envs: Any = gym.make_vec(config.env, num_envs=num_envs, **config.options.as_keywords())
-    with closing(envs):
+    budget, meter = experiment_sizes(config.options).budget, Meter()
+    with closing(make_envs(config)) as envs:
         checkpoint = last_checkpoint(config.folder) if resume else None
         if checkpoint is None:
             prepare(config.folder, config.overwrite or resume)
@@ -131,11 +144,11 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
                     under_way = under_way or len(step.texts) > 0
                     if step.round is None:
                         continue
-                    if under_way:  # what this run replaces is no longer needed
+                    if under_way:  # the run that is replaced is no longer needed
                         shutil.rmtree(config.folder / ASIDE, ignore_errors=True)
-                    on_round(step.round["labeled"], sizes.budget, f"accuracy {step.round['accuracy']:.3f}")
+                    on_round(step.round["labeled"], budget, f"accuracy {step.round['accuracy']:.3f}")
         finally:
-            if not under_way:  # nothing is lost, and the folder is free for another try
+            if not under_way:  # leave the folder as it was
                 remove(config.folder, FILES)
                 restore(config.folder)
 
@@ -143,9 +156,9 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
 def _steps(
     config: RunConfig, envs: Any, meter: Meter, checkpoint: dict[str, Any] | None
 ) -> Generator[Step, None, None]:
-    """Plays the run, or the rest of it, and writes what happens; a round is on the disk when its last step is yielded.
+    """Play the run, or the rest of it, and write its logs.
 
-    A power cut costs the round that is under way.
+    A round is on the disk when its last step is yielded, so a power cut costs only the round that is under way.
     """
     agent = agent_of(config)
     if checkpoint is None:
@@ -166,7 +179,7 @@ def _steps(
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps a run's folder for this process; the lock goes with the process, however that ends.
+    """Lock a run's folder for this process. The lock ends with the process at the latest.
 
     Raises:
         RunBusy: If another process has it.
@@ -183,24 +196,23 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         if {place.name for place in folder.iterdir()} == {LOCK}:  # nothing was begun
-            # Whoever has opened the lock's file meanwhile notices that it is gone (filelock 3.20.4), and no release
-            # takes away the file of this name, which may be another's by then (filelock 3.30).
+            # A process that has opened the lock's file meanwhile notices that it is gone (filelock 3.20.4), and no
+            # release removes a file of this name, which may be another process's by then (filelock 3.30).
             shutil.rmtree(folder)
         lock.release()
 
 
 def last_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The state after the last complete round, if the logs have all that was written until then.
+    """Return the state after the last complete round, if the logs hold everything that was written until then.
 
-    Where they have not, or no state can be read, there is none: the run is then played from its beginning, to the same
-    end.
+    Return None if they do not, or if no state can be read: the run is then played from its beginning, to the same end.
     """
     checkpoint = load_checkpoint(folder)
-    return checkpoint if checkpoint is not None and whole(folder, checkpoint["logs"]) else None
+    return checkpoint if checkpoint is not None and complete(folder, checkpoint["logs"]) else None
 
 
 def prepare(folder: Path, overwrite: bool) -> None:
-    """Makes a run's folder; an earlier run in it is put aside until this one has begun.
+    """Make a run's folder; an earlier run in it is set aside until this one has begun.
 
     Raises:
         RunError: If the folder holds a run already and `overwrite` is not set, or a training.
@@ -220,7 +232,7 @@ def prepare(folder: Path, overwrite: bool) -> None:
 
 
 def restore(folder: Path) -> None:
-    """Brings back what was put aside."""
+    """Bring back the run that `prepare` has set aside."""
     aside = folder / ASIDE
     for place in aside.iterdir() if aside.is_dir() else ():
         place.rename(folder / place.name)

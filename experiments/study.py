@@ -1,7 +1,7 @@
-"""A study: every method plays every setting on the same seeds. It is a file, and becomes a list of runs."""
+"""A study: methods play settings on the same seeds. It is a file or is made in Python, and becomes a list of runs."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
@@ -9,47 +9,116 @@ from typing import Any
 
 import yaml
 
-from experiments.config import RunConfig, RunError, make_config
+from experiments.config import RunConfig, RunError, check_names, make_config
 
 STUDIES = Path(__file__).parent / "studies"
 """The studies that come with the package."""
 
 RUN = ("env", "agent", "num_envs", "tensorboard", "options", "agent_options")
-"""What a part of a study may say of its runs; the last two are mappings, and are merged."""
+"""The values of a run that a part of a study may set; the last two are mappings, and are merged."""
 
 PARTS = {"caption": str, "seeds": list, "defaults": dict, "settings": dict, "methods": dict, "overrides": list}
-"""The parts of a study, and what each is."""
+"""The parts of a study and their types."""
+
+Values = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """What a study's file says.
+    """Every method plays every setting on the same seeds.
+
+    A setting or a method is a mapping of a run's values (`env`, `agent`, `num_envs`, `tensorboard`, `options` of the
+    environment, `agent_options`). Special values replace general ones, in the order defaults, setting, method,
+    overrides.
 
     Attributes:
-        name: The file's name without its ending.
-        text: The file.
-        runs: The runs, each with its folder; those of one seed and setting follow each other.
+        settings: The values of each setting, by name. Its `methods`, if given, is a list of patterns of those methods
+            that play it.
+        methods: The values of each method, by name.
+        seeds: The seeds.
+        defaults: The values of all runs.
+        overrides: Values for the settings and methods that match its patterns: `settings` and `methods`, both lists.
+        caption: The caption of the report.
+        name: The study's name.
+        out: The folder of the runs; default: runs/NAME.
+        text: The content of the study's file; made from the parts by default.
+
+    Raises:
+        RunError: If a part is not well formed, or names something that a run does not have.
+
+    Example:
+        >>> settings = {"reviews": {"env": "SignalEnv-reviews-v0"}}
+        >>> study = Study(settings, {"random": {"agent": "random"}}, seeds=[0, 1], name="mine")
+        >>> [run.folder.as_posix() for run in study.runs]
+        ['runs/mine/reviews/random/seed-0', 'runs/mine/reviews/random/seed-1']
     """
 
-    name: str
-    text: str
-    runs: tuple[RunConfig, ...]
+    settings: Mapping[str, Values]
+    methods: Mapping[str, Values]
+    seeds: Sequence[int] = (0, 1, 2)
+    defaults: Values = dataclasses.field(default_factory=dict)
+    overrides: Sequence[Values] = ()
+    caption: str = ""
+    name: str = "study"
+    out: str | Path | None = None
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        parts = self.parts()
+        _check(parts)
+        object.__setattr__(self, "runs", tuple(self._runs()))
+        _check_patterns(parts)
+        object.__setattr__(self, "text", self.text or yaml.safe_dump(parts, sort_keys=False, allow_unicode=True))
+
+    runs: tuple[RunConfig, ...] = dataclasses.field(init=False)
+    """The runs, each with its folder; those of one seed and setting follow each other."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the runs."""
+        return Path("runs") / self.name if self.out is None else Path(self.out)
+
+    def parts(self) -> dict[str, Any]:
+        """Return the study as a file holds it."""
+        parts = {name: getattr(self, name) for name in PARTS}
+        return {name: list(part) if isinstance(part, range | tuple) else part for name, part in parts.items()}
+
+    def _runs(self) -> Iterator[RunConfig]:
+        for seed, setting, method in product(self.seeds, self.settings, self.methods):
+            if _matches(method, self.settings[setting].get("methods", ["*"])):
+                yield self._run(setting, method, seed)
+
+    def _run(self, setting: str, method: str, seed: int) -> RunConfig:
+        """Return the run of a method in a setting."""
+        special = [
+            override
+            for override in self.overrides
+            if _matches(setting, override.get("settings", ["*"])) and _matches(method, override.get("methods", ["*"]))
+        ]
+        own = {name: value for name, value in self.settings[setting].items() if name != "methods"}
+        values: dict[str, Any] = {"options": {}, "agent_options": {}}
+        for layer in (self.defaults, own, self.methods[method], *special):
+            layer = {name: value for name, value in layer.items() if name not in ("settings", "methods")}
+            check_names(layer, RUN, "a run")
+            for name, value in layer.items():
+                merged = name in ("options", "agent_options")
+                _expect(not merged or isinstance(value, Mapping), f"{name} is a mapping; got {value!r:.80}.")
+                values[name] = {**values[name], **value} if merged else value
+        _expect("env" in values, f"{setting} names no env.")
+        _expect("agent" in values, f"{method} names no agent.")
+        folder = self.folder / setting / method / f"seed-{seed}"
+        return make_config(**values, seed=seed, setting=setting, method=method, out=folder)
 
 
 def read_study(study: str, out: Path | None = None) -> Study:
-    """Reads a study.
-
-    The file has `settings` and `methods`, both mappings from a name to what it says of a run (`env`, `agent`,
-    `num_envs`, `tensorboard`, `options` of the environment, `agent_options`), a list of `seeds`, and if need be a
-    `caption` for figures, `defaults` for all runs, and `overrides`, a list of what holds for those settings and
-    methods that match its patterns. What is more special goes before: defaults, setting, method, overrides.
+    """Read a study from a file with the attributes of `Study` from `settings` to `caption`.
 
     Args:
         study: A file, or the name of a study that comes with the package.
         out: The folder of the runs; default: runs/NAME.
 
     Raises:
-        RunError: If there is no such study, or it says something that a run does not know.
+        RunError: If there is no such study, or it is not well formed.
 
     Example: a study that comes with the package.
         >>> runs = read_study("demo").runs
@@ -64,68 +133,55 @@ def read_study(study: str, out: Path | None = None) -> Study:
         raise RunError(f"No study {study!r}: give a .yaml file, or one of {known}.")
     text = file.read_text(encoding="utf-8")
     try:
-        said = yaml.safe_load(text)
+        parts = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise RunError(f"The study {file} cannot be read: {error}") from error
     try:
-        return Study(file.stem, text, _runs(said, out or Path("runs") / file.stem))
+        _expect(isinstance(parts, dict), f"it is a mapping with {', '.join(PARTS)}; got {parts!r:.80}.")
+        check_names(parts, PARTS, "it")
+        for part in ("settings", "methods", "seeds"):
+            _expect(bool(parts.get(part)), f"it needs {part}.")
+        return Study(**parts, name=file.stem, out=out, text=text)
     except (TypeError, ValueError) as error:
         raise RunError(f"The study {file}: {error}") from error
 
 
-def _runs(said: Any, out: Path) -> tuple[RunConfig, ...]:
-    _expect(isinstance(said, dict), f"it is a mapping with {', '.join(PARTS)}; got {said!r:.80}.")
-    unknown = sorted(map(str, set(said) - set(PARTS)))
-    _expect(not unknown, f"it has no {', '.join(unknown)}. Its parts are: {', '.join(PARTS)}.")
-    for part, value in said.items():
-        _expect(isinstance(value, PARTS[part]), f"{part} is a {PARTS[part].__name__}; got {value!r:.80}.")
-    for part in ("settings", "methods", "seeds"):
-        _expect(bool(said.get(part)), f"it needs {part}.")
-    seeds = said["seeds"]
+def _check(parts: Values) -> None:
+    """Raise a RunError if a part of a study is not well formed."""
+    for part, form in PARTS.items():
+        _expect(isinstance(parts[part], form), f"{part} is a {form.__name__}; got {parts[part]!r:.80}.")
+    seeds = parts["seeds"]
     _expect(all(isinstance(seed, int) and seed >= 0 for seed in seeds), f"seeds are whole numbers from 0; got {seeds}.")
     _expect(len(set(seeds)) == len(seeds), f"seeds are different; got {seeds}.")
-    for override in said.get("overrides", []):
-        _expect(isinstance(override, dict), f"an override is a mapping; got {override!r:.80}.")
-        for part in ("settings", "methods"):
-            patterns = override.get(part, ["*"])
-            good = isinstance(patterns, list) and all(isinstance(pattern, str) for pattern in patterns)
-            _expect(good, f"an override has a list of names as {part}; got {patterns!r:.80}.")
-    runs = tuple(
-        _run(said, setting, method, seed, out)
-        for seed, setting, method in product(seeds, said["settings"], said["methods"])
-    )
-    for part, override in product(("settings", "methods"), said.get("overrides", [])):
-        for pattern in override.get(part, ["*"]):
-            met = any(fnmatchcase(name, pattern) for name in said[part])
-            _expect(met, f"an override is for {pattern!r}, and none of the {part} is called so.")
-    return runs
-
-
-def _run(said: Mapping[str, Any], setting: str, method: str, seed: int, out: Path) -> RunConfig:
-    """The run of a method in a setting."""
-    for name in (setting, method):
+    for name, values in (*parts["settings"].items(), *parts["methods"].items()):
         fits = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\")
         _expect(fits, f"the names of settings and methods are names of folders too; got {name!r}.")
-    values: dict[str, Any] = {"options": {}, "agent_options": {}}
-    layers = [said.get("defaults", {}), said["settings"][setting], said["methods"][method]]
-    for override in said.get("overrides", []):
-        where = {"settings": override.get("settings", ["*"]), "methods": override.get("methods", ["*"])}
-        named = zip(where.values(), (setting, method), strict=True)
-        if all(any(fnmatchcase(name, pattern) for pattern in patterns) for patterns, name in named):
-            layers.append({key: value for key, value in override.items() if key not in where})
-    for layer in layers:
-        layer = layer or {}
-        _expect(isinstance(layer, dict), f"what is said of a run is a mapping; got {layer!r:.80}.")
-        unknown = sorted(set(layer) - set(RUN))
-        _expect(not unknown, f"a run has no {', '.join(unknown)}. What can be said of it: {', '.join(RUN)}.")
-        for name, value in layer.items():
-            merged = name in ("options", "agent_options")
-            _expect(not merged or isinstance(value, dict), f"{name} is a mapping; got {value!r:.80}.")
-            values[name] = values[name] | value if merged else value
-    _expect("env" in values, f"{setting} names no env.")
-    _expect("agent" in values, f"{method} names no agent.")
-    folder = out / setting / method / f"seed-{seed}"
-    return make_config(**values, seed=seed, setting=setting, method=method, out=folder)
+        _expect(isinstance(values, Mapping), f"the values of {name} are a mapping; got {values!r:.80}.")
+    for override in parts["overrides"]:
+        _expect(isinstance(override, Mapping), f"an override is a mapping; got {override!r:.80}.")
+    for owner, part, patterns in _patterns(parts):
+        good = isinstance(patterns, list) and all(isinstance(pattern, str) for pattern in patterns)
+        _expect(good, f"{owner} has a list of names as {part}; got {patterns!r:.80}.")
+
+
+def _check_patterns(parts: Values) -> None:
+    """Raise a RunError if a pattern matches no name."""
+    for owner, part, patterns in _patterns(parts):
+        for pattern in patterns:
+            met = any(fnmatchcase(name, pattern) for name in parts[part])
+            _expect(met, f"{owner} is for {pattern!r}, and none of the {part} has such a name.")
+
+
+def _patterns(parts: Values) -> list[tuple[str, str, Any]]:
+    """Return the patterns of a study: who has them, of which part they name members, and the patterns."""
+    of_overrides = product(parts["overrides"], ("settings", "methods"))
+    found = [("an override", part, override[part]) for override, part in of_overrides if part in override]
+    owners = parts["settings"].items()
+    return found + [(name, "methods", values["methods"]) for name, values in owners if "methods" in values]
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _expect(condition: bool, message: str) -> None:

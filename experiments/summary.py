@@ -1,25 +1,68 @@
-"""`python -m experiments summary RUN...`: one table over finished runs, means with 95 % intervals over their seeds."""
+"""`python -m experiments summary DIR...`: the report's tables in the terminal."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import tyro
 
 from experiments.progress import console
-from experiments.results import learning_table, read_metrics, read_rounds, summary_table
+from experiments.report.contents import rich_table, table_parts
+from experiments.report.figures import draw_learning
+from experiments.report.learned import learned_part
+from experiments.report.tables import build
+from experiments.runs import Runs, read_runs
+
+Tables = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class SummaryConfig:
-    """Reads run folders and prints accuracies, and what was learned, by environment and agent."""
+    """Prints the tables of a report: accuracies, paired differences, aggregates, costs, and what agents have learned.
+
+    Runs that are not finished are shown as far as they are.
+    """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of runs; those of one environment and agent count as seeds of one experiment."""
+    """Folders of runs, or folders that have such folders anywhere below them."""
 
 
 def main(config: SummaryConfig) -> None:
-    """Prints the table, and what the agents that write have learned, if there are any."""
-    console.print(summary_table(read_rounds(config.runs)))
-    metrics = read_metrics(config.runs)
-    if {"reward/mean", "speed/seconds"} <= set(metrics):
-        console.print(learning_table(metrics))
+    """Print the tables.
+
+    Raises:
+        ValueError: If there is no run to read.
+    """
+    if not config.runs:
+        raise ValueError("Summarize which runs? Give their folders, or a folder above them.")
+    show(read_runs(config.runs, unfinished=True))
+
+
+def show(runs: Runs, names: str | Sequence[str] = (), tables: Tables | None = None) -> None:
+    """Print tables of a report, the table of what agents have learned, and the problems.
+
+    Args:
+        runs: The runs.
+        names: The names of the report's tables to print; default: all.
+        tables: The tables, if they are built already.
+    """
+    parts = [part for part in table_parts(tables or build(runs)) if not names or part.name in names]
+    parts += learned_part(runs)
+    console.print(*(rich_table(part) for part in parts if len(part.content)), sep="\n")
+    for folder, reason in runs.problems:
+        console.print(f"{folder}: {reason}", style="yellow", markup=False, highlight=False)
+
+
+def draw(runs: Runs, file: Path) -> Tables:
+    """Draw the learning curves of all settings into one PNG file; return the tables.
+
+    A setting has a panel of accuracy if its classifier is retrained, and one of lift if that was measured.
+    """
+    tables = build(runs)
+    retrained = runs.rounds["folder"].map(lambda folder: runs.configs[folder]["options"].get("retrain", True))
+    panels = [(setting, "accuracy") for setting in dict.fromkeys(runs.rounds["setting"][retrained])]
+    lifted = tables["learning"][tables["learning"]["metric"] == "lift/mean"]
+    panels += [(setting, "lift") for setting in dict.fromkeys(lifted["setting"])]
+    draw_learning(runs.rounds, tables, panels or [(runs.rounds["setting"].iloc[0], "accuracy")], file)
+    return tables

@@ -1,4 +1,4 @@
-"""`python -m experiments sweep STUDY`: plays what is missing of a study, on this machine or on a Ray cluster."""
+"""`python -m experiments sweep STUDY`: plays the missing runs of a study, on this machine or on a Ray cluster."""
 
 import dataclasses
 import os
@@ -17,15 +17,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments.config import RunConfig, RunError
-from experiments.engines import BUSY, ERROR, Engine, Local, LostWorker, Ray
+from experiments.engines import BUSY, ERROR, Engine, Inline, Local, LostWorker, Ray
 from experiments.progress import console, progress_bar
-from experiments.results import complete_lines, read_lines
 from experiments.run import begun, finished
-from experiments.study import read_study
+from experiments.runs import read_log
+from experiments.study import Study, read_study
 from signal_env.utils.storage import write_text
 
 TRIES = 3
-"""How often a run is begun again whose worker died, without having come any further in between."""
+"""The number of times that a run is begun again whose worker died without progress in between."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ class SweepConfig:
     out: Path | None = None
     """The folder of the runs; default: runs/STUDY."""
     workers: int | None = None
-    """Runs at a time; default: one for each CPU core of this machine, or of the cluster."""
+    """Runs at a time; default: one for each CPU core of this machine, or of the cluster; 0: one, in this process."""
     engine: Literal["local", "ray"] = "local"
     """Processes of this machine, or tasks of Ray."""
     address: str | None = None
@@ -48,27 +48,39 @@ class SweepConfig:
     cpus: float = 1
     """CPU cores that a run asks of Ray."""
     gpus: float = 0
-    """GPUs, or the share of one, that a run asks of Ray."""
+    """GPUs, or the fraction of one, that a run asks of Ray."""
     only: tuple[str, ...] = ()
     """Patterns of SETTING/METHOD/seed-N: plays these runs alone, e.g. "sst2-*" or "*/random/*"."""
 
 
 def main(config: SweepConfig) -> Path:
-    """Plays what is missing; returns the folder.
+    """Play the missing runs; return the folder.
 
     Raises:
-        RunError: If there is no such study, its folder holds runs of other options, or runs have failed.
+        RunError: If there is no such study, its folder holds runs with other options, or runs have failed.
     """
-    out = config.out or Path("runs") / Path(config.study).stem
-    study = read_study(config.study, out)
-    runs = [run for run in study.runs if not config.only or any(matches(run, out, p) for p in config.only)]
+    study = read_study(config.study, config.out)
+    runs = [run for run in study.runs if not config.only or any(matches(run, study, p) for p in config.only)]
     if not runs:
-        raise RunError(f"No run of {study.name} matches {' '.join(config.only)}; one is {name(study.runs[0], out)}.")
+        one = name_of(study.runs[0], study.folder)
+        raise RunError(f"No run of {study.name} matches {' '.join(config.only)}; one is {one}.")
     refuse_others(study.runs)
+    sweep(study, runs, engine_of(config, study.folder))
+    console.print(f"Finished. Look at it with: python -m experiments report {study.folder}")
+    return study.folder
+
+
+def sweep(study: Study, runs: Sequence[RunConfig], engine: Engine) -> None:
+    """Play runs of a study that are not finished, and write the study to their folder.
+
+    Raises:
+        RunError: If runs have failed.
+    """
+    out = study.folder
     write_text(out / "study.yaml", study.text)  # its caption, for the report
     missing = [run for run in runs if not finished(run)]
     console.print(f"{study.name}: {len(runs)} runs, {len(runs) - len(missing)} of them finished, in {out}")
-    failures = sweep(missing, out, engine_of(config, out)) if missing else {}
+    failures = play_all(missing, out, engine)
     if failures:
         table = Table("run", "error")
         for failed, error in failures.items():
@@ -78,22 +90,20 @@ def main(config: SweepConfig) -> Path:
             f"{len(failures)} of {len(runs)} runs have failed; each one's error.txt says where. The same command tries "
             "them again, and nothing else."
         )
-    console.print(f"Finished. Look at it with: python -m experiments report {out}")
-    return out
 
 
-def name(run: RunConfig, out: Path) -> str:
-    """A run's name in its study: SETTING/METHOD/seed-N."""
+def name_of(run: RunConfig, out: Path) -> str:
+    """Return a run's name in its study: SETTING/METHOD/seed-N."""
     return run.folder.relative_to(out).as_posix()
 
 
-def matches(run: RunConfig, out: Path, pattern: str) -> bool:
-    """Whether a pattern means this run; it may leave out the last parts of the name."""
-    return any(fnmatchcase(name(run, out), pattern + rest) for rest in ("", "/*", "/*/*"))
+def matches(run: RunConfig, study: Study, pattern: str) -> bool:
+    """Return whether a pattern matches a run; the pattern may leave out the last parts of the name."""
+    return any(fnmatchcase(name_of(run, study.folder), pattern + rest) for rest in ("", "/*", "/*/*"))
 
 
 def refuse_others(runs: Sequence[RunConfig]) -> None:
-    """Sees that no folder holds another run than the study's: nothing is ever written over.
+    """Check that no folder holds another run than the study's.
 
     Raises:
         RunError: If one does.
@@ -106,8 +116,8 @@ def refuse_others(runs: Sequence[RunConfig]) -> None:
         )
 
 
-def sweep(runs: Sequence[RunConfig], out: Path, engine: Engine) -> dict[str, str]:
-    """Plays runs, and shows how far they are; returns the names of those that failed, and their errors."""
+def play_all(runs: Sequence[RunConfig], out: Path, engine: Engine) -> dict[str, str]:
+    """Play runs and show their progress; return the errors of those that failed, by the runs' names."""
     failures: dict[str, str] = {}
     forecast, done = Forecast(runs, engine.slots), 0
     with progress_bar(remaining=False) as progress:
@@ -117,10 +127,10 @@ def sweep(runs: Sequence[RunConfig], out: Path, engine: Engine) -> dict[str, str
                 done += 1
                 forecast.over(over, error is None)
                 if error is not None:
-                    failures[name(over, out)] = error
-                said = f"{done}/{len(runs)} {name(over, out)}: {error or 'finished'}, {forecast.left(playing)}"
-                console.print(said, markup=False, highlight=False)
-            shown = ", ".join(f"{name(run, out)} {share(run):.0%}" for run in playing)
+                    failures[name_of(over, out)] = error
+                line = f"{done}/{len(runs)} {name_of(over, out)}: {error or 'finished'}, {forecast.left(playing)}"
+                console.print(line, markup=False, highlight=False)
+            shown = ", ".join(f"{name_of(run, out)} {share(run):.0%}" for run in playing)
             status = f"{len(failures)} failed, {forecast.left(playing)}; playing {shown}"
             progress.update(bar, completed=done, status=status)
     return failures
@@ -129,17 +139,17 @@ def sweep(runs: Sequence[RunConfig], out: Path, engine: Engine) -> dict[str, str
 def played(
     runs: Sequence[RunConfig], engine: Engine
 ) -> Iterator[tuple[Sequence[RunConfig], RunConfig | None, str | None]]:
-    """Plays runs; yields, every second or so, those that are played, and one that is over with its error, if one is.
+    """Play runs. Every second or so, yield those being played, and one that is over with its error, if there is one.
 
-    A run whose worker died goes on with another one, as long as it comes further, and some times if it does not; one
-    that another process plays is looked at again.
+    A run whose worker died continues on another worker as long as it makes progress, and `TRIES` times if it does not.
+    A run that another process plays is tried again later.
     """
     waiting, playing, deaths = deque(runs), dict[Any, RunConfig](), Deaths()
     try:
         while waiting or playing:
             while waiting and len(playing) < engine.slots:
                 run = waiting.popleft()
-                if finished(run):  # another sweep did it
+                if finished(run):  # by another sweep
                     yield [*playing.values()], run, None
                 else:
                     playing[engine.submit(run)] = run
@@ -150,7 +160,7 @@ def played(
                     error = engine.outcome(ticket)
                 except LostWorker as death:
                     error = str(death)
-                    if deaths.note(run) <= TRIES:
+                    if deaths.count(run) <= TRIES:
                         waiting.appendleft(run)
                         continue
                     write_text(run.folder / ERROR, f"{error}\n")
@@ -164,43 +174,54 @@ def played(
 
 
 def engine_of(config: SweepConfig, out: Path) -> Engine:
-    """The engine that the options describe, for the study in a folder.
+    """Return the engine that the options describe, for the study in a folder.
 
     Raises:
-        RunError: If they do not fit.
+        RunError: If they do not fit together.
     """
-    if config.workers is not None and config.workers < 1:
-        raise RunError(f"--workers is at least 1; got {config.workers}.")
     if config.engine == "ray":
-        return Ray(out / "study.yaml", config.address, config.workers, config.cpus, config.gpus)
+        workers = _checked(config.workers, least=1)
+        return Ray(out / "study.yaml", config.address, workers, config.cpus, config.gpus)
     if config.address is not None:
         raise RunError("--address is for --engine ray.")
-    return Local(config.workers or cores())
+    return engine_here(config.workers)
+
+
+def engine_here(workers: int | None) -> Engine:
+    """Return the engine of this machine: so many processes, one for each core by default, or this process for 0."""
+    workers = _checked(workers, least=0)
+    return Inline() if workers == 0 else Local(workers or cores())
+
+
+def _checked(workers: int | None, least: int) -> int | None:
+    if workers is not None and workers < least:
+        raise RunError(f"--workers is at least {least}; got {workers}.")
+    return workers
 
 
 def cores() -> int:
-    """The CPU cores that this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def share(run: RunConfig) -> float:
-    """How much of its budget a run has spent."""
+    """Return the share of its budget that a run has spent."""
     file = run.folder / "rounds.jsonl"
-    rounds, _ = complete_lines(file) if file.is_file() else ([], False)
+    rounds, _ = read_log(file) if file.is_file() else ([], False)
     return float(rounds[-1]["labeled"] / rounds[-1]["budget"]) if rounds else 0.0
 
 
 class Deaths:
-    """Counts how often a run's workers have died since it last came further.
+    """The number of times that the workers of each run have died since its last progress.
 
-    A long run may lose many, to machines that are taken away; one that kills its workers comes no further.
+    A long run may lose many workers to machines that are taken away; a run that kills its workers makes no progress.
     """
 
     def __init__(self) -> None:
         self._shares, self._counts = dict[Path, float](), Counter[Path]()
 
-    def note(self, run: RunConfig) -> int:
-        """Takes note of a death; returns how many there have been since the run last came further."""
+    def count(self, run: RunConfig) -> int:
+        """Record a death; return how many there have been since the run's last progress."""
         now, before = share(run), self._shares.get(run.folder, 0.0)
         self._counts[run.folder] = 1 if now > before else self._counts[run.folder] + 1
         self._shares[run.folder] = max(now, before)
@@ -208,11 +229,11 @@ class Deaths:
 
 
 class Forecast:
-    """When a sweep will be done, from what finished runs took: of the same method and setting, or of any.
+    """The time that a sweep will still take, from finished runs of the same method and setting, or of any.
 
     Args:
         runs: The runs to play.
-        slots: How many are played at a time.
+        slots: The number of runs at a time.
     """
 
     def __init__(self, runs: Sequence[RunConfig], slots: int) -> None:
@@ -221,16 +242,15 @@ class Forecast:
         self._took: dict[tuple[str | None, str | None], list[float]] = {}
 
     def over(self, run: RunConfig, done: bool = True) -> None:
-        """Notes that a run is over, done or failed; what failed says nothing of the time that it takes."""
+        """Record that a run is over, done or failed; the time of a failed one does not count."""
         del self._left[run.folder]
-        if not done:
-            return
-        seconds = [line["seconds"] for line in read_lines(run.folder / "cost.jsonl")]
-        if seconds:
-            self._took.setdefault((run.setting, run.method), []).append(sum(seconds))
+        file = run.folder / "cost.jsonl"
+        lines, _ = read_log(file) if done and file.is_file() else ([], False)
+        if lines:
+            self._took.setdefault((run.setting, run.method), []).append(sum(line["seconds"] for line in lines))
 
     def left(self, playing: Sequence[RunConfig]) -> str:
-        """The time left, in words."""
+        """Return the time left, in words."""
         if not self._took:
             return "time left not known yet"
         overall = float(np.mean(list(chain(*self._took.values()))))

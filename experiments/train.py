@@ -4,7 +4,6 @@ import dataclasses
 import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ import yaml
 from rich.progress import Progress, TaskID
 
 from agents.llm import FrozenGenerator
-from experiments.config import EnvironmentOptions, RunError, parse_for_env
+from experiments.config import EnvironmentOptions, RunError, check_names, parse_for_env
 from experiments.progress import console, progress_bar
 from signal_env.utils.extras import require
 from signal_env.utils.storage import remove, write_text
@@ -22,7 +21,7 @@ from signal_env.wrappers import CandidateSelection
 __all__ = ["TRAINING_SEEDS", "main", "parse", "train"]
 
 TRAINING_SEEDS = 1_000_000
-"""The environments of a training are seeded from here on; experiments to compare agents on have seeds under it."""
+"""The first seed of trainings. Comparisons use seeds below it."""
 
 ALGORITHMS = {
     "maskable_ppo": ("sb3_contrib", "MaskablePPO"),
@@ -33,25 +32,25 @@ ALGORITHMS = {
 """The module and the class of each algorithm."""
 
 LOG_INTERVAL = {"maskable_ppo": 1, "ppo": 1, "a2c": 10, "dqn": 4}
-"""Updates, or with DQN episodes, for each line of SB3's logs."""
+"""Updates for each line of SB3's logs; with DQN, episodes."""
 
-SAID_ELSEWHERE = {
+OWN_OPTIONS = {
     *("policy", "env", "learning_rate", "gamma", "seed", "device", "policy_kwargs"),
     *("tensorboard_log", "verbose", "_init_setup_model", "replay_buffer_class", "replay_buffer_kwargs"),
     *("rollout_buffer_class", "rollout_buffer_kwargs"),
 }
-"""Arguments of the algorithms that are options of the training, or no plain values."""
+"""Arguments of the algorithms that are options of the training already, or no plain values."""
 
 FILES = ("config.yaml", "policy", "logs")
-"""What a training writes to its folder."""
+"""The files of a training."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """Trains a policy that chooses among candidate texts; `run --agent sb3 --policy FOLDER/policy` plays it.
 
-    The experiments it learns on are drawn from the seeds 1,000,000 + 1,000 * seed + i, for i from 0 to n_envs - 1, and
-    what follows each: no seed under 1,000,000 is used.
+    It learns on experiments with the seeds 1,000,000 + 1,000 * seed + i, for i from 0 to n_envs - 1, and with seeds
+    that these generate: no seed below 1,000,000 is used.
     """
 
     env: str = "SignalEnv-reviews-v0"
@@ -59,7 +58,7 @@ class TrainConfig:
     algorithm: Literal["maskable_ppo", "ppo", "a2c", "dqn"] = "maskable_ppo"
     """The algorithm of Stable-Baselines3 or sb3-contrib."""
     timesteps: int = 100_000
-    """Choices to learn from; PPO and A2C round up to whole rollouts of `n_envs` times n_steps, which `--sb3` sets."""
+    """Choices to learn from; PPO and A2C round up to rollouts of `n_envs` times n_steps, which `--sb3` sets."""
     n_envs: int = 4
     """Experiments side by side, at most 1,000."""
     processes: bool = False
@@ -67,25 +66,31 @@ class TrainConfig:
     n_candidates: int = 16
     """Texts to choose from at each step."""
     embedding_size: int = 4
-    """Directions in which the candidates' encodings are shown; 0: none."""
+    """Random directions onto which the candidates' encodings are projected; 0: none."""
     generator: str | None = None
-    """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none does."""
+    """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none."""
     synthetic_candidates: float = 0.5
-    """The share of the candidates that it writes."""
+    """The share of the candidates that the generator writes."""
     learning_rate: float = 1e-3
-    """Of Adam."""
+    """Learning rate of Adam."""
     gamma: float = 0.99
-    """Discount of the rewards to come."""
+    """Discount of future rewards."""
     hidden: tuple[int, ...] = (64, 64)
-    """Widths of the network that scores a candidate, and of that for the value."""
+    """Widths of the network that scores a candidate, and of the value network."""
     sb3: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
-    """Any other argument of the algorithm, by its name: n_steps, batch_size, ent_coef, ..."""
+    """Other arguments of the algorithm, by name: n_steps, batch_size, ent_coef, ..."""
     seed: int = 0
-    """Seed of the weights, of the exploration and of the experiments."""
+    """Seed of the weights, the exploration and the experiments."""
     out: Path | None = None
     """The folder; default: runs/train-ENV-ALGORITHM-seedSEED."""
     overwrite: bool = False
     """Replace the training that is in the folder."""
+    shaping: str | None = None
+    """Potential-based reward shaping: the name of a feature of the classifier's state, or of a registered potential."""
+    shaping_weight: float = 1.0
+    """Factor of the shaping."""
+    shaping_gamma: float = 1.0
+    """Discount factor of the shaping; the agent's own leaves the optimal policy unchanged."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
     """The environment's options."""
 
@@ -95,19 +100,19 @@ class TrainConfig:
         return self.out or Path("runs") / f"train-{self.env.rpartition(':')[2]}-{self.algorithm}-seed{self.seed}"
 
     def as_yaml(self) -> str:
-        """The configuration as a YAML file."""
+        """Return the configuration as a YAML file."""
         plain = dataclasses.asdict(self)
         del plain["out"], plain["overwrite"]
         return yaml.safe_dump(plain | {"hidden": list(self.hidden)}, sort_keys=False, allow_unicode=True)
 
 
 def parse(args: Sequence[str]) -> TrainConfig:
-    """Reads the command line; the defaults are those of the environment."""
+    """Read the command line; the defaults are those of the environment."""
     return parse_for_env(TrainConfig, "train", args)
 
 
 def main(config: TrainConfig) -> Path:
-    """Trains, and saves what was learned also when interrupted; returns the folder."""
+    """Train and save the policy, also on an interruption; return the folder."""
     with progress_bar() as progress:
         bar = progress.add_task(f"{config.algorithm} on {config.env}", status="", total=config.timesteps)
         try:
@@ -121,7 +126,7 @@ def main(config: TrainConfig) -> Path:
 
 
 def train(config: TrainConfig, progress: Progress, bar: TaskID) -> Any:
-    """Trains as the configuration says, and writes `policy`, `config.yaml` and SB3's `logs` to its folder.
+    """Train, and write `policy`, `config.yaml` and SB3's `logs` to the folder.
 
     Returns:
         The model of SB3.
@@ -150,21 +155,20 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> Any:
         return True  # go on
 
     try:
-        try:
-            model.learn(config.timesteps, callback=show, log_interval=LOG_INTERVAL[config.algorithm])
-        except KeyboardInterrupt:
-            save_policy(model, config.folder / "policy")
-            raise
+        model.learn(config.timesteps, callback=show, log_interval=LOG_INTERVAL[config.algorithm])
         save_policy(model, config.folder / "policy")
+    except KeyboardInterrupt:
+        save_policy(model, config.folder / "policy")
+        raise
     finally:
         model.logger.close()
-        with suppress(EOFError, OSError):  # Ctrl-C has ended the environments' processes too
+        with suppress(EOFError, OSError):  # Ctrl-C has ended the processes of the environments too
             envs.close()
     return model
 
 
 def environments(config: TrainConfig) -> Any:
-    """The experiments side by side, as a vector environment of SB3."""
+    """Return the experiments side by side, as a vector environment of SB3."""
     if not 1 <= config.n_envs <= 1000:
         raise RunError(f"n_envs is from 1 to 1000; got {config.n_envs}.")
     require("stable_baselines3", "sb3")
@@ -174,8 +178,13 @@ def environments(config: TrainConfig) -> Any:
     options = config.options.as_keywords()
 
     def make() -> gym.Env[Any, Any]:
+        env = gym.make(config.env, **options)
+        if config.shaping is not None:
+            from signal_env.wrappers import PotentialShaping
+
+            env = PotentialShaping(env, config.shaping, gamma=config.shaping_gamma, weight=config.shaping_weight)
         return CandidateSelection(
-            gym.make(config.env, **options),
+            env,
             config.n_candidates,
             config.embedding_size,
             None if config.generator is None else FrozenGenerator(config.generator),
@@ -186,21 +195,17 @@ def environments(config: TrainConfig) -> Any:
 
 
 def make_model(config: TrainConfig, envs: Any) -> Any:
-    """The untrained model of SB3.
+    """Return the untrained model of SB3.
 
     Raises:
-        RunError: If the algorithm does not know an argument.
+        RunError: If the algorithm has no such argument.
     """
     module, name = ALGORITHMS[config.algorithm]
     algorithm = getattr(require(module, "sb3"), name)
     from agents.sb3.saved import POLICIES
 
-    known = sorted(set(inspect.signature(algorithm).parameters) - SAID_ELSEWHERE)
-    for argument in config.sb3:
-        if argument not in known:
-            close = get_close_matches(argument, known, n=1)
-            guess = f" Did you mean {close[0]!r}?" if close else ""
-            raise RunError(f"{name} takes no {argument!r} here.{guess} Known: {', '.join(known)}.")
+    known = sorted(set(inspect.signature(algorithm).parameters) - OWN_OPTIONS)
+    check_names(config.sb3, known, f"--sb3 of {name}")
     model = algorithm(
         POLICIES[config.algorithm],
         envs,
@@ -211,15 +216,15 @@ def make_model(config: TrainConfig, envs: Any) -> Any:
         policy_kwargs={"net_arch": list(config.hidden)},
         **config.sb3,
     )
-    envs.seed(TRAINING_SEEDS + 1_000 * config.seed)  # the model has seeded them with its own
+    envs.seed(TRAINING_SEEDS + 1_000 * config.seed)  # the model has seeded them with its own seed
     return model
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
-    """Checks that a training may write to a folder.
+    """Check that a training may write to a folder.
 
     Raises:
-        RunError: If it holds a run or a policy of another making, or a training and `overwrite` is not set.
+        RunError: If it holds a run or a policy of another origin, or a training and `overwrite` is not set.
     """
     if (folder / "rounds.jsonl").exists() or (folder / "policy.json").exists():
         raise RunError(f"{folder} holds a run or a policy. Give --out another folder.")
@@ -228,6 +233,6 @@ def check_folder(folder: Path, overwrite: bool) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Makes a training's folder, empty of earlier ones."""
+    """Make a training's folder and remove an earlier training from it."""
     remove(folder, FILES)
     folder.mkdir(parents=True, exist_ok=True)

@@ -24,14 +24,14 @@ from signal_env.acquisition.batches import kmeans
 from signal_env.utils.prediction import Floats
 
 K = 10
-"""Labeled neighbours that cal and signal look at, and that the bare search finds."""
+"""The number of labeled neighbors for cal, signal and the bare search."""
 
 
 @dataclasses.dataclass(frozen=True)
 class AcquisitionBenchConfig:
     """Times every strategy on the same arrays, alternately with its peers' counterparts, in one process.
 
-    Set OMP_WAIT_POLICY=PASSIVE, and run nothing beside it. Every side has as many threads as OMP_NUM_THREADS says.
+    Set OMP_WAIT_POLICY=PASSIVE, and run nothing beside it. OMP_NUM_THREADS sets the threads of every side.
     """
 
     sizes: tuple[int, ...] = (5_000, 20_000, 67_000)
@@ -47,19 +47,19 @@ class AcquisitionBenchConfig:
     batch_size: int = 100
     """Texts chosen."""
     repeats: int = 5
-    """Runs of each side, of which the median counts."""
+    """Runs of each side; the median counts."""
     patience: float = 10.0
     """Seconds after which a side is not run again, however many repeats are left."""
     limit: float = 120.0
-    """Seconds that a peer may be expected to take, from its time on fewer texts; a slower one is left out."""
+    """The largest time of a peer in seconds, as expected from its time on fewer texts; a slower one is left out."""
     memory_mapped: bool = False
-    """Whether the arrays lie in files and are mapped into memory; our side only."""
+    """Whether the arrays are files mapped into memory; our side only."""
     out: Path | None = None
     """A .jsonl file to append the figures to."""
 
 
 def main(config: AcquisitionBenchConfig) -> list[dict[str, Any]]:
-    """Prints a table as long as the grid of sizes, dimensions and classes; returns its rows."""
+    """Print a table with a row for each strategy, size, dimension and number of classes; return its rows."""
     if config.labeled in config.sizes:  # peers tell the two sets apart by their sizes
         raise ValueError(f"labeled is none of the sizes; got {config.labeled} and {config.sizes}.")
     rows: list[dict[str, Any]] = []
@@ -85,13 +85,15 @@ def main(config: AcquisitionBenchConfig) -> list[dict[str, Any]]:
 
 
 def make_arrays(n: int, d: int, c: int, config: AcquisitionBenchConfig, folder: Path | None) -> Arrays:
-    """Arrays like those of a fine-tuned encoder: 300 topics in d dimensions, some wide and most narrow, and
-    probabilities that follow the embeddings. In files of this folder, if one is given."""
+    """Return arrays like those of a fine-tuned encoder, in files of a folder if one is given.
+
+    There are 300 topics in d dimensions, some wide and most narrow; probabilities follow the embeddings.
+    """
     rng = np.random.default_rng(0)
     scale = (1.0 + np.arange(d)) ** -0.25
     topics = rng.normal(size=(300, d)) * scale**2 * 3
     head = rng.normal(size=(d, c))
-    head *= 2 / (topics @ head).std(axis=0)  # neither undecided nor saturated, of which all would tie
+    head *= 2 / (topics @ head).std(axis=0)  # neither uncertain nor saturated: both would tie
     total = n + config.labeled
 
     def new(name: str, shape: tuple[int, int]) -> Floats:
@@ -113,10 +115,10 @@ def make_arrays(n: int, d: int, c: int, config: AcquisitionBenchConfig, folder: 
 def compare(
     strategy: str, arrays: Arrays, config: AcquisitionBenchConfig, fewer: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """One strategy's figures on these arrays, beside its peers', of which those too slow on `fewer` are left out."""
+    """Return the figures of a strategy and its peers on these arrays, without peers that were too slow on `fewer`."""
     n, d = arrays.n, arrays.embeddings.shape[1]
     sides = {"signal_env": _ours(strategy, arrays, n), **_others(strategy, arrays, config, fewer)}
-    _ours(strategy, arrays, min(n, 1000))()  # what libraries set up at their first use counts for nothing
+    _ours(strategy, arrays, min(n, 1000))()  # libraries set themselves up at their first use
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     batches: dict[str, Any] = {}
     memory = 0.0
@@ -138,7 +140,7 @@ def compare(
         if peer in sides:
             row[f"overlap/{peer}"] = len(np.intersect1d(batches[peer], batches["signal_env"]))
             row[f"version/{peer}"] = version(peer)
-    if strategy == "bertkm" and "scikit-activeml" in sides:  # which scikit-learn comes with
+    if strategy == "bertkm" and "scikit-activeml" in sides:  # which depends on scikit-learn
         row["inertia"] = _inertia_ratio(arrays)
     return row
 
@@ -146,7 +148,7 @@ def compare(
 def _others(
     strategy: str, arrays: Arrays, config: AcquisitionBenchConfig, fewer: dict[str, Any] | None
 ) -> dict[str, Callable[[], Any]]:
-    """What runs beside our side: the peers' counterparts, and FAISS's bare search of neighbours."""
+    """Return the other sides: the peers' counterparts, and FAISS's bare search of neighbors."""
     if config.memory_mapped:
         return {}
     sides: dict[str, Callable[[], Any]] = {}
@@ -160,7 +162,7 @@ def _others(
 
 
 def _ours(strategy: str, arrays: Arrays, n: int) -> Callable[[], NDArray[np.int64]]:
-    """Our choice among the first n texts."""
+    """Return our choice among the first n texts."""
     known: dict[str, Any] = {"probabilities": arrays.probabilities[:n], "embeddings": arrays.embeddings[:n]}
     labeled = (arrays.probabilities[arrays.n :], arrays.embeddings[arrays.n :])
     if "dropout" in acquisitions[strategy].__annotations__:
@@ -170,7 +172,7 @@ def _ours(strategy: str, arrays: Arrays, n: int) -> Callable[[], NDArray[np.int6
 
 
 def _bare_search(arrays: Arrays) -> Callable[[], None]:
-    """FAISS's exact search of the labeled neighbours and nothing else, on arrays that are normalised already."""
+    """Return FAISS's exact search of the labeled neighbors, on normalized arrays."""
     import faiss
 
     texts, labeled = arrays.normalized[: arrays.n], arrays.normalized[arrays.n :]
@@ -184,7 +186,7 @@ def _bare_search(arrays: Arrays) -> Callable[[], None]:
 
 
 def _inertia_ratio(arrays: Arrays) -> float:
-    """The summed squared distance to the nearest of our k-means centres, over the same of scikit-learn's."""
+    """Return the summed squared distance to our nearest k-means centers over that to scikit-learn's."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import pairwise_distances_argmin_min
 
@@ -197,9 +199,9 @@ def _inertia_ratio(arrays: Arrays) -> float:
 
 @contextlib.contextmanager
 def _memory() -> Iterator[list[float]]:
-    """Yields a list of one number: the most bytes of its own that the process has held in addition, on Linux.
+    """Yield a list of one number: the peak of the process's own additional memory in bytes, on Linux.
 
-    Pages of mapped files do not count: they are the system's to drop.
+    Pages of mapped files do not count: the system may drop them.
     """
     statm, page, used, done = Path("/proc/self/statm"), 4096, [0.0], threading.Event()
 
@@ -207,7 +209,7 @@ def _memory() -> Iterator[list[float]]:
         resident, shared = statm.read_text().split()[1:3] if statm.exists() else ("0", "0")
         return (int(resident) - int(shared)) * page
 
-    with contextlib.suppress(OSError, AttributeError):  # what was freed before goes back to the system
+    with contextlib.suppress(OSError, AttributeError):  # return freed memory to the system
         ctypes.CDLL("libc.so.6").malloc_trim(0)
     before = own()
 
@@ -225,7 +227,7 @@ def _memory() -> Iterator[list[float]]:
 
 
 def as_table(rows: list[dict[str, Any]]) -> Table:
-    """The rows, with the ratios of the peers' seconds to ours."""
+    """Return the rows as a table, with the ratios of the peers' seconds to ours."""
     titles = ("strategy", "texts", "d", "C", "seconds", "MB", "of emb.")
     table = Table(*titles, "small-text", "scikit-activeml", "ratio to the faster", "notes", box=SIMPLE)
     for row in rows:
@@ -246,7 +248,7 @@ def as_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def _peer_cell(row: dict[str, Any], name: str) -> str:
-    """A peer's seconds, and how many texts of its batch are in ours."""
+    """Return a peer's seconds, and the number of texts that its batch shares with ours."""
     if f"seconds/{name}" not in row:
         return ""
     return f"{row[f'seconds/{name}']:.3f} s, {row[f'overlap/{name}']}/{row['batch_size']} in common"

@@ -1,13 +1,12 @@
-"""`python -m experiments bench generation`: tokens per second of agents that learn to write, and what we add to TRL."""
+"""`python -m experiments bench generation`: tokens per second of agents that learn to write, beside TRL without an environment."""
 
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 from rich.box import SIMPLE
@@ -16,20 +15,19 @@ from rich.table import Table
 from agents.llm.exchange import Exchange, Stopped
 from agents.llm.trained import TrainedGenerator
 from agents.rollout import rollout
-from experiments.config import RunConfig, parse
+from experiments.config import RunConfig, make_envs, parse
 from experiments.progress import console, progress_bar
-from signal_env.learner.experiment import experiment_sizes
 
 __all__ = ["main", "parse"]
 
 REPEATS = 3
-"""Runs of each side, alternately; of their totals the medians count."""
+"""Runs of each side, in turns; the medians of their times count."""
 
 Seconds = dict[str, float]
 
 
 class Alone(Exchange):
-    """In the place of the exchange: prompts and rewards from lists, and no environment.
+    """Prompts and rewards from lists, in place of the exchange with an environment.
 
     The rewards are those of the run, since with a constant one every gradient would be zero.
     """
@@ -42,14 +40,14 @@ class Alone(Exchange):
         self.tokens = 0
 
     def start(self, train: Callable[[], None], seed: int) -> None:
-        """Trains until the prompts are used up, in this thread."""
+        """Train in this thread until the prompts are used up."""
         try:
             train()
         except Stopped:
             return
 
     def next_prompts(self) -> Sequence[str]:
-        """The next prompts."""
+        """Return the next prompts."""
         if self._since:
             self.seconds["update"] += time.perf_counter() - self._since
         batch = next(self._batches, None)
@@ -59,7 +57,7 @@ class Alone(Exchange):
         return batch
 
     def rewards(self, responses: list[list[int]]) -> NDArray[np.float64]:
-        """The next rewards."""
+        """Return the next rewards."""
         self.seconds["generation"] += time.perf_counter() - self._since
         self.tokens += sum(map(len, responses))
         self._since = time.perf_counter()
@@ -67,9 +65,9 @@ class Alone(Exchange):
 
 
 def main(config: RunConfig) -> dict[str, dict[str, float]]:
-    """Plays the run, and the same TRL trainer on its prompts and rewards without an environment, and compares seconds.
+    """Play the run, and TRL's trainer on its prompts and rewards without an environment, and compare their seconds.
 
-    Nothing is learned (the learning rate is next to none), so that both sides write the same texts.
+    The learning rate is nearly 0, so that both sides write the same texts.
 
     Returns:
         For "with" and "without" the environment, the seconds of each part and the tokens.
@@ -99,7 +97,7 @@ def main(config: RunConfig) -> dict[str, dict[str, float]]:
 def with_environment(
     config: RunConfig, agent: TrainedGenerator
 ) -> tuple[Seconds, list[Sequence[str]], list[NDArray[np.float64]]]:
-    """The seconds of a run's parts, and the prompts and the trainer's rewards of its steps."""
+    """Return the seconds of a run's parts, and the prompts and the trainer's rewards of its steps."""
     envs = make_envs(config)
     seconds: Seconds = defaultdict(float)
     prompts: list[Sequence[str]] = []
@@ -145,7 +143,7 @@ def with_environment(
 
 
 def without_environment(config: RunConfig, agent: TrainedGenerator, alone: Alone) -> Seconds:
-    """The seconds of the trainer's parts when nothing else is there."""
+    """Return the seconds of the trainer's parts without an environment."""
     envs = make_envs(config)
     envs.reset(seed=config.seed)
     agent.reset(envs, config.seed, alone)
@@ -153,14 +151,8 @@ def without_environment(config: RunConfig, agent: TrainedGenerator, alone: Alone
     return {**alone.seconds, "tokens": alone.tokens}
 
 
-def make_envs(config: RunConfig) -> Any:
-    """The run's environment."""
-    sizes = experiment_sizes(config.options)
-    return gym.make_vec(config.env, num_envs=config.num_envs or sizes.offers, **asdict(config.options))
-
-
 def report(config: RunConfig, agent: TrainedGenerator, sides: dict[str, Seconds], ratios: Sequence[float]) -> None:
-    """Prints the table."""
+    """Print the table."""
     table = Table("part", "with the environment", "TRL alone", box=SIMPLE, title=f"{config.agent} on {config.env}")
     for part in ("generation", "update", "environment", "rest"):
         cells = []

@@ -18,13 +18,13 @@ Choose = Callable[[], NDArray[np.int64]]
 
 @dataclass
 class Arrays:
-    """What every side chooses from: the unlabeled texts first, then the labeled ones.
+    """The arrays that every side chooses from: the unlabeled texts first, then the labeled ones.
 
     Attributes:
         probabilities: `(n + m, C)`.
         embeddings: `(n + m, d)`.
         n: The number of unlabeled texts.
-        batch_size: How many are chosen.
+        batch_size: The number of texts to choose.
     """
 
     probabilities: Floats
@@ -34,14 +34,14 @@ class Arrays:
 
     @cached_property
     def normalized(self) -> Floats:
-        """The embeddings, l2-normalised."""
+        """The l2-normalized embeddings."""
         return unit(self.embeddings)
 
 
 def peers_of(arrays: Arrays) -> dict[str, dict[str, Choose]]:
-    """For each peer that is installed, its counterparts of our strategies: functions that return a batch.
+    """Return the counterparts of our strategies in each installed peer: functions that return a batch.
 
-    Only the choosing itself happens in them; whatever form a library wants the arrays in is made before.
+    They only choose; the arrays are converted to the form of each library before.
     """
     return {
         name: peer(arrays)
@@ -54,7 +54,7 @@ def peers_of(arrays: Arrays) -> dict[str, dict[str, Choose]]:
 
 
 def _small_text(arrays: Arrays) -> dict[str, Choose]:
-    """small-text 1.4. CAL takes neighbours from the whole pool; BADGE of two classes clusters raw embeddings."""
+    """Return the strategies of small-text 1.4. CAL takes neighbors from the whole pool; BADGE of two classes clusters raw embeddings."""
     with quiet():
         from small_text.integrations.pytorch.query_strategies.strategies import BADGE
         from small_text.query_strategies import (
@@ -77,7 +77,7 @@ def _small_text(arrays: Arrays) -> dict[str, Choose]:
         }
 
     class Known:
-        """A classifier that has predicted everything already; its data set is an array of row numbers."""
+        """A classifier with known predictions; its data set is an array of row numbers."""
 
         def predict_proba(self, rows: NDArray[np.int64]) -> Floats:
             return arrays.probabilities[rows]
@@ -96,15 +96,18 @@ def _small_text(arrays: Arrays) -> dict[str, Choose]:
 
 
 def _scikit_activeml(arrays: Arrays) -> dict[str, Choose]:
-    """scikit-activeml 1.0. CAL is given normalised embeddings and k = 10, BADGE keeps the origin as a centre, and the
-    k-means strategy is Clue, which weighs texts by their entropy."""
+    """Return the strategies of scikit-activeml 1.0.
+
+    CAL has normalized embeddings and k = 10, BADGE keeps the origin as a center, and the k-means strategy is Clue, which
+    weights texts by their entropy.
+    """
     from skactiveml.base import SkactivemlClassifier
     from skactiveml.pool import Badge, Clue, ContrastiveAL, CoreSet, UncertaintySampling
 
     n, normalized = arrays.n, arrays.normalized
 
     class Known(SkactivemlClassifier):  # type: ignore[misc]  # its base has no types
-        """A classifier that has predicted everything already."""
+        """A classifier with known predictions."""
 
         def fit(self, X: Floats, y: Floats) -> "Known":
             return self
@@ -137,7 +140,7 @@ def _scikit_activeml(arrays: Arrays) -> dict[str, Choose]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps the peers' own warnings, which are for their users, out of the table."""
+    """Silence the peers' warnings, which are for their users."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""`python -m experiments bench run`: plays a run and measures where its time goes."""
+"""`python -m experiments bench run`: plays a run and measures the time of its parts."""
 
 import tempfile
 import time
@@ -29,11 +29,11 @@ MODELS = ("loading", "agent", "encoder and annotator")
 """The parts of a run that are the models' own work; the others are the environment's."""
 
 BOARD = ("reset", "offer", "round", "metrics", "end", "close", "state_dict")
-"""All that a `Board` does."""
+"""The methods of a `Board`."""
 
 
 class Profile:
-    """Seconds by part of a program: a part's time stops while another part runs inside it."""
+    """Seconds by part of a program. The time of a part stops while another part runs inside it."""
 
     def __init__(self, rest: str) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -42,7 +42,7 @@ class Profile:
 
     @contextmanager
     def measure(self, part: str, owner: Any, name: str) -> Iterator[None]:
-        """While this is open, the calls of the function `owner.name` count for `part`."""
+        """Count the calls of the function `owner.name` for `part` while the context is open."""
         function: Callable[..., Any] = getattr(owner, name)
 
         @wraps(function)
@@ -60,7 +60,7 @@ class Profile:
             setattr(owner, name, function)
 
     def stop(self) -> None:
-        """Counts the time up to now."""
+        """Count the time up to now."""
         self._switch(lambda: None)
 
     def _switch(self, change: Callable[[], object]) -> None:
@@ -71,7 +71,7 @@ class Profile:
 
 
 def main(config: RunConfig) -> dict[str, float]:
-    """Plays the run in a temporary folder and prints the seconds of its parts; returns them."""
+    """Play the run in a temporary folder, print the seconds of its parts, and return them."""
     agent = type(config.agent_options)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         profile = Profile(rest="environment: the rest")

@@ -1,4 +1,4 @@
-"""`python -m experiments bench steps`: steps per second of `CandidateSelection`, and where their time goes."""
+"""`python -m experiments bench steps`: steps per second of `CandidateSelection`, and the time of its parts."""
 
 import dataclasses
 import time
@@ -26,29 +26,29 @@ ROUND_SIZE = 15
 
 @dataclasses.dataclass(frozen=True)
 class StepsConfig:
-    """Plays whole episodes of random choices on one core, all texts of which have been encoded before."""
+    """Plays whole episodes of random choices on one core, with all texts encoded before."""
 
     env: str = "SignalEnv-reviews-v0"
     """The environment's id."""
     episodes: int = 10
-    """Episodes, of the seeds from 0 on; their resets count."""
+    """Episodes, with seeds from 0 on; the time of their resets counts."""
     repeats: int = 5
-    """How often they are played, after once to encode their texts; the median counts."""
+    """Repetitions, after a first one that encodes the texts; the median counts."""
     n_candidates: int = 16
     """Texts to choose from at each step."""
     embedding_size: int = 4
-    """Directions in which the candidates' encodings are shown."""
+    """Random directions onto which the candidates' encodings are projected."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
     """The environment's options; `round_size` is 15 unless given."""
 
 
 def parse(args: Sequence[str]) -> StepsConfig:
-    """Reads the command line; the defaults are those of the environment."""
+    """Read the command line; the defaults are those of the environment."""
     return parse_for_env(StepsConfig, "bench steps", args, {"round_size": ROUND_SIZE})
 
 
 def main(config: StepsConfig) -> dict[str, float]:
-    """Prints the steps per second and the seconds of their parts; returns the latter."""
+    """Print the steps per second and the seconds of their parts; return the latter."""
     import torch
 
     threads = torch.get_num_threads()
@@ -60,7 +60,7 @@ def main(config: StepsConfig) -> dict[str, float]:
 
 
 def bench(config: StepsConfig) -> dict[str, float]:
-    """As `main`, on as many threads as torch has."""
+    """Measure as `main` does, on as many threads as torch has."""
     options = config.options.as_keywords()
     env = CandidateSelection(gym.make(config.env, **options), config.n_candidates, config.embedding_size)
     play(env, config.episodes)
@@ -95,14 +95,14 @@ def bench(config: StepsConfig) -> dict[str, float]:
 
 
 def measured(env: CandidateSelection, episodes: int) -> float:
-    """Steps per second."""
+    """Return the steps per second."""
     start = time.perf_counter()
     steps = play(env, episodes)
     return steps / (time.perf_counter() - start)
 
 
 def play(env: CandidateSelection, episodes: int) -> int:
-    """Plays episodes of random choices among the candidates there are; returns the number of steps."""
+    """Play episodes of random choices among the candidates; return the number of steps."""
     rng, steps = np.random.default_rng(0), 0
     for seed in range(episodes):
         env.reset(seed=seed)

@@ -1,4 +1,4 @@
-"""`python -m experiments report DIR...`: tables, figures and one page over finished runs, from their folders alone."""
+"""`python -m experiments report DIR...`: tables, figures and one page of finished runs, from their folders alone."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,14 +8,15 @@ import tyro
 import yaml
 
 from experiments.progress import console
-from experiments.report.claims import claims, claims_frame, claims_table, effects_frame
-from experiments.report.contents import claim_part, figure_parts, hyperparameter_part, notes, rich_table, table_parts
+from experiments.report.claim import claims_frame, claims_table, effects_frame
+from experiments.report.claims import claims
+from experiments.report.contents import figure_parts, notes, rich_table, table_part, table_parts
 from experiments.report.figures import draw_figures
-from experiments.report.hyperparameters import hyperparameters
+from experiments.report.options import options
 from experiments.report.page import write_page
-from experiments.report.runs import read_runs
 from experiments.report.tables import build, write_csv
 from experiments.report.texts import LIMIT, sample_texts
+from experiments.runs import read_runs
 from signal_env.utils.extras import require
 
 __all__ = ["ReportConfig", "main"]
@@ -23,41 +24,43 @@ __all__ = ["ReportConfig", "main"]
 
 @dataclasses.dataclass(frozen=True)
 class ReportConfig:
-    """Sums up finished runs: learning curves, comparisons with their intervals, costs, claims, and the texts."""
+    """Summarize finished runs: learning curves, comparisons with their intervals, costs, claims, and the texts."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of runs, or folders that have such folders anywhere below them, as a study's."""
     out: Path | None = None
     """The folder of the report; default: the folder `report` in the first of the runs' folders."""
     caption: str = ""
-    """What to say first on the page; default: the caption in the folder's `study.yaml`, if there is one."""
+    """First paragraph of the page; default: the caption in the folder's `study.yaml`, if there is one."""
     texts: int = LIMIT
-    """At most so many generated texts can be browsed on the page."""
+    """Largest number of texts to browse on the page."""
     real_texts: bool = True
-    """Whether texts of the data sets may be among them."""
+    """Include texts of the data sets."""
 
 
 def main(config: ReportConfig) -> Path:
-    """Writes `index.html`, `figures` and `tables`, and prints the main tables; returns the report's folder.
+    """Write `index.html`, `figures` and `tables`, print the main tables, and return the report's folder.
 
     Raises:
         ValueError: If no finished run is found.
     """
     if not config.runs:
         raise ValueError("Report on which runs? Give their folders, or a folder above them.")
-    require("matplotlib", "plots")  # before the reading, not after it
+    for module in ("itables", "jinja2", "matplotlib"):
+        require(module, "plots")  # fail before the runs are read
     runs = read_runs(config.runs)
     title, caption = _study(config.runs, runs.problems)
     out = config.out or config.runs[0] / "report"
     tables, judged = build(runs), claims(runs)
     said = [config.caption or caption, *notes(tables["runs"])]
     tables |= {"claims": claims_frame(judged).reset_index(), "claims_evidence": effects_frame(judged)}
-    tables["hyperparameters"] = hyperparameters(runs)
+    tables["hyperparameters"] = options(runs)
     figures = draw_figures(runs.rounds, tables, out / "figures")
     write_csv(tables, out / "tables")
     numbers = table_parts(tables)
     curves, *others = figure_parts(figures)
-    parts = [curves, claim_part(tables["claims"]), *others, *numbers, hyperparameter_part(tables["hyperparameters"])]
+    first, last = (table_part(name, tables[name]) for name in ("claims", "hyperparameters"))
+    parts = [curves, first, *others, *numbers, last]
     sample = sample_texts(runs, config.texts, config.real_texts)
     page = out / "index.html"
     write_page(page, title, "\n\n".join(filter(None, said)), parts, sample, runs.problems)
@@ -72,7 +75,7 @@ def main(config: ReportConfig) -> Path:
 
 
 def _study(places: Sequence[Path], problems: list[tuple[str, str]]) -> tuple[str, str]:
-    """The name and the caption of the study that the first place with a `study.yaml` holds."""
+    """Return the name and the caption of the study in the first place that has a `study.yaml`."""
     for file in (place / "study.yaml" for place in places):
         if not file.is_file():
             continue

@@ -1,4 +1,4 @@
-"""What a claim is, how its verdict comes from its evidence, and the tables of claims."""
+"""A claim, its verdict from its evidence, and the tables of claims."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,9 +8,10 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
-from experiments.report.effects import MOST_SEEDS, Effect, Verdict, decide, refuted_parts
+from experiments.report.effects import MOST_SEEDS, Effect, Verdict, decide, refuted_parts, verdict_on
 from signal_env.utils.extras import require
 
+ORIGINS = {"paper": "Claims of the paper's section 5.4", "project": "Questions of this project"}
 Origin = Literal["paper", "project"]
 
 SHOWN = 6
@@ -19,17 +20,16 @@ SHOWN = 6
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A claim and what the runs say of it.
+    """A claim and the evidence of the runs.
 
     Attributes:
-        claim: What is claimed, and where.
-        evidence: The numbers: effects with their 95 % intervals, seeds and settings, or what is missing.
+        claim: The claim.
+        evidence: The numbers: effects with their 95 % intervals, seeds and settings, or the runs that are missing.
         verdict: "supported", "not supported", "undecided" or "not measured".
         seeds: The number of paired seeds, the smallest of all parts; 0 where nothing is measured.
-        seeds_needed: For an undecided claim the number of seeds that would decide it with 80 % power, see
-            `effects.Decision`.
+        seeds_needed: For an undecided claim the number of seeds that would decide it, see `effects.Decision`.
         origin: Whether the paper claims it or this project asks it.
-        effects: What the verdict rests on, part by part.
+        effects: The parts that the verdict rests on.
     """
 
     claim: str
@@ -49,42 +49,33 @@ class Claim:
 
 
 def judge(claim: str, effects: Sequence[Effect], lacking: str = "", also: str = "", origin: Origin = "paper") -> Claim:
-    """A claim with the verdict that its effects give: that each of them is above zero.
+    """Return a claim with the verdict on its effects: that each of them is above zero.
 
     Args:
-        claim: What is claimed.
+        claim: The claim.
         effects: Its parts.
-        lacking: What the runs lack for it. It leaves the claim not measured, unless a part that is there refutes it.
-        also: What the evidence says beside the effects.
+        lacking: The runs that it lacks. They leave the claim not measured, unless a part that is there refutes it.
+        also: Evidence beside the effects.
         origin: Whose claim it is.
     """
-    decision = decide(effects)
-    verdict = decision.verdict
+    verdict, needed = decide(effects)
     if lacking and verdict != "not supported":
         verdict = "not measured"
     measured = [effect for effect in effects if effect.n]
-    unpaired = "" if lacking else _names([effect for effect in effects if not effect.n])
-    parts = [
-        _shown(measured),
-        also,
-        _refuted(effects) if verdict == "not supported" else "",
-        f"missing: {lacking}" if lacking else "",
-        f"no seeds in common: {unpaired}" if unpaired else "",
-    ]
-    seeds = min((effect.n for effect in measured), default=0)
-    evidence = "; ".join(part for part in parts if part) or "nothing to compare"
-    needed = decision.seeds_needed if verdict == "undecided" else None
-    return Claim(claim, evidence, verdict, seeds, needed, origin, tuple(effects))
-
-
-def _refuted(effects: Sequence[Effect]) -> str:
-    """Which effects refute a claim, and how: they are as good as zero, or on its other side."""
-    parts = refuted_parts(effects)
-    equal = [effect for effect in parts if abs(effect.mean) + effect.half < effect.margin]
-    opposite = [effect for effect in parts if effect not in equal]
+    refuting = refuted_parts(effects) if verdict == "not supported" else []
+    equal = [effect for effect in refuting if abs(effect.mean) + effect.half < effect.margin]
     margins = ", ".join(f"±{margin:g}" for margin in sorted({100 * effect.margin for effect in equal}))
-    shown = {f"equal within {margins} points": equal, "the opposite holds": opposite}
-    return "; ".join(f"{what}: {_names(refuting)}" for what, refuting in shown.items() if refuting)
+    evidence = {
+        "": "; ".join(filter(None, (_shown(measured), also))),
+        f"equal within {margins} points: ": _names(equal),
+        "the opposite holds: ": _names([effect for effect in refuting if effect not in equal]),
+        "missing: ": lacking,
+        "no seeds in common: ": "" if lacking else _names([effect for effect in effects if not effect.n]),
+    }
+    shown = "; ".join(f"{what}{names}" for what, names in evidence.items() if names)
+    seeds = min((effect.n for effect in measured), default=0)
+    needed = needed if verdict == "undecided" else None
+    return Claim(claim, shown or "nothing to compare", verdict, seeds, needed, origin, tuple(effects))
 
 
 def _names(effects: Sequence[Effect]) -> str:
@@ -93,7 +84,7 @@ def _names(effects: Sequence[Effect]) -> str:
 
 
 def _shown(effects: Sequence[Effect]) -> str:
-    """The effects in words, with their numbers of seeds."""
+    """Return the effects in words, with their numbers of seeds."""
     if not effects:
         return ""
     counts = sorted({effect.n for effect in effects})
@@ -101,57 +92,44 @@ def _shown(effects: Sequence[Effect]) -> str:
     if len(effects) <= SHOWN:
         return f"{'; '.join(map(str, effects))} ({seeds})"
     ordered = sorted(effects, key=lambda effect: effect.mean)
-    verdicts = [decide([effect]).verdict for effect in effects]
+    verdicts = [verdict_on([effect]) for effect in effects]
     alone = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
     return f"{len(effects)} comparisons, alone {alone}; lowest {ordered[0]}; highest {ordered[-1]} ({seeds})"
 
 
 def claims_table(claims: Sequence[Claim]) -> Table:
-    """The claims as a table: first the paper's, then this project's own questions."""
-    table = Table(
-        "claim", "evidence (points of accuracy, mean ± 95 %)", "seeds", "verdict", "seeds for 80 % power", box=SIMPLE
-    )
-    for column in ("seeds", "verdict"):
-        next(c for c in table.columns if c.header == column).no_wrap = True
-    for origin, title in (("paper", "Claims of the paper's section 5.4"), ("project", "Questions of this project")):
+    """Return a table for the terminal: first the paper's claims, then this project's questions."""
+    heads = ("claim", "evidence (points of accuracy, mean ± 95 %)", "seeds", "verdict", "seeds for 80 % power")
+    table = Table(*heads, box=SIMPLE)
+    table.columns[2].no_wrap = table.columns[3].no_wrap = True
+    for origin, title in ORIGINS.items():
         of_origin = [claim for claim in claims if claim.origin == origin]
         if of_origin:
             table.add_row(f"[bold]{title}")
         for claim in of_origin:
-            seeds = str(claim.seeds) if claim.seeds else ""
-            table.add_row(claim.claim, claim.evidence, seeds, claim.verdict, claim.needed)
+            table.add_row(claim.claim, claim.evidence, str(claim.seeds or ""), claim.verdict, claim.needed)
         table.add_section()
     return table
 
 
 def claims_frame(claims: Sequence[Claim]) -> Any:
-    """The claims as a pandas table for a CSV file, numbered from 1."""
+    """Return the claims as a pandas table, numbered from 1."""
+    names = {name: name for name in ("origin", "claim", "verdict", "seeds", "needed", "evidence")}
+    names["needed"] = "seeds_needed"
     pandas = require("pandas", "plots")
-    names = ("origin", "claim", "verdict", "seeds", "needed", "evidence")
-    rows = [{name: getattr(claim, name) for name in names} for claim in claims]
-    frame = pandas.DataFrame(rows, columns=names, index=pandas.RangeIndex(1, len(rows) + 1, name="number"))
-    return frame.rename(columns={"needed": "seeds_needed"})
+    rows = [[getattr(claim, name) for name in names] for claim in claims]
+    return pandas.DataFrame(rows, columns=[*names.values()], index=pandas.RangeIndex(1, len(rows) + 1, name="number"))
 
 
 def effects_frame(claims: Sequence[Claim]) -> Any:
-    """Every effect that a claim rests on, as a pandas table: `number` is the claim's in `claims_frame`.
+    """Return every effect that a claim rests on as a pandas table: `number` is the claim's in `claims_frame`.
 
     `mean`, `low` and `high` are fractions, not points; `verdict` is that on the effect alone.
     """
-    pandas = require("pandas", "plots")
-    rows = [
-        {
-            "number": number,
-            "comparison": effect.name,
-            "seeds": effect.n,
-            "mean": effect.mean,
-            "low": effect.mean - effect.half,
-            "high": effect.mean + effect.half,
-            "margin": effect.margin,
-            "verdict": decide([effect]).verdict,
-        }
-        for number, claim in enumerate(claims, start=1)
-        for effect in claim.effects
-    ]
     columns = ("number", "comparison", "seeds", "mean", "low", "high", "margin", "verdict")
-    return pandas.DataFrame(rows, columns=columns).replace({np.inf: np.nan})
+    rows = [
+        (number, e.name, e.n, e.mean, e.mean - e.half, e.mean + e.half, e.margin, verdict_on([e]))
+        for number, claim in enumerate(claims, start=1)
+        for e in claim.effects
+    ]
+    return require("pandas", "plots").DataFrame(rows, columns=columns).replace({np.inf: np.nan})

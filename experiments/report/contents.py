@@ -1,14 +1,14 @@
-"""What a report shows, in its order: tables and figures with titles, and with captions that say how to read them."""
+"""The parts of a report, in its order: tables and figures with titles, and captions that explain how to read them."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from experiments.names import SIGNAL
+from experiments.report.comparisons import BEST_POOL, COMPARED, FEWEST, SUMMED
 from experiments.report.page import Part
-from experiments.report.statistics import BEST_POOL, COMPARED, FEWEST, MEASURES, RESAMPLES
+from experiments.report.statistics import MEASURES, RESAMPLES
 from signal_env.utils.extras import require
 
 FIGURES = {
@@ -50,14 +50,61 @@ FIGURES = {
 }
 """Each figure's title and caption, in the order of the page."""
 
-SCORES = "Areas are mean accuracies from the first round on; between rounds accuracy is taken to be linear."
+TABLES = {
+    "accuracy": (
+        "Accuracy",
+        "Means over seeds with 95 % intervals (Student's t). Areas are mean accuracies from the first round on; "
+        "between rounds accuracy is taken to be linear.",
+    ),
+    "differences": (
+        "Paired differences, in numbers",
+        "Percentage points on equal seeds, with 95 % intervals (Student's t), not corrected for their number; * where "
+        f"the interval leaves out zero. The {BEST_POOL} method is chosen in each setting by these same runs.",
+    ),
+    "aggregate": (
+        "Over all settings, in numbers",
+        "Interquartile means of the differences to random on equal seeds and settings, in percentage points, and the "
+        f"probability that a run is better than one of random, or of the {BEST_POOL} method; 95 % stratified bootstrap "
+        f"intervals, too narrow where seeds are few; the probability has none under {FEWEST} runs a setting.",
+    ),
+    "cost": (
+        "Cost",
+        "Means a run; memory is the most that a process held while it played one, with the models of runs that it had "
+        "played before, and of it added the most that it did not hold when the run began. Tokens are those of the "
+        "texts written; where a log does not count these, of as many as were offered.",
+    ),
+    "claims": (
+        "Claims",
+        "The paper's claims and this project's questions, with the evidence of these runs. Differences are in points "
+        "of accuracy, paired by seed, with 95 % intervals; for an undecided one the seeds are those with which four "
+        "of five new studies would decide it, if the true means and deviations are those seen here.",
+    ),
+    "hyperparameters": (
+        "Options",
+        "The options of these runs. docs/hyperparameters.md has the paper's values, the defaults, and why.",
+    ),
+}
+"""Each table's title and caption."""
+
+COSTS = {
+    "real_labels": ("real labels", 1, "{:,.0f}"),
+    "synthetic_labels": ("synthetic labels", 1, "{:,.0f}"),
+    "texts": ("texts", 1, "{:,.0f}"),
+    "tokens": ("tokens", 1, "{:,.0f}"),
+    "seconds": ("minutes", 60, "{:,.1f}"),
+    "cpu_seconds": ("CPU minutes", 60, "{:,.1f}"),
+    "memory": ("memory, GiB", 2**30, "{:.1f}"),
+    "memory_added": ("of it added, GiB", 2**30, "{:.1f}"),
+    "gpu_memory": ("GPU memory, GiB", 2**30, "{:.1f}"),
+}
+"""The columns of the table of costs: titles, units and formats."""
 
 
 def notes(table: Any) -> list[str]:
-    """What a reader should know of these runs before reading on.
+    """Return paragraphs about all runs that stand first.
 
     Args:
-        table: A row for each run, as `experiments.report.statistics.scores` returns it.
+        table: The result of `experiments.report.statistics.scores`.
     """
     seeds = table.groupby(["setting", "method"]).size()
     few = "" if seeds.min() > 1 else " Where there is one seed there is no interval."
@@ -79,139 +126,83 @@ def notes(table: Any) -> list[str]:
     return found
 
 
-def table_parts(tables: dict[str, Any]) -> list[Part]:
-    """The tables as they are read: each number with its interval, in one cell."""
-    summed = f"Means over seeds with 95 % intervals (Student's t). {SCORES}"
-    paired = (
-        "Percentage points on equal seeds, with 95 % intervals (Student's t), not corrected for their number; * where "
-        f"the interval leaves out zero. The {BEST_POOL} method is chosen in each setting by these same runs."
-    )
-    over = (
-        "Interquartile means of the differences to random on equal seeds and settings, in percentage points, and the "
-        f"probability that a run is better than one of random, or of the {BEST_POOL} method; 95 % stratified "
-        f"bootstrap intervals, too narrow where seeds are few; the probability has none under {FEWEST} runs a setting."
-    )
-    spent = (
-        "Means a run; memory is the most that a process held while it played one, with the models of runs that it had "
-        "played before, and of it added the most that it did not hold when the run began. Tokens are those of the "
-        "texts written; where a log does not count these, of as many as were offered."
-    )
-    return [
-        Part("accuracy", "Accuracy", _accuracy(tables["accuracy"]), summed),
-        Part("differences", "Paired differences, in numbers", _differences(tables["differences"]), paired),
-        Part("aggregate", "Over all settings, in numbers", _aggregate(tables["aggregate"]), over),
-        Part("cost", "Cost", _cost(tables["cost"]), spent),
-    ]
-
-
-def claim_part(claims: Any) -> Part:
-    """The claims with their verdicts."""
-    caption = (
-        "The paper's claims and this project's questions, with what these runs say of them. Differences are in points "
-        "of accuracy, paired by seed, with 95 % intervals; for an undecided one the seeds are those with which "
-        "four of five new studies would decide it, if the true means and deviations are those seen here."
-    )
-    return Part("claims", "Claims", claims, caption)
-
-
-def hyperparameter_part(values: Any) -> Part:
-    """What the paper leaves open."""
-    return Part("hyperparameters", "Hyperparameters", values, "What the paper leaves open, and what these runs used.")
-
-
 def figure_parts(figures: dict[str, Path]) -> list[Part]:
-    """The figures that were drawn, in the order of `FIGURES`."""
+    """Return the figures that were drawn, in the order of `FIGURES`."""
     return [Part(name, title, figures[name], caption) for name, (title, caption) in FIGURES.items() if name in figures]
 
 
+def table_part(name: str, table: Any) -> Part:
+    """Return a table with its title and caption."""
+    title, caption = TABLES[name]
+    return Part(name, title, table, caption)
+
+
+def table_parts(tables: dict[str, Any]) -> list[Part]:
+    """Return the tables for reading: each number with its interval, in one cell."""
+    forms = {"accuracy": _accuracy, "differences": _differences, "aggregate": _aggregate, "cost": _cost}
+    return [table_part(name, form(tables[name])) for name, form in forms.items()]
+
+
 def _accuracy(table: Any) -> Any:
-    cells = table[["setting", "method", "seeds", "labels"]].copy()
-    cells["synthetic"] = [f"{share:.0%}" for share in table["synthetic"]]
-    for name, title in MEASURES.items():
-        cells[title] = _cells(table, name, _plus_minus)
-    return cells
+    rows = table[["setting", "method", "seeds", "labels"]].copy()
+    rows["synthetic"] = [f"{share:.0%}" for share in table["synthetic"]]
+    return rows.assign(**{MEASURES[name]: cells(table, name, "{:.3f}", " ± {half:.3f}") for name in SUMMED})
 
 
 def _differences(table: Any) -> Any:
-    """A row for each setting and method, a column for each score and baseline."""
-    pandas = require("pandas", "plots")
+    """Return a row for each setting and method, with a column for each score and baseline."""
     keys = ["setting", "method"]
-    columns = {}
+    rows = table.drop_duplicates(keys).set_index(keys)[["pairs"]]
+    table = table.set_index(keys).rename(columns={"low": "mean_low", "high": "mean_high"})
     shorts = {"random": "random", BEST_POOL: "best pool", SIGNAL: SIGNAL}
-    played = {baseline: short for baseline, short in shorts.items() if baseline in set(table["baseline"])}
     for measure in COMPARED:
-        for baseline, short in played.items():
-            part = table[(table["measure"] == measure) & (table["baseline"] == baseline)].set_index(keys)
-            points = part[["mean", "low", "high"]] * 100
-            cells = [_signed(*row) for row in points.itertuples(index=False)]
-            columns[f"{MEASURES[measure]} − {short}"] = pandas.Series(cells, points.index, dtype=object)
-    rows = table.drop_duplicates(keys).set_index(keys)
-    return pandas.DataFrame({"pairs": rows["pairs"], **columns}, index=rows.index).fillna("").reset_index()
+        for baseline in [name for name in shorts if name in set(table["baseline"])]:
+            part = table[(table["measure"] == measure) & (table["baseline"] == baseline)]
+            column = cells(part, "mean", "{:+.2f}", " ± {half:.2f}{star}", scale=100)
+            rows[f"{MEASURES[measure]} − {shorts[baseline]}"] = column
+    return rows.fillna("").reset_index()
 
 
 def _aggregate(table: Any) -> Any:
-    """A row for each method."""
-    columns = {}
+    """Return a row for each method."""
+    table = table.set_index("method")
+    rows = table[["settings", "runs"]][~table.index.duplicated()].copy()
     for measure in COMPARED:
-        part = table[table["measure"] == measure].set_index("method")
-        points = part[["iqm", "iqm_low", "iqm_high"]] * 100
-        columns[f"{MEASURES[measure]} − random"] = _cells(points, "iqm", _gain, 2)
-        if measure == "area_100":
-            columns |= {"P > random": _cells(part, "random", _between, 2)}
-            columns |= {f"P > {BEST_POOL}": _cells(part, "pool", _between, 2)}
-    rows = table.drop_duplicates("method").set_index("method")[["settings", "runs"]]
-    return rows.assign(**columns).fillna("").reset_index()
+        part = table[table["measure"] == measure]
+        rows[f"{MEASURES[measure]} − random"] = cells(part, "iqm", "{:+.2f}", " [{low:+.2f}, {high:+.2f}]", scale=100)
+        for name, title in (("random", "random"), ("pool", BEST_POOL)) if measure == "area_100" else ():
+            rows[f"P > {title}"] = cells(part, name, "{:.2f}", " [{low:.2f}, {high:.2f}]")
+    return rows.fillna("").reset_index()
 
 
 def _cost(table: Any) -> Any:
-    cells = table[["setting", "method", "seeds"]].copy()
-    for name in ("real_labels", "synthetic_labels", "texts", "tokens"):
-        cells[name.replace("_", " ")] = _numbers(table[name], "{:,.0f}")
-    for name, title in (("seconds", "minutes"), ("cpu_seconds", "CPU minutes")):
-        cells[title] = _numbers(table[name] / 60, "{:,.1f}")
-    for name, title in (("memory", "memory"), ("memory_added", "of it added"), ("gpu_memory", "GPU memory")):
+    rows = table[["setting", "method", "seeds"]].copy()
+    for name, (title, unit, form) in COSTS.items():
         if name != "gpu_memory" or table[name].notna().any():
-            cells[f"{title}, GiB"] = _numbers(table[name] / 2**30, "{:.1f}")
-    return cells
+            values = table[name].astype(float) / unit
+            rows[title] = ["" if np.isnan(value) else form.format(value) for value in values]
+    return rows
 
 
-def _numbers(values: Any, form: str) -> list[str]:
-    return ["" if np.isnan(value) else form.format(value) for value in values.astype(float)]
+def cells(table: Any, name: str, form: str, interval: str, scale: float = 1) -> Any:
+    """Return each number with its interval as text, as far as they are numbers.
 
-
-def _cells(table: Any, name: str, form: Callable[..., str], digits: int = 3) -> Any:
-    parts = table[[name, f"{name}_low", f"{name}_high"]]
-    cells = [form(*row, digits) for row in parts.itertuples(index=False)]
-    return require("pandas", "plots").Series(cells, table.index, dtype=object)
-
-
-def _plus_minus(mean: float, low: float, high: float, digits: int) -> str:
-    """A mean with half its interval, as far as they are numbers."""
-    if np.isnan(mean):
-        return ""
-    return f"{mean:.{digits}f}" + ("" if np.isnan(low) else f" ± {(high - low) / 2:.{digits}f}")
-
-
-def _between(value: float, low: float, high: float, digits: int) -> str:
-    if np.isnan(value):
-        return ""
-    return f"{value:.{digits}f}" + ("" if np.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]")
-
-
-def _gain(value: float, low: float, high: float, digits: int) -> str:
-    if np.isnan(value):
-        return ""
-    return f"{value:+.{digits}f}" + ("" if np.isnan(low) else f" [{low:+.{digits}f}, {high:+.{digits}f}]")
-
-
-def _signed(mean: float, low: float, high: float) -> str:
-    """A difference with half its interval, and a star where that leaves out zero."""
-    cell = f"{mean:+.2f}" + ("" if np.isnan(low) else f" ± {(high - low) / 2:.2f}")
-    return f"{cell} *" if low > 0 or high < 0 else cell
+    Args:
+        table: A table with columns NAME, NAME_low and NAME_high.
+        name: The number.
+        form: The format of the number.
+        interval: The format of its interval, of `low`, `high`, `half` the width, and `star` where zero is outside.
+        scale: A factor.
+    """
+    found = []
+    for mean, low, high in (scale * table[[name, f"{name}_low", f"{name}_high"]]).itertuples(index=False):
+        of = {"low": low, "high": high, "half": (high - low) / 2, "star": " *" if low > 0 or high < 0 else ""}
+        found.append("" if np.isnan(mean) else form.format(mean) + ("" if np.isnan(low) else interval.format(**of)))
+    return require("pandas", "plots").Series(found, table.index, dtype=object)
 
 
 def rich_table(part: Part) -> Any:
-    """A part's table for the terminal, without the columns that are read least."""
+    """Return a part's table for the terminal, without the columns that are read least."""
     from rich.box import SIMPLE
     from rich.table import Table
 

@@ -1,12 +1,12 @@
-"""What goes along with the labels: accuracy and what agents say of themselves, and the classes of synthetic texts."""
+"""Curves along the labels: accuracy, the metrics of agents, and the classes of synthetic texts."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from experiments.report.runs import KEYS, Runs
 from experiments.report.statistics import Array, band, student
+from experiments.runs import KEYS, Runs
 from signal_env.utils.extras import require
 
 LEARNING = {
@@ -17,11 +17,11 @@ LEARNING = {
     "texts/invalid": "texts that are not valid",
     "labels/imbalance": "imbalance of the synthetic labels",
 }
-"""The metrics that are followed over the rounds, and what they are called."""
+"""The metrics that are followed over the rounds, and their titles."""
 
 
 def curves(rounds: Any) -> Any:
-    """The mean accuracy along the labels, with its 95 % bootstrap band over the seeds; one seed alone has no band.
+    """Return the mean accuracy along the labels, with its 95 % bootstrap band over seeds; one seed has no band.
 
     Returns:
         A table with `setting`, `method`, `share`, `seeds`, `mean`, `low`, `high`; see `on_common_shares` for `share`.
@@ -42,7 +42,7 @@ def curves(rounds: Any) -> Any:
 
 
 def learning(runs: Runs) -> Any:
-    """What the agents say of their texts and their learning: means over seeds with 95 % intervals (Student's t).
+    """Return the metrics of the agents along the labels: means over seeds with 95 % intervals (Student's t).
 
     Returns:
         A table with `metric`, one of `LEARNING`, `setting`, `method`, `share`, `seeds`, `mean`, `low`, `high`; see
@@ -63,10 +63,10 @@ def learning(runs: Runs) -> Any:
 
 
 def on_common_shares(table: Any, column: str) -> dict[tuple[str, str], tuple[Array, Array]]:
-    """Reads all runs of a setting and method at the same shares of the pool, for seeds may differ in their rounds.
+    """Read all runs of a setting and method at the same shares of the pool, as seeds may differ in their rounds.
 
-    Each run is taken to be linear between its rounds. It is read at all shares at which one of the runs has a round,
-    from the first to the last that all of them have: there the mean of the runs has its corners.
+    Each run is linear between its rounds. It is read at all shares at which one of the runs has a round, from the first
+    to the last that all of them have: there the mean of the runs has its corners.
 
     Args:
         table: `setting`, `method`, `seed`, `share` rising in each run, and the column.
@@ -86,7 +86,7 @@ def on_common_shares(table: Any, column: str) -> dict[tuple[str, str], tuple[Arr
 
 
 def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:
-    """The annotator's labels of each round's synthetic texts: the mean share of each class, and its 95 % interval.
+    """Return the mean share of each class in the labels of each round's synthetic texts, with its 95 % interval.
 
     A seed counts in the rounds in which it labeled a synthetic text; the interval is Student's t, within [0, 1].
     `share` is the labeled instances over |R| then, on average over these seeds.

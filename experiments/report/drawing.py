@@ -1,4 +1,4 @@
-"""How the report's figures look: each method's colour and line, panels by setting, and files that are reproducible."""
+"""The look of the report's figures: a color and a line for each method, panels by setting, reproducible files."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ LOOK = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
-    "axes.titley": 1.0,  # at its place, instead of a search for one at each drawing
+    "axes.titley": 1.0,  # a fixed place: none is searched at each drawing
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#888888",
@@ -24,10 +24,10 @@ LOOK = {
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.7,
     "axes.axisbelow": True,
-    "xtick.bottom": False,  # the grid's lines are marks enough
+    "xtick.bottom": False,  # the grid has lines
     "ytick.left": False,
     "legend.frameon": False,
-    "svg.fonttype": "none",  # text stays text: smaller, and it can be searched
+    "svg.fonttype": "none",  # text stays text: the file is smaller, and can be searched
     "svg.hashsalt": "signal_env",
 }
 
@@ -39,7 +39,7 @@ KNOWN = {
     "cal": "#cc79a7",
     "SIGnAL": "#d62728",
 }
-"""The colours of the paper's methods, apart for colour-blind readers too (after Okabe and Ito)."""
+"""Colors of the paper's methods, distinct for color-blind readers too (after Okabe and Ito)."""
 
 OTHERS = ("#56b4e9", "#8c564b", "#6a3d9a", "#111111", "#9a9a00", "#00a5a5", "#f781bf", "#b15928", "#4daf4a", "#984ea3")
 
@@ -56,7 +56,7 @@ class Style:
 
 
 def styles_of(methods: Sequence[str]) -> dict[str, Style]:
-    """A style for each method; the paper's have colours of their own, and SIGnAL lies above the others."""
+    """Return a style for each method; the paper's have colors of their own, and SIGnAL lies above the others."""
     lines: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)))
     others = [name for name in methods if name not in KNOWN]
     styles = {name: Style(color) for name, color in KNOWN.items()}
@@ -76,7 +76,7 @@ Layout = list[list[str | None]]
 
 
 def layout_of(rounds: Any, settings: Sequence[str], wide: int = 3) -> Layout:
-    """Rows by task and columns by the pool's share of the split, as the paper has them; else rows of `wide`."""
+    """Return rows by task and columns by the pool's share of the split, as in the paper; else rows of `wide`."""
     first = rounds.drop_duplicates("setting").set_index("setting")
     places = {setting: (first["task"][setting], first["fraction"][setting]) for setting in settings}
     tasks = list(dict.fromkeys(task for task, _ in places.values()))
@@ -92,7 +92,7 @@ def layout_of(rounds: Any, settings: Sequence[str], wide: int = 3) -> Layout:
 
 @contextmanager
 def look() -> Iterator[None]:
-    """What is drawn and written inside has the report's look."""
+    """Give figures that are drawn and written inside the report's look."""
     with require("matplotlib", "plots").rc_context(LOOK):
         yield
 
@@ -100,14 +100,14 @@ def look() -> Iterator[None]:
 def panels(
     layout: Layout, draw: Callable[[Any, str], None], x: str, y: str, size: tuple[float, float], share_x: bool = True
 ) -> Any:
-    """A figure with a panel for each setting.
+    """Return a figure with a panel for each setting.
 
     Args:
-        layout: Which setting is where.
+        layout: The settings by row and column.
         draw: Draws a setting on its axes.
         x: The label below the lowest panels.
         y: The label beside the leftmost panels.
-        size: Of a panel, in inches.
+        size: The size of a panel, in inches.
         share_x: Whether all panels have the same horizontal axis.
     """
     rows, columns = len(layout), len(layout[0])
@@ -127,20 +127,20 @@ def panels(
 
 
 def leave_empty(axis: Any) -> None:
-    """Says in a panel that there is nothing to draw."""
+    """Write in a panel that it has no run."""
     axis.set_axis_off()
     axis.text(0.5, 0.5, "no run", ha="center", va="center", color="#999999", transform=axis.transAxes)
 
 
 def name_axes(axis: Any, x: str, y: str, size: tuple[float, float]) -> None:
-    """Labels at fixed places: to look for free ones takes a third of the time of drawing."""
+    """Set labels at fixed places: the search for free ones takes a third of the time of drawing."""
     axis.set(xlabel=x, ylabel=y)
     axis.xaxis.set_label_coords(0.5, -0.26 / (size[1] - GAP))
     axis.yaxis.set_label_coords(-0.55 / (size[0] - 0.6), 0.5)
 
 
 def new_figure(width: float, height: float) -> Any:
-    """An empty figure; sizes are in inches."""
+    """Return an empty figure; sizes are in inches."""
     return require("matplotlib.figure", "plots").Figure(figsize=(width, height))
 
 
@@ -151,11 +151,11 @@ def finish(
     sides: tuple[float, float] = (0.75, 0.15),
     over: float = 0.0,
 ) -> Any:
-    """Puts a title and one legend above all panels, and takes the room that they need.
+    """Put a title and one legend above all panels, and make room for them.
 
     Args:
         figure: The figure.
-        legend: What the legend shows, with labels.
+        legend: The entries of the legend, with labels.
         title: The title.
         sides: The room for labels on the left, and on the right, in inches.
         over: More room above the panels, for their own titles, in inches.
@@ -185,7 +185,7 @@ def finish(
 
 
 def keys_of(styles: dict[str, Style], marker: bool = False) -> list[Any]:
-    """What a legend shows for methods: their lines, or their markers."""
+    """Return the entries of a legend for methods: their lines, or their markers."""
     line = require("matplotlib.lines", "plots").Line2D
     return [
         line([], [], color=s.color, ls="" if marker else s.line, marker=s.marker, ms=4, lw=s.width, label=name)
@@ -193,12 +193,13 @@ def keys_of(styles: dict[str, Style], marker: bool = False) -> list[Any]:
     ]
 
 
-def save(figure: Any, stem: Path) -> Path:
-    """Writes a figure as PNG and SVG; equal figures have equal files. Returns the SVG's."""
-    for form, canvas in (("png", "agg"), ("svg", "svg")):
-        file = stem.with_name(f"{stem.name}.{form}")
+def save(figure: Any, file: Path, forms: Sequence[str] = ("png", "svg")) -> Path:
+    """Write a figure as files of some forms; equal figures have equal files. Return the last one."""
+    for form in forms:
+        file = file.with_suffix(f".{form}")
         temporary = file.with_name(f".{file.name}")
         metadata = {"Date": None} if form == "svg" else None
+        canvas = "agg" if form == "png" else form
         figure.savefig(temporary, format=form, dpi=110, metadata=metadata, backend=canvas)
         temporary.replace(file)
-    return stem.with_name(f"{stem.name}.svg")
+    return file

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.names import PAPER, SIGNAL
+from experiments.report.comparisons import BEST_POOL
 from experiments.report.drawing import (
     Layout,
     Style,
@@ -22,11 +23,11 @@ from experiments.report.drawing import (
     save,
     styles_of,
 )
-from experiments.report.statistics import BEST_POOL, MEASURES, methods_of, settings_of
+from experiments.report.statistics import MEASURES, methods_of, settings_of
 from signal_env.utils.extras import require
 
 SHADES = ("#4477aa", "#ddaa33", "#66a182", "#bb5566", "#997700", "#88ccee", "#777777", "#aa4499")
-"""The colours of classes."""
+"""The colors of classes."""
 
 BASELINES = {"random": ("o", True), BEST_POOL: ("s", False), SIGNAL: ("D", False)}
 """The marker of a difference to each baseline, and whether it is filled."""
@@ -35,12 +36,12 @@ SHARE = "labeled instances (% of the real pool)"
 
 
 def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str, Path]:
-    """Draws all figures for which there is something to draw, as PNG and SVG.
+    """Draw all figures that have data, as PNG and SVG.
 
     Args:
         rounds: The rounds of all runs.
-        tables: What `experiments.report.tables.build` returned.
-        folder: Where the files go.
+        tables: The result of `experiments.report.tables.build`.
+        folder: The folder of the files.
 
     Returns:
         The SVG files by the figures' names, in the order of the page.
@@ -72,7 +73,7 @@ def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str,
 
 
 def _by_figure(methods: Sequence[str], most: int = 8) -> dict[str, list[str]]:
-    """Which methods a figure of learning curves shows: the paper's, and in a second one the others.
+    """Return the methods of each figure of learning curves: the paper's, and in a second one the others.
 
     The second one has random and SIGnAL too, to compare with. Without SIGnAL there is one figure, unless there are too
     many methods for it.
@@ -85,67 +86,108 @@ def _by_figure(methods: Sequence[str], most: int = 8) -> dict[str, list[str]]:
     return {"curves": paper} | ({"curves_others": [*ends, *others]} if others else {})
 
 
+def draw_learning(rounds: Any, tables: dict[str, Any], curves: Sequence[tuple[str, str]], file: Path) -> None:
+    """Draw learning curves into one PNG file, with a panel for each.
+
+    Args:
+        rounds: The rounds of all runs.
+        tables: The result of `experiments.report.tables.build`.
+        curves: The setting of each panel, and its metric: "accuracy" or "lift".
+        file: The file.
+    """
+    learning = tables["learning"]
+    of_metric = {"accuracy": tables["curves"], "lift": learning[learning["metric"] == "lift/mean"]}
+    parts = {
+        f"{setting}: {metric}": of_metric[metric][of_metric[metric]["setting"] == setting] for setting, metric in curves
+    }
+    played = set().union(*(part["method"] for part in parts.values()))
+    styles = {method: style for method, style in styles_of(methods_of(rounds)).items() if method in played}
+    names = list(parts)
+    wide = min(2, len(names))
+    layout: Layout = [[*names[i : i + wide], *[None] * (i + wide - len(names))] for i in range(0, len(names), wide)]
+
+    def draw(axis: Any, name: str) -> None:
+        axis.set_title(name, loc="left")
+        _lines(axis, dict(iter(parts[name].groupby("method"))), styles, zero=name.endswith(": lift"))
+
+    with look():
+        save(finish(panels(layout, draw, SHARE, "", (4.6, 2.6), share_x=False), keys_of(styles)), file, ("png",))
+
+
 def _curves(
     table: Any, styles: dict[str, Style], layout: Layout, titles: dict[str, str], label: str, zero: bool = False
 ) -> Any:
-    """Means with their bands against labeled instances; a dotted line marks the size of the pool."""
-    groups = {keys: group for keys, group in table.groupby(["setting", "method"])}
+    """Draw means with their bands against labeled instances; a dotted line marks the size of the pool."""
+    groups = {setting: dict(iter(group.groupby("method"))) for setting, group in table.groupby("setting")}
     most = table["share"].max()
-    ticks = range(0, int(100 * most) + 1, 25 if most < 1.1 else 50)
-    bold = 0.17 if len(styles) <= 6 else 0.09
 
     def draw(axis: Any, setting: str) -> None:
         axis.set_title(titles[setting], loc="left")
-        if not any((setting, method) in groups for method in styles):
+        shown = {method: group for method, group in groups.get(setting, {}).items() if method in styles}
+        if shown:
+            _lines(axis, shown, styles, zero, most)
+        else:
             leave_empty(axis)
-            return
-        axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
-        if zero:
-            axis.axhline(0, color="#555555", linewidth=0.9)
-        for method, style in styles.items():
-            group = groups.get((setting, method))
-            if group is None:
-                continue
-            share = 100 * group["share"].to_numpy()
-            line = {"color": style.color, "linestyle": style.line, "linewidth": style.width, "zorder": style.order}
-            axis.plot(share, group["mean"], marker=style.marker, markersize=2.5, **line)
-            if group["low"].notna().any():
-                axis.fill_between(share, group["low"], group["high"], color=style.color, alpha=bold, linewidth=0)
-
-        axis.set_xlim(0, 104 * most)
-        axis.set_xticks(ticks)
-        axis.locator_params(axis="y", nbins=5)
 
     figure = panels(layout, draw, SHARE, label, (4.6, 2.6))
     return finish(figure, keys_of(styles))
 
 
+def _lines(axis: Any, groups: dict[str, Any], styles: dict[str, Style], zero: bool, most: float | None = None) -> None:
+    """Draw the curves of one panel.
+
+    Args:
+        axis: The panel.
+        groups: The curve of each method.
+        styles: The look of each method.
+        zero: Whether to draw a line at zero.
+        most: The largest share of labels on the horizontal axis; default: that of the curves.
+    """
+    most = most or max(group["share"].max() for group in groups.values())
+    axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
+    if zero:
+        axis.axhline(0, color="#555555", linewidth=0.9)
+    for method, style in styles.items():
+        group = groups.get(method)
+        if group is None:
+            continue
+        share = 100 * group["share"].to_numpy()
+        line = {"color": style.color, "linestyle": style.line, "linewidth": style.width, "zorder": style.order}
+        axis.plot(share, group["mean"], marker=style.marker, markersize=2.5, **line)
+        if group["low"].notna().any():
+            bold = 0.17 if len(styles) <= 6 else 0.09
+            axis.fill_between(share, group["low"], group["high"], color=style.color, alpha=bold, linewidth=0)
+    axis.set_xlim(0, 104 * most)
+    axis.set_xticks(range(0, int(100 * most) + 1, 25 if most < 1.1 else 50))
+    axis.locator_params(axis="y", nbins=5)
+
+
 def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: int = 2) -> Any:
-    """The classes of each round's synthetic texts, stacked: a row for each setting, a column for a method that writes.
+    """Stack the classes of each round's synthetic texts: a row for each setting, a column for a method that writes.
 
     The columns are SIGnAL and the generator that does not learn, or the first methods that write.
     """
-    writers = [name for name in methods if name in set(table["method"])]
-    writers = sorted(writers, key=lambda name: name not in (SIGNAL, "frozen"))[:most]
-    settings = [name for name in settings if name in set(table.loc[table["method"].isin(writers), "setting"])]
+    writing = [name for name in methods if name in set(table["method"])]
+    writing = sorted(writing, key=lambda name: name not in (SIGNAL, "frozen"))[:most]
+    settings = [name for name in settings if name in set(table.loc[table["method"].isin(writing), "setting"])]
     size = (4.4, 1.65)
-    figure = new_figure(size[0] * len(writers) + 1.6, size[1] * len(settings))
-    axes = figure.subplots(len(settings), len(writers), squeeze=False, sharey=True, sharex=True)
+    figure = new_figure(size[0] * len(writing) + 1.6, size[1] * len(settings))
+    axes = figure.subplots(len(settings), len(writing), squeeze=False, sharey=True, sharex=True)
     groups = {keys: group for keys, group in table.groupby(["setting", "method"])}
     for i, setting in enumerate(settings):
-        for j, method in enumerate(writers):
+        for j, method in enumerate(writing):
             axis, group = axes[i][j], groups.get((setting, method))
             name_axes(axis, SHARE if i == len(settings) - 1 else "", "share" if j == 0 else "", size)
             axis.set_title(f"{setting}: {method}", loc="left")
             if group is not None:
-                _stack(axis, group, named=j == len(writers) - 1)
+                _stack(axis, group, named=j == len(writing) - 1)
     most = 100 * table["share"].max()
     axes[0][0].set(xlim=(0, most), ylim=(0, 1), xticks=range(0, int(most) + 1, 50), yticks=(0, 0.5, 1))
     return finish(figure, title="labels of each round's synthetic texts", sides=(0.75, 1.5))
 
 
 def _stack(axis: Any, group: Any, named: bool) -> None:
-    """The shares of the classes on top of each other, with white lines where they would all be equal."""
+    """Stack the shares of the classes, with white lines where they would all be equal."""
     wide = group.pivot(index="share", columns="class", values="mean")[list(dict.fromkeys(group["class"]))]
     count = wide.shape[1]
     colors = [SHADES[k % len(SHADES)] for k in range(count)]
@@ -159,7 +201,7 @@ def _stack(axis: Any, group: Any, named: bool) -> None:
 
 
 def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
-    """Interquartile means of what all methods gain over random, and probabilities of improvement at equal budgets.
+    """Draw interquartile means of the gains over random, and probabilities of improvement at equal budgets.
 
     Only methods that have been run in all settings are comparable, so only those are shown. Without random there are
     no gains, and no columns of them.
@@ -197,7 +239,7 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
 
 
 def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
-    """Paired differences with their intervals: each baseline that has played has a marker of its own."""
+    """Draw paired differences with their intervals: each baseline that has played has a marker of its own."""
     shown = [method for method in styles if method in set(table["method"])]
     groups = {setting: group for setting, group in table.groupby("setting")}
     against = [baseline for baseline in BASELINES if baseline in set(table["baseline"])]
@@ -232,7 +274,7 @@ def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
 
 
 def _of_pairs(setting: str, group: Any) -> str:
-    """The setting with its number of pairs, and which pool-based method is the best."""
+    """Return the setting with its number of pairs, and its best pool-based method."""
     best = group.loc[group["baseline"] == BEST_POOL, "against"].unique()
     low, high = (group["pairs"].min(), group["pairs"].max()) if len(group) else (0, 0)
     pairs = f"{low} to {high} pairs" if low < high else f"{high} pair{'s' if high != 1 else ''}"
@@ -240,12 +282,12 @@ def _of_pairs(setting: str, group: Any) -> str:
 
 
 def _rows(methods: Any, names: Sequence[str]) -> NDArray[np.float64]:
-    """The heights of methods, of which there may be none, among the rows of a chart that `_name_rows` names."""
+    """Return the heights of methods among the rows of a chart that `_name_rows` names."""
     return np.array([len(names) - names.index(method) for method in methods], dtype=np.float64)
 
 
 def _name_rows(axis: Any, names: Sequence[str]) -> None:
-    """Names the rows of a chart from the top down."""
+    """Name the rows of a chart from the top down."""
     axis.set_yticks(range(len(names), 0, -1), names)
     axis.set_ylim(0.4, len(names) + 0.6)
     axis.grid(axis="y", visible=False)

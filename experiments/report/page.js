@@ -1,14 +1,31 @@
-"use strict";
+// Values sort as pandas sorts them: numbers by value, texts by their lower case, missing values last in either order.
+const compare = (sign) => (a, b) => (a === null) - (b === null) || (a === null ? 0 : sign * ((a > b) - (a < b)));
+for (const [name, read] of [["number", Number], ["text", String]]) {
+  DataTable.ext.type.order[`${name}-pre`] = (value) => value === "" || value === null ? null : read(value);
+  DataTable.ext.type.order[`${name}-asc`] = compare(1);
+  DataTable.ext.type.order[`${name}-desc`] = compare(-1);
+}
+Object.assign(DataTable.defaults, { autoWidth: false, order: [], orderDescReverse: false, ordering: { handler: false, indicators: false } });
 
-// Order of values as pandas sorts them: numbers by value, texts by their lower case, what is missing last either way.
-function compare(a, b, descending) {
-  const missing = (a === null) - (b === null);
-  if (missing || a === null) return missing;
-  const order = a < b ? -1 : a > b ? 1 : 0;
-  return descending ? -order : order;
+// ---- tables: a click on a head sorts by its column, another one reverses the order; ties keep the order before it
+
+for (const table of document.querySelectorAll("table.sortable")) {
+  const columnDefs = [{ targets: ".number", type: "number" }, { targets: "_all", type: "text" }];
+  const sorted = new DataTable(table, { columnDefs, layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null }, paging: false });
+  table.tHead.querySelectorAll("button").forEach((button, column) => button.addEventListener("click", () => {
+    const before = sorted.order();
+    const order = before[0]?.[0] === column && before[0][1] === "asc" ? "desc" : "asc";
+    sorted.order([[column, order], ...before.filter(([other]) => other !== column)]).draw();
+  }));
 }
 
-function create(name, properties = {}, ...children) {
+// ---- the browser of texts: what it shows is a function of the form's values and of the page's number
+
+const SHORT = 200;
+const CHOICES = ["setting", "method", "origin", "label", "invalid"];
+const NOTHING = { label: "never labeled", invalid: "valid" };
+
+function create(name, properties, ...children) {
   const element = Object.assign(document.createElement(name), properties);
   element.append(...children);
   return element;
@@ -20,181 +37,114 @@ function show(number, whole) {
   return (Number(fixed) || number === 0 ? fixed : number.toExponential(1)).replaceAll("-", "−");
 }
 
-// ---- tables: a click on a column's head sorts by it, another one turns the order round
-
-function mark(heads, head, descending) {
-  for (const other of heads) other.removeAttribute("aria-sort");
-  if (head) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+function textCell(value) {
+  const whole = create("bdi", { textContent: value, dir: "auto" });
+  const letters = value.length > SHORT ? [...value] : [];
+  if (letters.length <= SHORT) return whole;
+  const start = create("bdi", { textContent: `${letters.slice(0, SHORT).join("")}…`, dir: "auto" });
+  return create("details", {}, create("summary", {}, start), whole);
 }
 
-function sortable(table) {
-  const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
-    const number = head.classList.contains("number");
-    const descending = head.getAttribute("aria-sort") === "ascending";
-    const value = (cell) => number ? ("value" in cell.dataset ? Number(cell.dataset.value) : null) : cell.textContent.toLowerCase() || null;
-    const rows = [...table.tBodies[0].rows].map((row) => [value(row.cells[column]), row]);
-    rows.sort((a, b) => compare(a[0], b[0], descending));
-    table.tBodies[0].append(...rows.map(([, row]) => row));
-    mark(heads, head, descending);
-  }));
-}
-
-// ---- the browser of texts: what is shown is a function of the form's values and of the page's number
-
-const PAGE = 50;
-const SHORT = 200;
-const SELECTS = ["setting", "method", "origin", "label", "invalid"];
-const NOTHING = { label: "never labeled", invalid: "valid" };
-const HEADS = { invalid: "validity" };
-const NUMBERS = ["first", "last", "least", "most"];
-
-function browser(data) {
+function browser({ columns, rows }) {
   const form = document.getElementById("filters");
   const fields = form.elements;
-  const table = document.getElementById("offers");
-  const plain = data.columns.map((name, i) => 
-    ({ id: name, name: HEADS[name] ?? name, at: i, number: ["seed", "round", "reward"].includes(name), whole: name !== "reward" }));
-  const terms = data.terms.flatMap((term, i) => ["raw", "share"].map((kind, j) =>
-    ({ id: `${kind} ${term}`, name: kind, term, at: plain.length + 2 * i + j, number: true })));
-  const columns = [...plain, ...terms];
-  const at = Object.fromEntries(plain.map((column) => [column.id, column.at]));
-  const heads = new Map();
-  let page = 0;
+  const inputs = [...form.querySelectorAll("input, select")];
+  const at = Object.fromEntries(columns.map((column, i) => [column.id, i]));
 
-  function prepare() {
-    for (const name of SELECTS) {
-      const values = [...new Set(data.rows.map((row) => row[at[name]]))].sort();
-      const options = values.map((value) => create("option", { value, textContent: value || NOTHING[name] || "" }));
-      fields[name].append(create("option", { textContent: "all" }), ...options);
-    }
-    const title = (column) => column.term === undefined ? column.name : `${column.term}, ${column.name}`;
-    const options = (chosen) => chosen.map((column) => create("option", { value: column.id, textContent: title(column) }));
-    fields.term.append(...options(columns.filter((column) => column.number && (column.term !== undefined || column.id === "reward"))));
-    fields.by.append(create("option", { value: "", textContent: "run and round" }), ...options(columns));
-    const rows = [create("tr"), create("tr")];
-    for (const column of columns) {
-      const head = create("th", { scope: "col" }, create("button", { type: "button", textContent: column.name }));
-      head.className = column.number ? "number" : column.id;
-      head.querySelector("button").addEventListener("click", () => choose(column.id));
-      heads.set(column.id, head);
-      if (column.term === undefined) {
-        head.rowSpan = 2;
-        rows[0].append(head);
-      } else {
-        if (column.name === "raw") rows[0].append(create("th", { scope: "colgroup", colSpan: 2, className: "term", textContent: column.term }));
-        rows[1].append(head);
-      }
-    }
-    table.tHead.append(...rows);
+  for (const name of CHOICES) {
+    const values = [...new Set(rows.map((row) => row[at[name]]))].sort();
+    fields[name].append(...values.map((value) => new Option(value || NOTHING[name] || "", value)));
+  }
+  for (const { id, title, number, term } of columns) {
+    if (term || id === "reward") fields.term.append(new Option(title, id));
+    fields.by.append(new Option(title, id, id === "reward", id === "reward"));
   }
 
-  function choose(id) {
-    const again = fields.by.value === id;
-    fields.order.value = (again ? fields.order.value === "up" : columns.find((column) => column.id === id).number) ? "down" : "up";
-    fields.by.value = id;
-    update();
-  }
+  const render = ({ id, number, whole }) => (value, kind) => {
+    if (kind !== "display") return number || value === null ? value : value.toLowerCase();
+    return id === "text" ? textCell(value) : create("bdi", { textContent: number ? show(value, whole) : value });
+  };
+  const table = new DataTable("#offers", {
+    data: rows,
+    columns: columns.map((column, i) => ({
+      data: i,
+      type: column.number ? "number" : "text",
+      className: column.number ? "number" : column.id,
+      render: render(column),
+      createdCell: (cell) => { cell.dataset.name = column.title; },
+    })),
+    layout: { topStart: "info", topEnd: null, bottomStart: { paging: { type: "simple_numbers" } }, bottomEnd: null },
+    language: {
+      info: "_TOTAL_ of _MAX_ texts match",
+      infoEmpty: "0 of _MAX_ texts match",
+      infoFiltered: "",
+      emptyTable: "No text to show",
+      zeroRecords: "No text matches",
+      paginate: { previous: "Previous", next: "Next" },
+    },
+    pageLength: 50,
+  });
 
-  function limit(name, otherwise) {
-    const value = fields[name].valueAsNumber;
-    return Number.isNaN(value) ? otherwise : value;
+  function limits(low, high) {
+    const [least, most] = [fields[low].valueAsNumber, fields[high].valueAsNumber];
+    return (value) => !(value < least || value > most || (value === null && (least === least || most === most)));
   }
 
   function matching() {
-    const wanted = SELECTS.filter((name) => fields[name].selectedIndex > 0).map((name) => [at[name], fields[name].value]);
+    const wanted = CHOICES.filter((name) => fields[name].selectedIndex > 0).map((name) => [at[name], fields[name].value]);
     const part = fields.text.value.toLowerCase();
-    const [first, last] = [limit("first", -Infinity), limit("last", Infinity)];
-    const bounded = NUMBERS.slice(2).some((name) => !Number.isNaN(fields[name].valueAsNumber));
-    const [least, most] = [limit("least", -Infinity), limit("most", Infinity)];
-    const term = columns.find((column) => column.id === fields.term.value).at;
-    const rows = data.rows.filter((row) => wanted.every(([i, value]) => row[i] === value)
-      && row[at.round] >= first && row[at.round] <= last
-      && (!bounded || (row[term] !== null && row[term] >= least && row[term] <= most))
-      && (!part || row[at.text].toLowerCase().includes(part)));
-    const by = columns.find((column) => column.id === fields.by.value);
-    if (!by) return rows;
-    const value = (row) => by.number ? row[by.at] : row[by.at].toLowerCase() || null;
-    const descending = fields.order.value === "down";
-    return rows.map((row) => [value(row), row]).sort((a, b) => compare(a[0], b[0], descending)).map(([, row]) => row);
+    const [round, reward, term] = [limits("first", "last"), limits("least", "most"), at[fields.term.value]];
+    return (_, row) => wanted.every(([i, value]) => row[i] === value)
+      && round(row[at.round]) && reward(row[term]) && row[at.text].toLowerCase().includes(part);
   }
 
-  function cell(row, column) {
-    const value = row[column.at];
-    const title = column.term === undefined ? column.name : `${column.term} ${column.name}`;
-    const made = create("td", { className: column.number ? "number" : column.id });
-    made.dataset.name = title;
-    if (column.id !== "text") {
-      made.append(create("bdi", { textContent: column.number ? show(value, column.whole) : value }));
-      return made;
-    }
-    const letters = value.length > SHORT ? [...value] : [];
-    const whole = create("bdi", { textContent: value, dir: "auto" });
-    if (letters.length <= SHORT) {
-      made.append(whole);
-    } else {
-      const start = create("bdi", { textContent: `${letters.slice(0, SHORT).join("")}…`, dir: "auto" });
-      made.append(create("details", {}, create("summary", {}, start), whole));
-    }
-    return made;
-  }
+  // The address says what is shown, so that it can be passed on: #texts?method=SIGnAL&by=round
+  const usual = (field) => field.options ? Math.max(0, [...field.options].findIndex((option) => option.defaultSelected)) : "";
 
-  function draw() {
-    const rows = matching();
-    page = Math.max(0, Math.min(page, Math.ceil(rows.length / PAGE) - 1));
-    const shown = rows.slice(page * PAGE, (page + 1) * PAGE);
-    table.tBodies[0].replaceChildren(...shown.map((row) => create("tr", {}, ...columns.map((column) => cell(row, column)))));
-    mark(heads.values(), heads.get(fields.by.value), fields.order.value === "down");
-    const count = rows.length.toLocaleString("en-US");
-    document.getElementById("count").textContent = `${count} of ${data.rows.length.toLocaleString("en-US")} texts match`;
-    const last = page * PAGE + shown.length;
-    document.getElementById("place").textContent = shown.length ? `${page * PAGE + 1}–${last} of ${count}` : "none";
-    document.getElementById("previous").disabled = page === 0;
-    document.getElementById("next").disabled = last === rows.length;
-  }
-
-  // The address says what is shown, so that it can be passed on: #texts?method=SIGnAL&by=reward
   function remember() {
     const state = new URLSearchParams();
-    for (const field of form.querySelectorAll("input, select")) {
-      const usual = SELECTS.includes(field.name) ? field.selectedIndex === 0 : field.value === usually(field.name);
-      if (!usual) state.set(field.name, field.value);
+    for (const field of inputs) {
+      if ((field.options ? field.selectedIndex : field.value) !== usual(field)) state.set(field.name, field.value);
     }
-    if (page) state.set("page", page + 1);
+    if (table.page()) state.set("page", table.page() + 1);
     const query = state.toString();
     history.replaceState(null, "", query ? `#texts?${query}` : location.hash.startsWith("#texts") ? "#texts" : location.hash || "#");
-  }
-
-  function usually(name) {
-    return { term: "reward", by: "reward", order: "down" }[name] ?? "";
   }
 
   function recall() {
     const [place, query] = [location.hash.slice(1, 6), location.hash.slice(7)];
     const state = new URLSearchParams(place === "texts" ? query : "");
-    for (const field of form.querySelectorAll("input, select")) {
+    for (const field of inputs) {
       const value = state.get(field.name);
-      if (!SELECTS.includes(field.name)) {
-        field.value = value ?? usually(field.name);
-        if (field.selectedIndex === -1) field.value = usually(field.name);
-      } else {
-        field.selectedIndex = value === null ? 0 : Math.max(0, [...field.options].findIndex((option, i) => i && option.value === value));
+      if (!field.options) field.value = value ?? "";
+      else {
+        const all = CHOICES.includes(field.name) ? 0 : -1;
+        const found = [...field.options].findIndex((option, i) => i !== all && option.value === value);
+        field.selectedIndex = found < 0 ? usual(field) : found;
       }
     }
-    page = Math.max(0, Math.trunc(Number(state.get("page")) || 1) - 1);
-    draw();
+    draw(Math.trunc(Number(state.get("page")) || 1) - 1);
     if (query) document.getElementById("texts").scrollIntoView();
   }
 
-  function update(turn = 0) {
-    page = turn ? page + turn : 0;
-    draw();
-    remember();
-    if (turn) document.getElementById("count").scrollIntoView();
+  function draw(page = 0) {
+    const by = at[fields.by.value];
+    table.search.fixed("form", matching()).order(by === undefined ? [] : [[by, fields.order.value]]).draw();
+    if (page) table.page(Math.max(0, Math.min(page, table.page.info().pages - 1))).draw("page");
   }
 
-  prepare();
-  recall();
+  function update() {
+    draw();
+    remember();
+  }
+
+  [...document.querySelectorAll("#offers thead button")].forEach((button, i) => button.addEventListener("click", () => {
+    const { id, number } = columns[i];
+    const again = fields.by.value === id;
+    fields.order.value = (again ? fields.order.value === "asc" : number) ? "desc" : "asc";
+    fields.by.value = id;
+    update();
+  }));
   for (const [event, name] of [["input", "input"], ["change", "select"]]) {
     form.addEventListener(event, (of) => of.target.matches(name) && update());
   }
@@ -204,11 +154,13 @@ function browser(data) {
     history.replaceState(null, "", "#texts");
     recall();
   });
-  document.getElementById("previous").addEventListener("click", () => update(-1));
-  document.getElementById("next").addEventListener("click", () => update(1));
+  table.on("page", () => setTimeout(() => {
+    remember();
+    document.querySelector("#texts .dt-info").scrollIntoView();
+  }));
+  recall();
   window.addEventListener("hashchange", recall);
 }
 
-document.querySelectorAll("table.sortable").forEach(sortable);
 const data = document.getElementById("data");
 if (data) browser(JSON.parse(data.textContent));

@@ -2,27 +2,32 @@
 
 import base64
 import hashlib
-import json
 import os
 import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
-from experiments.report.markup import plain, table
+from experiments.report.cells import columns
 from experiments.report.texts import Sample
+from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
 
 ROWS = 500
 """Rows of a table that are shown; its CSV has them all."""
 
-COLUMNS = ("setting", "method", "seed", "round", "text", "label", "origin", "invalid", "reward")
-"""What the browser of texts shows of each, beside its reward terms."""
+HEADS = {name: name for name in ("setting", "method", "seed", "round", "text", "label", "origin")}
+HEADS |= {"invalid": "validity", "reward": "reward"}
+"""Columns of the browser of texts, beside the reward terms, and their heads."""
 
-RESERVED = ("texts", "filters", "count", "offers", "previous", "place", "next", "data", "problems")
+NUMBERS = ("seed", "round", "reward")
+"""Those of them that are numbers."""
+
+KINDS = ("raw", "contribution")
+"""The numbers of each reward term."""
+
+RESERVED = ("texts", "filters", "offers", "data", "problems")
 """Anchors that the page has itself."""
 
 
@@ -33,7 +38,7 @@ class Part(NamedTuple):
         name: Its anchor on the page and of its file beside the page: `tables/NAME.csv` or `figures/NAME.svg`.
         title: Its heading.
         content: A pandas table, or the path of a figure as SVG.
-        caption: What there is to see.
+        caption: How to read it.
     """
 
     name: str
@@ -50,17 +55,17 @@ def write_page(
     sample: Sample | None = None,
     problems: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Writes the page.
+    """Write the page.
 
-    It asks for nothing from elsewhere, and its policy forbids it to: styles, script, figures and texts are in it, and
-    only its own script may run. Whatever is in a text, a table or a name is shown as it is. A click on a column's head
-    sorts a table; cells that begin with a number, such as "0.81 ± 0.02", sort by it.
+    It loads nothing, and its content security policy forbids it to: styles, scripts, figures and texts are in it, and
+    only its own scripts may run. Texts, tables and names are shown as they are. A click on a column's head sorts a
+    table; cells that begin with a number, such as "0.81 ± 0.02", sort by it. The tables are DataTables, from itables.
 
     Args:
         file: The page to write.
         title: Its title.
-        caption: What stands below the title; an empty line begins a paragraph.
-        parts: Tables and figures, in their order. A column `verdict` is coloured by what it begins with.
+        caption: The paragraphs below the title, between empty lines.
+        parts: Tables and figures, in their order. A column `verdict` is colored by how its cells begin.
         sample: The texts to browse; None: the page has none.
         problems: Folders that were left out, or parts of them, and why: they stand first.
 
@@ -71,89 +76,92 @@ def write_page(
     bad = [name for name in names if not re.fullmatch(r"[\w.-]+", name) or name in RESERVED or names.count(name) > 1]
     if bad:
         raise ValueError(f"Parts of a page have names of their own, as files do, and not {bad[0]!r}.")
-    problems = [*problems, *(sample.problems if sample else ())]
-    sections = [_problems(problems)] if problems else []
-    sections += [_figure(part, file.parent) if isinstance(part.content, Path) else _table(part) for part in parts]
-    contents = [(part.name, part.title) for part in parts]
-    if sample is not None:
-        sections.append(_browser(sample))
-        contents.append(("texts", "Generated texts"))
-    style, script = _source("page.css"), _source("page.js")
-    policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
-    page = Template(_source("page.html")).substitute(
+    style, scripts = _source("page.css"), [library(), _source("page.js")]
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts))}; "
+    )
+    page = _template().render(
         policy=policy + "base-uri 'none'; form-action 'none'",
-        title=plain(title),
+        title=title,
         style=style,
-        script=script,
-        contents="\n".join(f'<li><a href="#{name}">{plain(title)}</a></li>' for name, title in contents),
-        caption="\n".join(f"<p>{plain(paragraph)}</p>" for paragraph in caption.split("\n\n")),
-        sections="\n".join(sections),
+        scripts=scripts,
+        caption=caption,
+        parts=[_figure(part, file.parent) if isinstance(part.content, Path) else _table(part) for part in parts],
+        texts=_texts(sample) if sample else None,
+        problems=[*problems, *(sample.problems if sample else ())],
     )
     write_text(file, page)
+
+
+def _template() -> Any:
+    """Return the page's template, which escapes all values, and shows NUL, which HTML has no way to write, as ␀."""
+    jinja2 = require("jinja2", "plots")
+    environment = jinja2.Environment(
+        autoescape=True,
+        finalize=lambda value: value.replace("\0", "␀") if isinstance(value, str) else value,
+        loader=jinja2.FunctionLoader(_source),
+        lstrip_blocks=True,
+        trim_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    return environment.get_template("page.html")
 
 
 def _source(name: str) -> str:
     return files("experiments.report").joinpath(name).read_text(encoding="utf-8")
 
 
+def library() -> str:
+    """Return the source of DataTables as a script that leaves `DataTable` to the scripts after it."""
+    require("itables", "plots")
+    source = files("itables").joinpath("html/dt_bundle.js").read_text(encoding="utf-8")
+    *_, exported = re.finditer(r"(\w+) as default\b", source)
+    return source.replace("<!--", r"\x3c!--") + f"\nglobalThis.DataTable = {exported[1]};\n"
+
+
 def _hash(source: str) -> str:
-    """What a content security policy calls an inline script or style that it allows."""
+    """Return the name of an inline script or style in a content security policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
 
 
-def _problems(problems: Sequence[tuple[str, str]]) -> str:
-    items = "\n".join(f"<li><code>{plain(folder)}</code>: {plain(what)}</li>" for folder, what in problems)
-    heading = f"{len(problems)} problem{'s' * (len(problems) > 1)} with the runs"
-    return f'<section id="problems" class="problems">\n<h2>{heading}</h2>\n<ul>\n{items}\n</ul>\n</section>'
+def _figure(part: Part, folder: Path) -> dict[str, Any]:
+    image = base64.b64encode(part.content.read_bytes()).decode()
+    return part._asdict() | {"image": image, "file": os.path.relpath(part.content, folder)}
 
 
-def _figure(part: Part, folder: Path) -> str:
-    drawn = base64.b64encode(part.content.read_bytes()).decode()
-    link = _file(os.path.relpath(part.content, folder))
-    image = f'<img alt="{plain(part.title)}" src="data:image/svg+xml;base64,{drawn}">'
-    caption = f"<figcaption>{plain(part.caption)} {link}</figcaption>"
-    return _section(part, f"<figure>\n{_scroll(part.title, image)}\n{caption}\n</figure>")
+def _table(part: Part) -> dict[str, Any]:
+    shown = columns(part.content.head(ROWS))
+    left = f" The first {ROWS:,} of {len(part.content):,} rows." if len(part.content) > ROWS else ""
+    rows = list(zip(*shown.values(), strict=True))
+    about = {"caption": part.caption + left, "file": f"tables/{part.name}.csv"}
+    return part._asdict() | about | {"columns": shown, "rows": rows}
 
 
-def _section(part: Part, content: str) -> str:
-    return f'<section id="{part.name}">\n<h2>{plain(part.title)}</h2>\n{content}\n</section>'
-
-
-def _scroll(title: str, content: str) -> str:
-    """What may be wider than the screen."""
-    return f'<div class="scroll" role="region" aria-label="{plain(title)}" tabindex="0">\n{content}\n</div>'
-
-
-def _file(place: str) -> str:
-    """A link to a file by its place beside the page."""
-    return f'<a class="file" href="{plain(quote(place))}">{plain(Path(place).name)}</a>'
-
-
-def _table(part: Part) -> str:
-    shown = part.content.head(ROWS)
-    left = f"The first {ROWS:,} of {len(part.content):,} rows. " if len(shown) < len(part.content) else ""
-    caption = f'<p class="caption">{plain(part.caption)} {left}{_file(f"tables/{part.name}.csv")}</p>'
-    return _section(part, f"{caption}\n{_scroll(part.title, table(shown))}")
-
-
-def _browser(sample: Sample) -> str:
-    """The browser of texts, with the texts as JSON that no HTML parser takes for anything else."""
+def _texts(sample: Sample) -> dict[str, Any]:
+    """Return the caption, the columns and the rows of the browser of texts."""
     terms = list(dict.fromkeys(name for text in sample.texts for name in text["terms"]))
+    of_texts = [{"id": name, "title": title, "number": name in NUMBERS} for name, title in HEADS.items()]
+    of_terms = [
+        {"id": f"{kind} {term}", "title": f"{term}, {kind}", "number": True, "term": True}
+        for term in terms
+        for kind in KINDS
+    ]
+    for column in of_texts:
+        column["whole"] = column["id"] in ("seed", "round")
     rows = []
     for text in sample.texts:
-        row = [text[name] for name in COLUMNS]
-        for name in terms:
-            term = text["terms"].get(name, {"raw": None, "contribution": None})
-            row += [term["raw"], term["contribution"]]
-        rows.append(row)
-    data = json.dumps({"columns": COLUMNS, "terms": terms, "rows": rows}, separators=(",", ":"), allow_nan=False)
-    for sign in "<>&":
-        data = data.replace(sign, f"\\u{ord(sign):04x}")
+        values = [text["terms"].get(term, {}).get(kind) for term in terms for kind in KINDS]
+        rows.append([*(text[name] for name in HEADS), *values])
     caption = (
         f"A sample: {len(sample.texts):,} of the {sample.offered:,} texts that these runs offered, in equal parts from "
-        "each run and spread over its rounds, with the best and the worst of those looked at. Where some runs wrote "
-        "texts, nine in ten are from those. A reward term has its own value (raw) and its share of the reward."
+        "each run and spread over its rounds, with the best and the worst of those read. Where some runs wrote texts, "
+        "nine in ten are from those. A reward term has its own value (raw) and its contribution to the reward."
     )
     if not sample.with_real:
         caption += " Texts of the data sets are left out."
-    return Template(_source("texts.html")).substitute(caption=plain(caption), data=data)
+    return {
+        "caption": caption,
+        "heads": HEADS,
+        "terms": terms,
+        "data": {"columns": [*of_texts, *of_terms], "rows": rows},
+    }

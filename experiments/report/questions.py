@@ -1,99 +1,86 @@
-"""What this project asks of its own runs, beside the paper's claims: what each part of SIGnAL is good for."""
+"""The questions of this project about its own runs, beside the paper's claims: what each part of SIGnAL is good for."""
 
 import fnmatch
 import json
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
 from experiments.names import FROZEN, SIGNAL, WITHOUT_AL
 from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
-from experiments.report.measures import MEASURES, BySeed, Measures, mean, minus
-from experiments.report.runs import Runs
+from experiments.report.measures import Measures, any_seed, mean
+from experiments.report.statistics import second_half
+from experiments.runs import Runs
 
-SCHEDULES = ("SIGnAL-linear", "SIGnAL-adaptive")
-SYNTHESIS = {"gaal": "at_200", "asal": "area_100", "bgadl": "at_200"}
-"""Query synthesis before SIGnAL, and what it is compared by: asal labels real texts alone, and ends at 100 %."""
-
+COMPARISONS = (
+    (
+        "Reinforcement learning helps: SIGnAL's accuracy up to 200 % is above the frozen generator's",
+        *(SIGNAL, FROZEN, "area_200"),
+    ),
+    (
+        "Active learning helps generation: the frozen generator is above one whose texts are labeled at random",
+        *(FROZEN, WITHOUT_AL, "area_200"),
+    ),
+    ("The schedule SIGnAL-linear is above SIGnAL early, up to 30 %", "SIGnAL-linear", SIGNAL, "area_30"),
+    ("The schedule SIGnAL-linear is above SIGnAL at 200 %", "SIGnAL-linear", SIGNAL, "at_200"),
+    ("The schedule SIGnAL-adaptive is above SIGnAL early, up to 30 %", "SIGnAL-adaptive", SIGNAL, "area_30"),
+    ("The schedule SIGnAL-adaptive is above SIGnAL at 200 %", "SIGnAL-adaptive", SIGNAL, "at_200"),
+    ("SIGnAL at 200 % is above gaal", SIGNAL, "gaal", "at_200"),
+    ("SIGnAL up to 100 % is above asal", SIGNAL, "asal", "area_100"),
+    ("SIGnAL at 200 % is above bgadl", SIGNAL, "bgadl", "at_200"),
+)
+"""Questions whether a method is above another one, by a measure."""
 
 ABLATIONS = ("KL-only", "distance-only", "no-KL-penalty", "fixed-prompt", "fine-tuned", "SIGnAL-half", "offers-*")
-"""Methods that are SIGnAL but for one thing, as the study of ablations calls them; a * stands for anything."""
+"""Methods that are SIGnAL but for one thing, as the study of ablations names them; a * stands for anything."""
 
 
 def questions(runs: Runs, measured: Measures) -> list[Claim]:
-    """The questions as claims: each averages over the settings that have what it compares, paired by seed."""
-    return [
-        on_average(
-            measured,
-            "Reinforcement learning helps: SIGnAL's accuracy up to 200 % is above the frozen generator's",
-            SIGNAL,
-            FROZEN,
-            "area_200",
-        ),
-        lift(runs.metrics),
-        on_average(
-            measured,
-            "Active learning helps generation: the frozen generator is above one whose texts are labeled at random",
-            FROZEN,
-            WITHOUT_AL,
-            "area_200",
-        ),
-        *(
-            on_average(measured, f"The schedule {name} is above SIGnAL {when}", name, SIGNAL, measure)
-            for name in SCHEDULES
-            for when, measure in (("early, up to 30 %", "area_30"), ("at 200 %", "at_200"))
-        ),
-        *(
-            on_average(measured, f"SIGnAL {MEASURES[measure]} is above {name}", SIGNAL, name, measure)
-            for name, measure in SYNTHESIS.items()
-        ),
-        *annotator_noise(runs, measured),
-        *ablations(measured),
-    ]
-
-
-def ablations(measured: Measures) -> list[Claim]:
-    """Whether SIGnAL is better than each of the ablations that have played."""
-    return [
-        on_average(measured, f"{method} is below SIGnAL {MEASURES['area_200']}", SIGNAL, method, "area_200")
+    """Return the questions as claims: each averages over the settings that have both sides, paired by seed."""
+    ablations = [
+        (f"{method} is below SIGnAL up to 200 %", SIGNAL, method, "area_200")
         for pattern in ABLATIONS
         for method in fnmatch.filter(measured.methods, pattern)
+    ]
+    first, *others = COMPARISONS
+    return [
+        on_average(measured, *first),
+        lift(runs.metrics),
+        *(on_average(measured, *comparison) for comparison in others),
+        *annotator_noise(runs, measured),
+        *(on_average(measured, *ablation) for ablation in ablations),
     ]
 
 
 def on_average(measured: Measures, claim: str, method: str, other: str, measure: str) -> Claim:
-    """Whether a method is above another, on average over the settings in which both have played."""
-    settings = measured.settings([method, other])
-    each = {setting: measured.over(setting, method, [other], measure) for setting in settings}
+    """Judge that a method is above another, on average over the settings in which both have played."""
+    each = {s: measured.over(s, method, [other], measure) for s in measured.settings(method, other)}
     if not each:
         return judge(claim, [], f"a setting with both {method} and {other}", origin="project")
     effect = Effect.of(f"{method} − {other}, mean of {len(each)} settings", mean([*each.values()]))
-    shown = ", ".join(str(Effect.of(setting, values)) for setting, values in each.items() if values)
-    lacking = measured.lacking(settings, {method: measure, other: measure})
+    shown = ", ".join(str(Effect.of(setting, values)) for setting, values in each.items() if any_seed(values))
+    lacking = measured.lacking([*each], {method: measure, other: measure})
     return judge(claim, [effect], lacking, shown if len(each) > 1 else "", origin="project")
 
 
 def lift(metrics: Any) -> Claim:
-    """Whether SIGnAL's texts score above the reference's in every setting, in the second half of the rounds."""
+    """Judge that SIGnAL's texts score above the reference's in every setting, in the second half of the rounds."""
     claim = "Reinforcement learning raises the reward: SIGnAL's lift over its reference is above 0 in every setting"
     effects = []
     if "lift/mean" in metrics:
-        said = metrics[metrics["method"] == SIGNAL].dropna(subset="lift/mean")
-        for setting, of_setting in said.groupby("setting"):
-            late = of_setting[of_setting["round"] > of_setting.groupby("seed")["round"].transform("max") / 2]
-            by_seed = late.groupby("seed")["lift/mean"].mean().to_dict()
+        late = second_half(metrics[metrics["method"] == SIGNAL].dropna(subset="lift/mean"))
+        for setting, of_setting in late.groupby("setting"):
+            by_seed = of_setting.groupby("seed")["lift/mean"].mean().to_numpy()
             effects.append(Effect.of(f"{setting}: reward, rounds of the second half", by_seed, 0.0, in_points=False))
     return judge(claim, effects, "" if effects else f"{SIGNAL}'s lift", origin="project")
 
 
 def annotator_noise(runs: Runs, measured: Measures) -> list[Claim]:
-    """Whether the annotator's noise lowers the accuracy at the end, among runs that are alike in all else."""
+    """Judge that the annotator's noise lowers the accuracy at the end, among runs that are alike in all else."""
     levels: dict[float, list[Effect]] = {}
-    for name, by_noise in _alike(runs, measured):
-        clean = by_noise.pop(0.0)
-        for noise, noisy in by_noise.items():
-            levels.setdefault(noise, []).append(Effect.of(f"{name}: without − with", minus(clean, noisy)))
+    for noise, clean, noisy in _alike(runs):
+        lost = measured.of(*clean, "end") - measured.of(*noisy, "end")
+        levels.setdefault(noise, []).append(Effect.of(f"{' '.join(clean)}: without − with", lost))
     if not levels:
         claim = "Noise of the annotator lowers the accuracy"
         return [judge(claim, [], "runs that differ in annotator_noise alone", origin="project")]
@@ -103,20 +90,16 @@ def annotator_noise(runs: Runs, measured: Measures) -> list[Claim]:
     ]
 
 
-def _alike(runs: Runs, measured: Measures) -> Iterator[tuple[str, dict[float, BySeed]]]:
-    """Runs that differ in their seed and their annotator's noise alone: accuracies at the end by noise and seed.
-
-    Each has runs without noise, by whose setting and method it is named, and with it.
-    """
+def _alike(runs: Runs) -> Iterator[tuple[float, tuple[str, str], tuple[str, str]]]:
+    """Yield runs that differ in the annotator's noise alone: the noise, setting and method without it, and with it."""
     groups: dict[str, dict[float, tuple[str, str]]] = {}
-    columns = ["setting", "method", "seed", "folder"]
-    for setting, method, _, folder in runs.rounds[columns].drop_duplicates().itertuples(index=False):
-        config = deepcopy(runs.configs[folder])
-        noise = float(config.get("options", {}).pop("annotator_noise", 0.0))
-        for name in ("setting", "method", "seed"):
-            config.pop(name, None)
-        groups.setdefault(json.dumps(config, sort_keys=True, default=str), {})[noise] = (setting, method)
+    columns = ["setting", "method", "folder"]
+    for setting, method, folder in runs.rounds[columns].drop_duplicates().itertuples(index=False):
+        config = {k: v for k, v in runs.configs[folder].items() if k not in ("setting", "method", "seed")}
+        options = dict(config.get("options", {}))
+        noise = float(options.pop("annotator_noise", 0.0))
+        key = json.dumps(config | {"options": options}, sort_keys=True, default=str)
+        groups.setdefault(key, {})[noise] = (setting, method)
     for names in groups.values():
-        if 0.0 in names and len(names) > 1:
-            by_noise = {noise: measured.of(*names[noise], "end") for noise in sorted(names)}
-            yield " ".join(names[0.0]), by_noise
+        if 0.0 in names:
+            yield from ((noise, names[0.0], noisy) for noise, noisy in names.items() if noise)

@@ -1,18 +1,17 @@
-"""How sure a statement about the ranks of methods is: a bootstrap over seeds, within each setting.
+"""Verdicts on statements about the ranks of methods: a bootstrap over seeds, within each setting.
 
-Three seeds can be drawn with replacement in ten ways only, which says little of how far a mean may be off. So seeds get
-random weights instead (a multiplier bootstrap, van der Vaart & Wellner 1996), normal ones, over the root of a random
-variance: then the difference of any two methods is spread just as Student's t with n - 1 degrees of freedom has it, and
-that one of two methods is the better holds in as many draws as the one-sided t test's p value says. The weights are the
-same for all methods of a setting, and each setting has its own.
+Three seeds can be drawn with replacement in ten ways only. So seeds get random weights instead (a multiplier bootstrap,
+van der Vaart & Wellner 1996): normal ones, over the root of a random variance. Then the difference of any two methods
+is spread as Student's t with n - 1 degrees of freedom has it, and one of two methods is the better in as many draws as
+the p value of the one-sided t test. All methods of a setting have the same weights; each setting has its own.
 
-A statement has parts, so many of which are to hold: "the best in most settings" has one for each setting. It is
+A statement has parts, of which a number must hold: "the best in most settings" has one for each setting. It is
 *supported* if enough of them hold in over 95 % of the draws. It is *not supported* if too many parts are refuted to
 leave enough: parts that hold in under 5 % of the draws, by Holm's correction over the parts. That the whole holds in
-few draws would not do: where seeds say nothing, a method is in the upper two of five in 40 % of the draws, but in each
+few draws would not do: where seeds tell nothing, a method is in the upper two of five in 40 % of the draws, but in each
 of six settings at once in 0.4 %.
 
-How many seeds are needed is found by drawing new studies too, whose true means and covariances are those observed.
+The number of seeds needed is found by drawing new studies, whose true means and covariances are those observed.
 
 Of simulated studies in which the second of five methods is as good as the third in all six settings, 5 % refute that it
 is among the first two; of those in which all five are equal, so that the statement is hardly true, one in six does.
@@ -22,30 +21,29 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from experiments.report.effects import DIGITS, POWER, Decision, Verdict, fewest_seeds, holm
+from experiments.report.effects import DIGITS, POWER, Decision, Verdict, fewest_seeds
+from experiments.report.statistics import Array, holm
 
 DRAWS = 4000
 """Draws of the bootstrap."""
 
 STUDIES, DRAWS_OF_EACH = 100, 200
-"""New studies that are drawn to find how often so many seeds decide, and the draws of the bootstrap of each: enough to
-find the number of seeds to about a tenth."""
+"""New studies drawn to find how often a number of seeds decides, and draws of the bootstrap of each: enough to find
+that number to about a tenth."""
 
 SURE = 0.95
 """The probability above which a statement is supported; a part of it is refuted under 1 - `SURE`."""
 
-Statement = Callable[[NDArray[np.float64]], Any]
+Statement = Callable[[Array], Any]
 """Maps ranks `(S, M, ...)` of M methods in S settings, 1 the best, to whether each of K parts holds, `(K, ...)`."""
 
-
-_Setting = tuple[int, NDArray[np.float64], NDArray[np.float64]]
+_Setting = tuple[int, Array, Array]
 """Seeds, means `(M, 1)`, and draws `(M, DRAWS)` with mean 0 and the covariance that the seeds have."""
 
 
 class Ranking(NamedTuple):
-    """What a bootstrap says of a statement.
+    """The result of a bootstrap for a statement.
 
     Attributes:
         decision: The verdict, and the number of seeds in each setting with which `POWER` of new studies come to one.
@@ -56,19 +54,17 @@ class Ranking(NamedTuple):
 
     decision: Decision
     probability: float
-    ranks: NDArray[np.float64]
+    ranks: Array
     seeds: int
 
 
-def rank_statement(
-    values: Sequence[NDArray[np.float64]], statement: Statement, need: int | None = None, seed: int = 0
-) -> Ranking:
-    """Judges a statement about the ranks of the methods' means over seeds.
+def rank_statement(values: Sequence[Array], statement: Statement, need: int | None = None, seed: int = 0) -> Ranking:
+    """Judge a statement about the ranks of the methods' means over seeds.
 
     Args:
         values: For each setting an array `(M, n)` of M methods' values for n seeds, the higher the better.
         statement: The statement.
-        need: How many of its parts are to hold; default: all.
+        need: The number of its parts that must hold; default: all.
         seed: Seed of the bootstrap.
 
     Example: the first of two methods is better in each of four seeds.
@@ -97,26 +93,25 @@ def rank_statement(
 
 
 def _power(settings: Sequence[_Setting], at_least: int, statement: Statement, enough: int, seed: int) -> float:
-    """The share of new studies, with at least so many seeds in each setting, that come to the commoner verdict."""
+    """Return the share of new studies, with at least so many seeds in a setting, that come to the commoner verdict."""
     studies = []
     for i, (n, mean, apart) in enumerate(settings):
         n = max(n, at_least)
         means = mean + apart[:, :STUDIES] / n**0.5
-        deviation = 1 / (_spread(n, (seed, i, 1), (STUDIES, 1)) * n**0.5)  # what a study finds, over the true one
+        deviation = 1 / (_spread(n, (seed, i, 1), (STUDIES, 1)) * n**0.5)  # the observed over the true one
         spread = deviation * _spread(n, (seed, i, 2), (STUDIES, DRAWS_OF_EACH))
         studies.append(means[:, :, None] + spread * apart[:, None, -DRAWS_OF_EACH:])
-    found = zip(*_judged(studies, statement, enough), strict=True)
-    verdicts = [_verdict(probability, left, enough) for probability, left in found]
+    verdicts = [_verdict(*found, enough) for found in zip(*_judged(studies, statement, enough), strict=True)]
     return max(verdicts.count("supported"), verdicts.count("not supported")) / STUDIES
 
 
-def _judged(drawn: Sequence[NDArray[np.float64]], statement: Statement, enough: int) -> tuple[Any, Any]:
-    """The share of draws, the last axis, in which enough parts hold, and the number of parts that are not refuted.
+def _judged(drawn: Sequence[Array], statement: Statement, enough: int) -> tuple[Any, Any]:
+    """Return the share of draws, the last axis, in which enough parts hold, and the number of parts not refuted.
 
     Args:
         drawn: For each setting means `(M, ..., draws)`.
         statement: The statement.
-        enough: How many parts are to hold.
+        enough: The number of parts that must hold.
     """
     holds = np.asarray(statement(np.stack([_ranks(each) for each in drawn])))
     probability = (holds.sum(axis=0) >= enough).mean(axis=-1)
@@ -128,13 +123,13 @@ def _verdict(probability: float, left: float, enough: int) -> Verdict:
     return "supported" if probability > SURE else "not supported" if left < enough else "undecided"
 
 
-def _spread(n: int, seed: tuple[int, ...], size: tuple[int, ...]) -> NDArray[np.float64]:
-    """What a standard deviation over seeds is times to be that of a mean of n: over the root of a random variance."""
+def _spread(n: int, seed: tuple[int, ...], size: tuple[int, ...]) -> Array:
+    """Return random standard errors of a mean over n seeds, over the standard deviation (the root of a variance)."""
     variance = np.random.default_rng((*seed, n)).chisquare(n - 1, size=size) / (n - 1)
     return np.asarray(1 / np.sqrt(n * variance))
 
 
-def _ranks(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks along the first axis, 1 the highest; equal ones share the mean of their ranks."""
+def _ranks(means: Array) -> Array:
+    """Return ranks along the first axis, 1 the highest; equal ones share the mean of their ranks."""
     means = np.round(means, DIGITS)  # few methods and many draws: to compare them all is faster than to sort
     return np.stack([0.5 + (means > own).sum(axis=0) + (means == own).sum(axis=0) / 2 for own in means])

@@ -1,5 +1,6 @@
-"""What the runs say together: scores and comparisons with their intervals, over seeds and over settings."""
+"""The statistics of a report: scores of a run, intervals over seeds, bootstraps over settings, corrected p values."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,8 @@ from numpy.typing import NDArray
 
 from agents.agent import agents
 from agents.pool import PoolAgent
-from experiments.names import PAPER, SIGNAL, TASKS
-from experiments.report.runs import KEYS
-from experiments.scores import run_scores
+from experiments.names import PAPER, TASKS
+from experiments.runs import KEYS
 from signal_env.utils.extras import require
 
 Array = NDArray[np.float64]
@@ -19,34 +19,29 @@ MEASURES = {
     "at_50": "at 50 %",
     "at_100": "at 100 %",
     "at_200": "at 200 %",
+    "area_30": "area to 30 %",
     "area_100": "area to 100 %",
+    "area_200": "area to 200 %",
     "area_end": "area to the end",
     "end": "at the end",
 }
-"""The scores of a run and what they are called."""
+"""The scores of a run and their titles. Percentages are labeled instances over |R|."""
 
-COMPARED = ("area_100", "at_100", "end")
-"""The scores that methods are compared by: the first two at equal label budgets, the last as the paper does."""
+ALPHA = 0.05
+"""1 minus the confidence of all intervals."""
 
 RESAMPLES = 2000
-"""How often a bootstrap draws; always with the same seed, so that equal runs have equal intervals."""
-
-FEWEST = 5
-"""The runs in each setting that an interval of the probability of improvement takes: of three against three one method
-often wins all, and then so it does in each draw."""
-
-BEST_POOL = "best pool-based"
-"""The name of a baseline: in each setting the pool-based method with the highest mean."""
+"""Draws of a bootstrap, with a fixed seed, so that equal runs have equal intervals."""
 
 
 def methods_of(rounds: Any) -> list[str]:
-    """The methods: the paper's in its order, then the others by name."""
+    """Return the methods: the paper's in its order, then the others by name."""
     names = set(rounds["method"])
     return [name for name in PAPER if name in names] + sorted(names - set(PAPER), key=str.lower)
 
 
 def settings_of(rounds: Any) -> list[str]:
-    """The settings: by task, the paper's first, then by the share of the split that the pool is, then by name."""
+    """Return the settings by task, the paper's first, then by the pool's share of the split, then by name."""
     first, tasks = rounds.drop_duplicates("setting"), [*TASKS]
     keys = {
         setting: (tasks.index(task) if task in tasks else len(tasks), task, np.nan_to_num(fraction, nan=2.0), setting)
@@ -55,52 +50,101 @@ def settings_of(rounds: Any) -> list[str]:
     return sorted(keys, key=keys.__getitem__)
 
 
-def scores(rounds: Any) -> Any:
-    """A table with a row for each run: what it is, its labels, and its scores.
+def run_scores(share: Array, accuracy: Array) -> dict[str, float]:
+    """Return the scores of one run, named as in `MEASURES`; NaN where it has not gone so far.
 
-    `pool_based` says that the run's agent is one of `agents.pool`, which choose among real texts and write none.
-    """
-    pandas = require("pandas", "plots")
-    choosing = {name for name in agents if issubclass(agents[name], PoolAgent)}
-    rows = []
-    for keys, run in rounds.groupby(list(KEYS), sort=True):
-        row = dict(zip(KEYS, keys, strict=True)) | {"pool_based": run["agent"].iloc[0] in choosing}
-        row |= {name: run[name].iloc[-1] for name in ("task", "fraction", "pool", "labeled")}
-        row["synthetic"] = int(run["selected_synthetic"].sum())
-        rows.append(row | run_scores(run["share"].to_numpy(np.float64), run["accuracy"].to_numpy(np.float64)))
-    return pandas.DataFrame(rows)
-
-
-def summary(table: Any) -> Any:
-    """A table with a row for each setting and method: for each score the mean, and its 95 % interval (Student's t).
+    Accuracy is linear between two rounds, so that methods whose rounds end at slightly different numbers of labels are
+    read at the same number. An area is the mean accuracy from the first round on.
 
     Args:
-        table: What `scores` returned.
+        share: `(n,)` labeled instances over |R| at each round, rising.
+        accuracy: `(n,)` accuracy at each round.
+
+    Example:
+        >>> scores = run_scores(np.array([0.2, 0.6, 1.2]), np.array([0.5, 0.7, 0.9]))
+        >>> [round(scores[name], 3) for name in ("at_50", "at_100", "at_200", "area_100", "area_end")]
+        [0.65, 0.833, nan, 0.683, 0.72]
     """
-    keys = ["setting", "method"]
-    groups = table.assign(share=table["synthetic"] / table["labeled"]).groupby(keys)
-    rows = groups.agg(
-        seeds=("seed", "size"), pool=("pool", "max"), labels=("labeled", "max"), synthetic=("share", "mean")
-    )
-    for name in MEASURES:
-        mean, low, high = student(groups[name])
-        rows = rows.assign(**{name: mean, f"{name}_low": low, f"{name}_high": high})
-    return rows.reset_index()
+
+    def area(until: float) -> float:
+        within = share < until
+        x, y = np.append(share[within], until), np.append(accuracy[within], np.interp(until, share, accuracy))
+        reached = share[0] < until <= share[-1]
+        return float(np.trapezoid(y, x) / (until - share[0])) if reached else np.nan
+
+    ends = {"first": accuracy[0], "end": accuracy[-1], "area_end": area(share[-1])}
+    at = {f"at_{at}": np.interp(at / 100, share, accuracy, np.nan, np.nan) for at in (50, 100, 200)}
+    scores = ends | at | {f"area_{until}": area(until / 100) for until in (30, 100, 200)}
+    return {name: float(scores[name]) for name in MEASURES}
+
+
+def curve_scores(rounds: Any) -> Any:
+    """Return a pandas table with the scores of each run, indexed by setting, method and seed."""
+    rows = {
+        keys: run_scores(run["share"].to_numpy(np.float64), run["accuracy"].to_numpy(np.float64))
+        for keys, run in rounds.groupby(list(KEYS), sort=True)
+    }
+    table = require("pandas", "plots").DataFrame.from_dict(rows, orient="index")
+    return table.rename_axis(list(KEYS))
+
+
+def scores(rounds: Any) -> Any:
+    """Return a pandas table with a row for each run: its setting, method and seed, its labels, and its scores.
+
+    `pool_based` is whether the run's agent is one of `agents.pool`, which choose among real texts and write none. A run
+    that is not finished has no scores at the end.
+    """
+    choosing = {name for name in agents if issubclass(agents[name], PoolAgent)}
+    runs = rounds.groupby(list(KEYS), sort=True)
+    about = runs[["agent", "task", "fraction", "pool", "labeled"]].last()
+    about.insert(0, "pool_based", about.pop("agent").isin(choosing))
+    table = about.assign(synthetic=runs["selected_synthetic"].sum()).join(curve_scores(rounds))
+    if "finished" in rounds:
+        table.loc[~runs["finished"].last().astype(bool), ["area_end", "end"]] = np.nan
+    return table.reset_index()
+
+
+def second_half(metrics: Any) -> Any:
+    """Return the metrics of the second half of each run's rounds."""
+    return metrics[metrics["round"] > metrics.groupby(list(KEYS))["round"].transform("max") / 2]
+
+
+def half_width(deviation: Any, n: Any) -> Any:
+    """Return half the width of the 95 % interval of a mean (Student's t); NaN for under two values.
+
+    Args:
+        deviation: The sample standard deviation.
+        n: The number of values.
+    """
+    quantile = require("scipy.stats", "plots").t.ppf(1 - ALPHA / 2, np.maximum(n - 1, 1))
+    return np.where(n > 1, quantile, np.nan) * (deviation / np.sqrt(n))
 
 
 def student(groups: Any) -> tuple[Any, Any, Any]:
-    """The mean of each group of values with its 95 % interval (Student's t).
+    """Return the mean of each group of values with the ends of its 95 % interval (Student's t).
 
-    The interval of a single value is not a number, and neither is a mean in which a value is missing.
+    The interval of a single value is NaN, and so is the mean of values of which one is missing.
     """
     count = groups.count()
-    mean, error = groups.mean().where(count == groups.size()), groups.sem()
-    half = error * require("scipy.stats", "plots").t.ppf(0.975, np.maximum(count - 1, 1))
+    mean, half = groups.mean().where(count == groups.size()), half_width(groups.std(), count)
     return mean, mean - half, mean + half
 
 
+def holm(p: Array) -> Array:
+    """Return Holm's adjusted p values along the last axis (Holm 1979).
+
+    Example: the smallest counts three times, the second twice, and none less than one before it.
+        >>> holm(np.array([0.03, 0.01, 0.02])).round(3)
+        array([0.04, 0.03, 0.04])
+    """
+    order = np.argsort(p, axis=-1, kind="stable")
+    weights = np.arange(p.shape[-1], 0, -1)
+    ascending = np.maximum.accumulate(np.take_along_axis(p, order, axis=-1) * weights, axis=-1)
+    return np.asarray(np.take_along_axis(np.minimum(ascending, 1.0), np.argsort(order, axis=-1), axis=-1))
+
+
 def band(values: Array) -> tuple[Array, Array]:
-    """The 95 % percentile bootstrap interval of the mean over the first axis; not a number for a single row.
+    """Return the 95 % percentile bootstrap interval of the mean over the first axis; NaN for a single row.
 
     Rows are drawn as wholes, so that the band of a curve is one of curves.
     """
@@ -111,14 +155,14 @@ def band(values: Array) -> tuple[Array, Array]:
 
 
 def iqm(*samples: Array, axis: int = -1) -> Any:
-    """The interquartile mean of all samples together: the mean of their middle half (Agarwal et al. 2021)."""
+    """Return the interquartile mean of all samples together: the mean of their middle half (Agarwal et al. 2021)."""
     return require("scipy.stats", "plots").trim_mean(np.concatenate(samples, axis=axis), 0.25, axis=axis)
 
 
 def probability_of_improvement(*samples: Array, axis: int = -1) -> Any:
-    """How probably a run of one method is better than one of another, a tie counting half, averaged over settings.
+    """Return the probability that a run of one method is better than one of another, averaged over settings.
 
-    This is Mann and Whitney's U over the number of pairs (Agarwal et al. 2021, section 4.3).
+    This is Mann and Whitney's U over the number of pairs (Agarwal et al. 2021, section 4.3). A tie counts half.
 
     Args:
         samples: The runs of the first method in each setting, along the last axis, then those of the second.
@@ -134,10 +178,10 @@ def probability_of_improvement(*samples: Array, axis: int = -1) -> Any:
     return 0.5 + np.mean(won, axis=0) / 2
 
 
-def stratified(samples: list[Array], statistic: Any, fewest: int = 2) -> tuple[float, float, float]:
-    """A statistic of several samples, and its 95 % interval by a bootstrap that draws within each sample.
+def stratified(samples: Sequence[Array], statistic: Any, fewest: int = 2) -> tuple[float, float, float]:
+    """Return a statistic of several samples, and its 95 % interval by a bootstrap that draws within each sample.
 
-    There is no interval where a sample has fewer values than `fewest`.
+    The interval is NaN where a sample has fewer values than `fewest`.
     """
     value = float(statistic(*samples))
     if min(map(len, samples)) < fewest:
@@ -146,7 +190,7 @@ def stratified(samples: list[Array], statistic: Any, fewest: int = 2) -> tuple[f
     return value, float(low), float(high)
 
 
-def _bootstrap(samples: list[Array], statistic: Any, axis: int) -> tuple[Any, Any]:
+def _bootstrap(samples: Sequence[Array], statistic: Any, axis: int) -> tuple[Any, Any]:
     found = require("scipy.stats", "plots").bootstrap(
         samples,
         statistic,
@@ -158,87 +202,3 @@ def _bootstrap(samples: list[Array], statistic: Any, axis: int) -> tuple[Any, An
         rng=np.random.default_rng(0),
     )
     return found.confidence_interval.low, found.confidence_interval.high
-
-
-def best_pool_based(table: Any, measure: str) -> dict[str, str]:
-    """For each setting the pool-based method with the highest mean; none where no pool-based run has the measure."""
-    means = table[table["pool_based"]].groupby(["setting", "method"])[measure].mean().dropna()
-    return {setting: best for setting, best in means.groupby(level="setting").idxmax().str[1].items()}
-
-
-def baselines(table: Any, measure: str) -> dict[str, dict[str, str]]:
-    """For each baseline the method that it is in each setting: random, the best pool-based one, and SIGnAL."""
-    played = {name: table.loc[table["method"] == name, "setting"].unique() for name in ("random", SIGNAL)}
-    fixed = {name: dict.fromkeys(settings, name) for name, settings in played.items()}
-    return {"random": fixed["random"], BEST_POOL: best_pool_based(table, measure), SIGNAL: fixed[SIGNAL]}
-
-
-def aggregate(table: Any) -> Any:
-    """For each compared score and method, over all settings: how far it is above `random`, and how probably better.
-
-    The interquartile mean is that of the differences to `random` on equal seeds and settings. Of the scores themselves
-    it would not do: tasks differ by more than methods, so that to trim a quarter would be to drop whole tasks.
-    Intervals are 95 % stratified bootstrap intervals: runs, and pairs of runs, are drawn within settings.
-
-    Returns:
-        A table with `measure`, `method`, `settings`, `runs`, the `pairs` that these make with runs of `random`, `iqm`
-        of the pairs' differences, `iqm_low` and `iqm_high` (not a number where `random` has not played, and of
-        itself), and for each of the baselines `random` and `pool` the probability of improvement over it, `_low` and
-        `_high`. Where a method is the best pool-based one itself, it is compared with itself.
-    """
-    pandas = require("pandas", "plots")
-    rows = []
-    for measure in COMPARED:
-        runs = _values(table, measure)
-        against = baselines(table, measure)
-        for method in dict.fromkeys(method for method, _ in runs):
-            own = {setting: values for (of, setting), values in runs.items() if of == method}
-            pairs = {s: (own[s] - runs["random", s]).dropna() for s in own if ("random", s) in runs}
-            gains = [gain.to_numpy() for gain in pairs.values() if len(gain)]
-            row = {"measure": measure, "method": method, "settings": len(own)}
-            row |= {"runs": sum(map(len, own.values())), "pairs": sum(map(len, gains))}
-            found = (np.nan,) * 3 if method == "random" or not gains else stratified(gains, iqm)
-            row |= dict(zip(("iqm", "iqm_low", "iqm_high"), found, strict=True))
-            for name, baseline in (("random", against["random"]), ("pool", against[BEST_POOL])):
-                both = [s for s in own if s in baseline and (baseline[s], s) in runs]
-                samples = [x.to_numpy() for x in (*(own[s] for s in both), *(runs[baseline[s], s] for s in both))]
-                itself = {baseline[s] for s in both} <= {method}
-                found = (np.nan,) * 3 if itself else stratified(samples, probability_of_improvement, FEWEST)
-                row |= dict(zip((name, f"{name}_low", f"{name}_high"), found, strict=True))
-            rows.append(row)
-    return pandas.DataFrame(rows)
-
-
-def _values(table: Any, measure: str) -> dict[tuple[str, str], Any]:
-    """The runs' scores by method and setting, where there are any, each a series by seed."""
-    groups = table.dropna(subset=[measure]).set_index("seed").groupby(["method", "setting"])[measure]
-    return dict(iter(groups))
-
-
-def differences(table: Any) -> Any:
-    """How much better a method is than a baseline on equal seeds: mean, 95 % interval (Student's t) and pairs.
-
-    Of a method that is SIGnAL but for one part, what is below zero against SIGnAL is what that part is worth.
-
-    Equal seeds have the same pool and the same first labels, so a difference holds what the method makes of them. The
-    best pool-based method is chosen by the same runs, which makes it look a little better than it is.
-
-    Returns:
-        A table with `measure`, `setting`, `method`, `baseline`, `against` (the method that it is in this setting),
-        `pairs`, `mean`, `low`, `high`.
-    """
-    pandas = require("pandas", "plots")
-    keys = ["measure", "setting", "method", "baseline", "against"]
-    parts = []
-    for measure in COMPARED:
-        own = table[[*KEYS, measure]].rename(columns={measure: "own"})
-        theirs = own.rename(columns={"method": "against", "own": "theirs"})
-        for baseline, of_setting in baselines(table, measure).items():
-            beside = theirs[theirs["against"] == theirs["setting"].map(of_setting)]
-            pairs = own.merge(beside, on=["setting", "seed"]).assign(measure=measure, baseline=baseline)
-            parts.append(pairs[pairs["method"] != pairs["against"]])
-    pairs = pandas.concat(parts)
-    pairs = pairs.assign(difference=pairs["own"] - pairs["theirs"]).dropna(subset=["difference"])
-    groups = pairs.groupby(keys)["difference"]
-    mean, low, high = student(groups)
-    return pandas.DataFrame({"pairs": groups.size(), "mean": mean, "low": low, "high": high}).reset_index()

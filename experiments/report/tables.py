@@ -1,21 +1,22 @@
-"""The report's tables: what is written as CSV, and what is shown."""
+"""The report's tables, by name, and their CSV files."""
 
 from pathlib import Path
 from typing import Any
 
+from experiments.report.comparisons import COMPARED, aggregate, differences, summary
 from experiments.report.costs import cost
 from experiments.report.curves import LEARNING, balance, curves, learning
-from experiments.report.runs import Runs
-from experiments.report.statistics import COMPARED, aggregate, differences, methods_of, scores, settings_of, summary
+from experiments.report.statistics import methods_of, scores, settings_of
+from experiments.runs import Runs
 from signal_env.tasks import TaskError, get_task
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
 
 
 def build(runs: Runs) -> dict[str, Any]:
-    """All tables of the runs by name, sorted by setting and method.
+    """Return all tables of the runs by name, sorted by setting and method.
 
-    All but `cost` depend on nothing but what the runs' seeds decide, so equal runs have equal tables.
+    All but `cost` depend only on the runs' rounds, so equal runs have equal tables.
     """
     rounds = runs.rounds
     table = scores(rounds)
@@ -33,19 +34,19 @@ def build(runs: Runs) -> dict[str, Any]:
 
 
 def _classes(rounds: Any, runs: Runs) -> dict[str, tuple[str, ...]]:
-    """The names of each task's classes, where the task can be found."""
+    """Return the names of each task's classes, where the task can be found."""
     classes = {}
     for task, folder in rounds.drop_duplicates("task")[["task", "folder"]].to_numpy():
         named = runs.configs[folder]["options"].get("task") or task
         try:
             classes[task] = get_task(named).class_names
-        except (TaskError, ValueError):  # a task's own file that is elsewhere now: its classes are numbered
+        except (TaskError, ValueError):  # the task's own file has moved: its classes are numbered
             continue
     return classes
 
 
 def _sorted(table: Any, settings: list[str], methods: list[str]) -> Any:
-    """The table with its rows in the order of measures, settings and methods."""
+    """Return the table with its rows in the order of measures, settings and methods."""
     pandas = require("pandas", "plots")
     orders = {"measure": list(COMPARED), "metric": list(LEARNING), "setting": settings, "method": methods}
     by = [name for name in table if name in orders]
@@ -54,6 +55,6 @@ def _sorted(table: Any, settings: list[str], methods: list[str]) -> Any:
 
 
 def write_csv(tables: dict[str, Any], folder: Path) -> None:
-    """Writes each table as a file of its name."""
+    """Write each table as a file of its name."""
     for name, table in tables.items():
         write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))

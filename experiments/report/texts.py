@@ -1,21 +1,27 @@
-"""A sample of the texts that runs offered, read from logs that may be too large to be read whole."""
+"""A sample of the texts that runs offered, with their rewards and labels."""
 
+import json
+import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.report.offers import OfferLog
-from experiments.report.runs import KEYS, Runs
+from experiments.runs import KEYS, Runs
 
 LIMIT = 2000
-"""Texts in a sample, unless it is asked for another number."""
-
-PROBE = 8
-"""Offers that are read of each run to see whether it writes texts."""
+"""Texts in a sample by default."""
 
 CHOOSING = 0.1
-"""The part of the sample that runs have that only chose real texts, where others wrote some."""
+"""The part of the sample for runs that only chose real texts, where others wrote some."""
+
+READ = 4
+"""Lines that are read for each one that is kept."""
+
+LONGEST = 4000
+"""Characters of a text that are kept."""
+
+NAMES = ("offers.jsonl", "labels.jsonl")
 
 
 class Sample(NamedTuple):
@@ -23,10 +29,10 @@ class Sample(NamedTuple):
 
     Attributes:
         texts: For each text `setting`, `method`, `seed`, `round`, `text`, `reward`, `terms` (for each reward term its
-            `raw` value and its `share` of the reward), `label` (the class's name, or "" if it was never labeled),
+            `raw` value and its `contribution` to the reward), `label` (its class, or "" if it was never labeled),
             `origin` ("real" or "synthetic") and `invalid` (why it is not valid, or ""). In the order of the runs and,
             within a run, of the offers.
-        offered: How many texts these runs offered in all.
+        offered: The number of texts that these runs offered in all.
         with_real: Whether real texts may be among them.
         problems: Folders of which not everything could be read, and why.
     """
@@ -38,15 +44,14 @@ class Sample(NamedTuple):
 
 
 def sample_texts(runs: Runs, limit: int = LIMIT, with_real: bool = True, seed: int = 0) -> Sample:
-    """Samples the offers of all runs, in equal parts and spread over the rounds of each.
+    """Sample the offers of all runs, in equal parts and spread over the rounds of each.
 
-    The time it takes depends on `limit` and on the number of runs, not on the size of their logs (see `OfferLog`). What
-    is kept of a run has the best and the worst of all that was read. Where some runs wrote texts, nine in ten are of
+    The best and the worst of all lines that are read of a run are kept. Where some runs wrote texts, nine in ten are of
     those; of a run that offered both kinds those it wrote go first. The same logs give the same sample.
 
     Args:
         runs: The runs; those without an `offers.jsonl` have no texts here.
-        limit: At most so many texts.
+        limit: The largest number of texts.
         with_real: Whether real texts are shown. If not, nor are duplicates: they may be duplicates of one.
         seed: Another seed, another sample.
 
@@ -55,21 +60,22 @@ def sample_texts(runs: Runs, limit: int = LIMIT, with_real: bool = True, seed: i
     """
     if limit < 0:
         raise ValueError(f"A sample has 0 texts or more, not {limit}.")
-    firsts = runs.rounds.drop_duplicates("folder").set_index("folder")
-    offers = runs.rounds.groupby("folder")["offers"].sum()
-    logs = []
-    for folder, keys in firsts[list(KEYS)].to_dict("index").items():
-        if (Path(folder) / "offers.jsonl").is_file():
-            logs.append(OfferLog(Path(folder), keys, random.Random(f"{seed} {list(keys.values())}"), with_real))
-    writing = [log.writes(PROBE) for log in logs]
-    counts = _counts(writing, limit, with_real)
-    texts = [text for log, count in zip(logs, counts, strict=True) for text in log.sample(count)]
-    problems = [(str(log.folder), problem) for log in logs for problem in log.problems()]
-    return Sample(texts, int(sum(offers[str(log.folder)] for log in logs)), with_real, problems)
+    first = runs.rounds.drop_duplicates("folder").set_index("folder")
+    first = first[[(Path(folder) / NAMES[0]).is_file() for folder in first.index]]
+    writing = [b'"real": false' in (Path(folder) / NAMES[0]).read_bytes() for folder in first.index]
+    offered = runs.rounds.groupby("folder")["offers"].sum()[first.index].sum()
+    sample = Sample([], int(offered), with_real, [])
+    keys = first[list(KEYS)].to_dict("records")
+    for folder, of_run, count in zip(first.index, keys, _counts(writing, limit, with_real), strict=True):
+        rng = random.Random(f"{seed} {list(of_run.values())}")
+        texts, problems = _sample_run(Path(folder), count, rng, with_real)
+        sample.texts.extend(of_run | text for text in texts)
+        sample.problems.extend((folder, problem) for problem in problems)
+    return sample
 
 
 def _counts(writing: Sequence[bool], limit: int, with_real: bool) -> list[int]:
-    """How many texts each run may show: equal parts among those that write and among those that choose.
+    """Return the number of texts of each run: equal parts among those that write and among those that choose.
 
     Example:
         >>> _counts([True, False, True, False], 20, with_real=True)
@@ -77,14 +83,99 @@ def _counts(writing: Sequence[bool], limit: int, with_real: bool) -> list[int]:
         >>> _counts([False, False, False, False], 10, with_real=True)
         [2, 3, 2, 3]
     """
-    choosing = 0 if not with_real else round(CHOOSING * limit) if any(writing) else limit
-    if all(writing):
-        choosing = 0
-    left = {True: (limit - choosing, writing.count(True)), False: (choosing, writing.count(False))}
-    seen = {True: 0, False: 0}
-    counts = []
+    choosing = 0 if not with_real or all(writing) else round(CHOOSING * limit) if any(writing) else limit
+    total, seen, counts = {True: limit - choosing, False: choosing}, {True: 0, False: 0}, []
     for kind in writing:
-        total, runs = left[kind]
-        seen[kind] += 1
-        counts.append(seen[kind] * total // runs - (seen[kind] - 1) * total // runs)
+        before, seen[kind] = seen[kind] * total[kind], seen[kind] + 1
+        runs = writing.count(kind)
+        counts.append(seen[kind] * total[kind] // runs - before // runs)
     return counts
+
+
+def _sample_run(
+    folder: Path, count: int, rng: random.Random, with_real: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return at most `count` texts of a run, in the order of the offers, and the problems with its logs."""
+    logs = {name: (folder / name).read_bytes() if (folder / name).is_file() else b"" for name in NAMES}
+    *lines, _ = logs[NAMES[0]].split(b"\n")
+    places = min(READ * count, len(lines))  # one line of each of so many equal parts of the log
+    read = [_offer(lines[int((i + rng.random()) * len(lines) / places)]) for i in range(places)]
+    offers = [offer for offer in read if offer and (with_real or _may_be_shown(offer))]
+    synthetic = [offer for offer in offers if not offer["real"]]
+    texts, wrong = [], {NAMES[0]: read.count(None), NAMES[1]: 0}
+    for offer in spread(synthetic if len(synthetic) >= count else offers, count):
+        label = _label(logs[NAMES[1]], offer["text"])
+        wrong[NAMES[1]] += label is None
+        texts.append(_row(offer, label or ""))
+    torn = [name for name, log in logs.items() if log and not log.endswith(b"\n")]
+    problems = [f"the last line of {name} is torn; it was left out" for name in torn]
+    problems += [
+        f"{name} has lines that no run writes ({number} of those read); they were left out"
+        for name, number in wrong.items()
+        if number
+    ]
+    return texts, problems
+
+
+def spread(lines: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """Return at most `count` of the lines in their order: the best and the worst reward, and evenly spaced ones.
+
+    Example:
+        >>> lines = [{"reward": reward} for reward in (3, 9, 4, 5, 6, 1, 7)]
+        >>> [line["reward"] for line in spread(lines, 4)]
+        [9, 4, 6, 1]
+    """
+    if len(lines) <= count:
+        return list(lines)
+    by_reward = sorted(range(len(lines)), key=lambda i: lines[i]["reward"])
+    ends = [by_reward[-1], by_reward[0]][:count]
+    others = [i for i in range(len(lines)) if i not in ends]
+    wanted = count - len(ends)
+    even = [others[(2 * i + 1) * len(others) // (2 * wanted)] for i in range(wanted)]
+    return [lines[i] for i in sorted(ends + even)]
+
+
+def _offer(written: bytes) -> dict[str, Any] | None:
+    """Return a line of the log, or None if an environment writes no such line."""
+    try:
+        line = json.loads(written)
+        line["reward_terms"] = {name: _term(term) for name, term in line["reward_terms"].items()}
+        numbers = [line["reward"], *(number for term in line["reward_terms"].values() for number in term.values())]
+        kinds = {"text": str, "invalid": str, "round": int, "real": bool}
+        sound = all(isinstance(line[name], kind) for name, kind in kinds.items()) and all(map(math.isfinite, numbers))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return line if sound else None
+
+
+def _term(term: dict[str, float]) -> dict[str, float]:
+    contribution = "contribution" if "contribution" in term else "share"  # its name in earlier versions
+    return {"raw": term["raw"], "contribution": term[contribution]}
+
+
+def _may_be_shown(offer: dict[str, Any]) -> bool:
+    return not offer["real"] and offer["invalid"] != "duplicate"
+
+
+def _label(log: bytes, text: str) -> str | None:
+    """Return the class that a text was labeled as; "" if it was not, None if its line is no line of the log.
+
+    The text is looked up as `signal_env.wrappers.recording.LineLog` writes it: parsing all lines of hundreds of runs
+    would take most of the report's time.
+    """
+    place = log.find(b'"text": ' + json.dumps(text, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+    end = log.find(b"\n", max(place, 0))
+    if place < 0 or end < 0:
+        return ""
+    try:
+        return str(json.loads(log[log.rfind(b"\n", 0, place) + 1 : end])["label"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _row(offer: dict[str, Any], label: str) -> dict[str, Any]:
+    text = offer["text"]
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
+    row = {name: offer[name] for name in ("round", "reward", "invalid")} | {"terms": offer["reward_terms"]}
+    return row | {"text": text, "label": label, "origin": "real" if offer["real"] else "synthetic"}

@@ -1,40 +1,43 @@
 """Comparing agents: the same seeds for all, finished runs are kept, and differences are paired."""
 
-import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
 from experiments.__main__ import main
 from experiments.config import configuration_of
-from experiments.results import read_rounds, summarize
+from experiments.report.statistics import scores
+from experiments.runs import read_runs
 
-SMALL = ["--pool-size", "60", "--round-size", "15", "--evaluation-size", "100", "--seeds", "3"]
+SMALL = ["--pool-size", "60", "--round-size", "15", "--evaluation-size", "100", "--seeds", "3", "--workers", "0"]
 
 
 def test_agents_are_compared_on_the_same_experiments(tmp_path, capsys):
     args = ["compare", *SMALL, "--agents", "random", "entropy", "--out", str(tmp_path)]
     assert main(args) == 0
     shown = capsys.readouterr().out
-    folders = [tmp_path / f"{agent}-seed{seed}" for agent in ("random", "entropy") for seed in range(3)]
-    rounds = read_rounds(folders)
+    rounds = read_runs([tmp_path]).rounds
+    assert set(rounds["folder"]) == {
+        str(tmp_path / "reviews" / agent / f"seed-{seed}") for agent in ("random", "entropy") for seed in range(3)
+    }
     first = rounds[rounds["index"] == 0].groupby("seed")["accuracy"]
     assert (first.nunique() == 1).all()
-    summary = summarize(rounds)
-    random, entropy = (summary.loc[("SignalEnv-reviews-v0", agent)]["area_100"] for agent in ("random", "entropy"))
-    test = ttest_rel(entropy, random)
+    areas = scores(rounds).set_index(["method", "seed"])["area_100"] * 100
+    test = ttest_rel(areas["entropy"], areas["random"])
     low, high = test.confidence_interval(0.95)
-    assert f"{np.subtract(entropy, random).mean():+.3f} ± {(high - low) / 2:.3f}" in shown
-    assert (tmp_path / "curves.png").is_file()
+    assert f"{(areas['entropy'] - areas['random']).mean():+.2f} ± {(high - low) / 2:.2f}" in shown
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "rounds.csv").read_text().count("\n") == 1 + len(rounds)
+    assert main(["report", str(tmp_path)]) == 0  # a comparison is a study
 
 
 def test_finished_runs_are_kept_and_the_others_played(tmp_path, capsys):
     args = ["compare", *SMALL, "--agents", "margin", "--out", str(tmp_path)]
     assert main(args) == 0
-    files = [tmp_path / f"margin-seed{seed}" / "rounds.jsonl" for seed in range(3)]
+    files = [tmp_path / "reviews" / "margin" / f"seed-{seed}" / "rounds.jsonl" for seed in range(3)]
     whole = [file.read_bytes() for file in files]
     files[1].write_bytes(whole[1][: whole[1].index(b"\n") + 1])  # interrupted after its first round
     files[0].write_bytes(whole[0][:-20])  # cut off in the middle of its last line
-    (tmp_path / "margin-seed2" / "config.yaml").write_text("another: run\n")
+    files[2].with_name("config.yaml").write_text("another: run\n")
     before = [file.stat().st_mtime_ns for file in files]
     assert main(args) == 0
     assert [file.read_bytes() for file in files] == whole
@@ -42,12 +45,14 @@ def test_finished_runs_are_kept_and_the_others_played(tmp_path, capsys):
     before = [file.stat().st_mtime_ns for file in files]
     assert main(args) == 0
     assert [file.stat().st_mtime_ns for file in files] == before
-    assert "-v0   random" not in capsys.readouterr().out
+    assert "reviews   random" not in capsys.readouterr().out
 
 
 def test_an_agent_that_cannot_play_is_named(tmp_path, capsys):
     assert main(["compare", *SMALL, "--agents", "bald", "--out", str(tmp_path)]) == 1
-    assert "which 'bald' and" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "which 'bald' and" in " ".join(said.out.split())
+    assert "3 of 3 runs have failed" in said.err
     assert main(["compare", *SMALL, "--agents", "entrpy", "--out", str(tmp_path)]) == 1
     assert "Did you mean 'entropy'" in capsys.readouterr().err
 
@@ -65,7 +70,7 @@ def test_what_is_not_given_is_each_agents_own(tmp_path):
     agents = "random", "bgadl", "generator"
     for given, shares in ((), (None, 2.0, None)), (("--budget-fraction", "1.5"), (1.5, 1.5, 1.5)):
         out = tmp_path / f"given-{len(given)}"
-        assert main([*args, *given, "--agents", *agents, "--out", str(out)]) == 0
+        assert main([*args, "--workers", "0", *given, "--agents", *agents, "--out", str(out)]) == 0
         for agent, share, selection in zip(agents, shares, ("submitted", "submitted", "acquisition"), strict=True):
-            options = configuration_of(out / f"{agent}-seed0").options
+            options = configuration_of(out / "reviews" / agent / "seed-0").options
             assert (options.budget_fraction, options.selection, options.pool_size) == (share, selection, 20)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 
+import gymnasium as gym
 import pytest
 import yaml
 from transformers import AutoTokenizer
@@ -144,7 +145,7 @@ def test_a_configuration_may_be_read_from_any_folder(tmp_path, monkeypatch):
 
 
 def test_unknown_names_in_a_file(tmp_path):
-    with pytest.raises(RunError, match=r"EnvironmentOptions has no pool_sise. Its values are: .*pool_size"):
+    with pytest.raises(RunError, match=r"EnvironmentOptions has no pool_sise. Did you mean .pool_size"):
         make_config("SignalEnv-reviews-v0", "random", options={"pool_sise": 3})
     with pytest.raises(RunError, match="random has no temperature"):
         make_config("SignalEnv-reviews-v0", "random", agent_options={"temperature": 3})
@@ -202,16 +203,21 @@ def killed(command, log, lines):
     process.communicate()
 
 
-@pytest.mark.parametrize("agent", ["ppo", "grpo", "generator", "badge"])
-def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, read_events):
+@pytest.mark.parametrize(
+    ("agent", "kills"),  # after so many offers: in the first round, and in a later one
+    [("ppo", (3, 13)), ("grpo", (13,)), ("generator", (13,)), ("badge", (3,))],
+)
+def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, kills, read_events):
     args = [*SMALL, "--agent", agent, "--seed", "2"]
     if agent in ("ppo", "grpo"):
         args += WRITER
     folders = tmp_path / "whole", tmp_path / "killed"
     assert main(["run", *args, "--out", str(folders[0])]) == 0
     command = [sys.executable, "-m", "experiments", "run"]
-    killed([*command, *args, "--out", str(folders[1])], folders[1] / "offers.jsonl", 3)  # in the first round
-    killed([*command, "--resume", str(folders[1])], folders[1] / "offers.jsonl", 13)  # in a later one
+    begin = [*args, "--out", str(folders[1])]
+    for offers in kills:
+        killed([*command, *begin], folders[1] / "offers.jsonl", offers)
+        begin = ["--resume", str(folders[1])]
     assert (folders[0] / "offers.jsonl").read_bytes() != (folders[1] / "offers.jsonl").read_bytes()
     assert main(["run", "--resume", str(folders[1])]) == 0
     for name in ("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jsonl", "finished"):
@@ -318,3 +324,35 @@ def test_the_papers_models_by_name_are_two_options(tmp_path, monkeypatch):
         assert (tmp_path / agent / "adapter" / "adapter_model.safetensors").is_file()
         config = yaml.safe_load((tmp_path / agent / "config.yaml").read_text())
         assert config["agent_options"]["trl"] == {"lr_scheduler_type": "linear"}
+
+
+def test_shaping_is_in_the_logs_and_telescopes(tmp_path):
+    shaping = ["--shaping", "train_accuracy", "--shaping-weight", "2", "--no-tensorboard"]
+    assert run(tmp_path, "--agent", "entropy", name="plain") == 0
+    assert run(tmp_path, "--agent", "entropy", *shaping, name="shaped") == 0
+    plain, shaped = (
+        [json.loads(line) for line in (tmp_path / name / "offers.jsonl").read_text().splitlines()]
+        for name in ("plain", "shaped")
+    )
+    assert [line["text"] for line in plain] == [line["text"] for line in shaped]
+    terms = [line["reward_terms"]["potential(train_accuracy)"] for line in shaped]
+    assert {term["weight"] for term in terms} == {2.0}
+    for one, other, term in zip(plain, shaped, terms, strict=True):
+        assert term["contribution"] == 2 * term["raw"]
+        assert other["reward"] == pytest.approx(one["reward"] + term["contribution"])
+    env = gym.make("SignalEnv-reviews-v0", pool_size=40, round_size=10, evaluation_size=40, selection="submitted")
+    observation, _ = env.reset(seed=0)
+    first = observation["classifier"][list(env.unwrapped.feature_names).index("train_accuracy")]
+    assert sum(term["raw"] for term in terms) == pytest.approx(-first)  # gamma is 1, and the potential of the end is 0
+    assert main(["run", "--resume", str(tmp_path / "shaped")]) == 0
+    assert main(["rescore", str(tmp_path / "shaped"), "--reward", "signal"]) == 0
+    rows = [json.loads(line) for line in (tmp_path / "shaped" / "rescored.jsonl").read_text().splitlines()]
+    assert [row["rescored"] for row in rows] == pytest.approx([row["reward"] for row in rows])
+
+
+def test_shaping_by_an_unknown_potential_is_one_line(tmp_path, capsys):
+    assert run(tmp_path, "--shaping", "train_acuracy") == 1
+    error = capsys.readouterr().err
+    assert "train_accuracy" in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.scores import run_scores
+from experiments.report.statistics import run_scores
 
 
 def test_areas_are_means_over_a_fine_grid():

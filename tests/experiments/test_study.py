@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from experiments.config import RunError
-from experiments.study import STUDIES, read_study
+from experiments.study import STUDIES, Study, read_study
 
 STUDY = """
 caption: A small one.
@@ -56,8 +56,11 @@ def test_what_is_more_special_goes_before(tmp_path):
         ({"seeds": [3, 3]}, "seeds are different"),
         ({"overrides": ["hard"]}, "an override is a mapping; got 'hard'"),
         ({"overrides": [{"settings": "hard"}]}, "a list of names as settings; got 'hard'"),
-        ({"overrides": [{"methods": ["write"]}]}, "an override is for 'write', and none of the methods is called so"),
-        ({"methods": {"random": ["agent"]}}, "what is said of a run is a mapping"),
+        (
+            {"overrides": [{"methods": ["write"]}]},
+            "an override is for 'write', and none of the methods has such a name",
+        ),
+        ({"methods": {"random": ["agent"]}}, "the values of random are a mapping"),
         ({"setings": {}}, "it has no setings"),
         ({"methods": {"a/b": {"agent": "random"}}}, "names of folders too; got 'a/b'"),
         ({"methods": {"random": {"agnet": "random"}}}, "a run has no agnet"),
@@ -91,3 +94,22 @@ def test_every_study_of_the_package_is_one(file):
         played.setdefault((run.setting, run.method), set()).add(run.seed)
     assert len(set(map(frozenset, played.values()))) == 1  # the same seeds for all
     assert len(next(iter(played.values()))) >= 3
+
+
+def test_a_setting_may_name_the_methods_that_play_it(tmp_path):
+    parts = yaml.safe_load(STUDY)
+    parts["settings"]["easy"]["methods"] = ["r*"]
+    runs = Study(**parts, out=tmp_path).runs
+    played = {(run.setting, run.method) for run in runs}
+    assert played == {("easy", "random"), ("hard", "random"), ("hard", "writes")}
+    parts["settings"]["easy"]["methods"] = ["entropy"]
+    with pytest.raises(RunError, match="easy is for 'entropy', and none of the methods has such a name"):
+        Study(**parts)
+
+
+def test_a_study_made_in_python_is_the_one_in_its_file(tmp_path):
+    read = read_study(write(tmp_path, STUDY), tmp_path / "out")
+    made = Study(**yaml.safe_load(STUDY), name="mine", out=tmp_path / "out")
+    assert made.runs == read.runs
+    assert read.text == STUDY
+    assert read_study(write(tmp_path, made.text), tmp_path / "out").runs == read.runs

@@ -158,7 +158,7 @@ def test_runs_of_other_options_are_left_alone(study, tmp_path, capsys):
     assert sweep(study, out, "--address", "auto") == 1
     assert "--address is for --engine ray" in capsys.readouterr().err
     assert sweep(study, out, "--only", "few/entropy", "--workers", "-1") == 1
-    assert "--workers is at least 1; got -1" in capsys.readouterr().err
+    assert "--workers is at least 0; got -1" in capsys.readouterr().err
 
 
 class Mortal:

@@ -71,11 +71,17 @@ def test_experiments_are_those_of_the_training_s_own_seeds(tmp_path):
     assert model.get_env().num_envs == 2
 
 
+def heed_interrupts():
+    """Give SIGINT its usual effect in a new process, also where the shell ignores it, as under `nohup`."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interruption_keeps_what_was_learned(tmp_path):
     folder = tmp_path / "trained"
     command = [sys.executable, "-m", "experiments", "train", *SMALL, *FAST, *STEPS["maskable_ppo"]]
     command += ["--timesteps", "1000000", "--out", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as training:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=heed_interrupts, **pipes) as training:
         csv = folder / "logs" / "progress.csv"
         deadline = time.monotonic() + 120
         while not (csv.is_file() and csv.stat().st_size) and training.poll() is None and time.monotonic() < deadline:
@@ -92,7 +98,7 @@ def test_an_interruption_keeps_what_was_learned(tmp_path):
     ("args", "message"),
     [
         (["--sb3", "n_step", "64"], "Did you mean 'n_steps'"),
-        (["--sb3", "policy", "64"], "takes no 'policy' here"),
+        (["--sb3", "policy", "64"], "has no policy"),
         (["--n-envs", "0"], "n_envs is from 1 to 1000"),
         (["--env", "SignalEnv-sst3-v0"], "SignalEnv-sst2-v0"),
         (["--selection", "acquisition"], "selection='submitted'"),
@@ -135,3 +141,22 @@ def test_a_training_is_never_written_over_unless_asked(tmp_path, capsys):
     assert (tmp_path / "trained" / "policy" / "policy.safetensors").read_bytes() == before
     assert train(tmp_path, "--seed", "1", "--overwrite", *STEPS["maskable_ppo"]) == 0
     assert (tmp_path / "trained" / "policy" / "policy.safetensors").read_bytes() != before
+
+
+def test_a_training_learns_from_shaped_rewards(tmp_path):
+    import gymnasium as gym
+
+    from signal_env.wrappers import PotentialShaping
+
+    config = parse([*SMALL, *FAST, "--shaping", "train_accuracy", "--shaping-weight", "2", "--shaping-gamma", "0.5"])
+    envs = environments(config)
+    for env in envs.envs:
+        found = []
+        while isinstance(env, gym.Wrapper):
+            found.append(type(env))
+            env = env.env
+        assert PotentialShaping in found
+    envs.reset()
+    _, _, _, infos = envs.step([0, 0])
+    for info in infos:
+        assert info["reward_terms"]["potential(train_accuracy)"]["weight"] == 2.0

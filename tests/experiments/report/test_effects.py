@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, norm, t, ttest_1samp
 
-from experiments.report.effects import MARGIN, MOST_SEEDS, Decision, Effect, decide, holm, refuted_parts
+from experiments.report.effects import MARGIN, MOST_SEEDS, Decision, Effect, decide, refuted_parts
+from experiments.report.statistics import holm
 
 SEVERAL = st.lists(st.integers(-60, 60).map(lambda i: i / 1000), min_size=2, max_size=6)
 

@@ -8,11 +8,12 @@ import pytest
 from scipy import stats
 
 from experiments.__main__ import main
+from experiments.progress import console
 from experiments.report.contents import notes
 from experiments.report.figures import draw_figures
-from experiments.report.runs import KEYS, SPENT, Runs, read_runs
 from experiments.report.statistics import scores
 from experiments.report.tables import build
+from experiments.runs import KEYS, SPENT, Runs, read_runs
 
 TABLES = {
     *("accuracy", "aggregate", "balance", "claims", "claims_evidence", "cost", "curves"),
@@ -21,15 +22,22 @@ TABLES = {
 
 
 @pytest.fixture(scope="module")
-def reported(played, tmp_path_factory):
-    """A copy of the played runs under a study, with their report; not to be changed."""
+def printed(played, tmp_path_factory):
+    """A copy of the played runs under a study with their report, not to be changed, and what the command printed."""
     folder = tmp_path_factory.mktemp("study") / "small"
     shutil.copytree(played, folder)
     (folder / "study.yaml").write_text("caption: Of a very small study.\nmethods: {}\n")
     (folder / "entropy" / "seed-2").mkdir()
     (folder / "entropy" / "seed-2" / "rounds.jsonl").write_text('{"index": 0, "po')
-    assert main(["report", str(folder)]) == 0
-    return folder
+    with console.capture() as shown:
+        assert main(["report", str(folder)]) == 0
+    return folder, " ".join(shown.get().split())
+
+
+@pytest.fixture(scope="module")
+def reported(printed):
+    """The folder of `printed`."""
+    return printed[0]
 
 
 def files(folder):
@@ -85,11 +93,10 @@ def test_equal_runs_have_equal_reports(reported, tmp_path, capsys):
     assert "6 finished runs, 2 seeds a method and setting." in shown
 
 
-def test_what_cannot_be_used_is_printed(reported, capsys):
-    assert main(["report", str(reported), "--out", str(reported / "report")]) == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert f"{reported}/entropy/seed-2: config.yaml cannot be read" in shown
-    assert "small" in (reported / "report" / "index.html").read_text()
+def test_what_cannot_be_used_is_printed(printed):
+    folder, shown = printed
+    assert f"{folder}/entropy/seed-2: config.yaml cannot be read" in shown
+    assert "small" in (folder / "report" / "index.html").read_text()
 
 
 def test_one_seed_has_no_interval_and_that_is_said(played, tmp_path, capsys):

@@ -5,18 +5,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from experiments.report.comparisons import aggregate, best_pool_based, differences, summary
 from experiments.report.statistics import (
-    aggregate,
     band,
-    best_pool_based,
-    differences,
     iqm,
     methods_of,
     probability_of_improvement,
     scores,
     settings_of,
     stratified,
-    summary,
 )
 
 

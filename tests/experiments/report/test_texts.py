@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 import yaml
 
-from experiments.report.runs import read_runs
 from experiments.report.texts import sample_texts
+from experiments.runs import read_runs
 from signal_env.wrappers.recording import LineLog
 
 ROUND = {

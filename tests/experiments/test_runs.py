@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from experiments.report.runs import read_runs
+from experiments.runs import read_runs
 
 
 @pytest.fixture

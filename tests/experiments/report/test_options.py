@@ -1,18 +1,12 @@
-"""The table of hyperparameters: what it says is what the runs' configurations say."""
-
-import dataclasses
+"""The table of options: its values are those of the runs' configurations and rounds."""
 
 import pandas as pd
-import pytest
 import yaml
 
-from experiments.__main__ import main
 from experiments.config import make_config
 from experiments.report.claims import claims
-from experiments.report.hyperparameters import hyperparameters
-from experiments.report.runs import Runs, read_runs
-
-SMALL = ["--pool-size", "20", "--round-size", "10", "--evaluation-size", "50", "--no-tensorboard"]
+from experiments.report.options import options as options_of
+from experiments.runs import Runs, read_runs
 
 
 def runs_of(*named):
@@ -33,7 +27,7 @@ def runs_of(*named):
 
 
 def shown(runs):
-    return hyperparameters(runs).set_index("hyperparameter")["these runs"].to_dict()
+    return options_of(runs).set_index("option")["these runs"].to_dict()
 
 
 def config(agent, seed=0, agent_options=None, **options):
@@ -49,16 +43,15 @@ def test_equal_values_are_said_once_and_others_with_those_that_have_them():
         ("sst2-0.1%", "SIGnAL", 0, config("ppo", agent_options={"kl_coef": 0.02}, **linear, n_examples=1)),
     )
     found = shown(runs)
-    assert found["β"] == "0.02"
-    assert found["k"] == "10 (random, SIGnAL); 5 (frozen)"
-    assert found["p"] == "3 (sst2-1%); 1 (sst2-0.1%)"
-    assert found["decoding: temperature"] == "1 (SIGnAL); 0.7 (frozen)"
-    assert found["M"] == "linear head on frozen minilm"
-    assert found["training of M: epochs, learning rate, ..."] == "to convergence, with C = 1"
-    assert found["b, labels a round"] == "67"
+    assert found["kl_coef"] == "0.02"
+    assert found["n_neighbors"] == "10 (random, SIGnAL); 5 (frozen)"
+    assert found["n_examples"] == "3 (sst2-1%); 1 (sst2-0.1%)"
+    assert found["temperature"] == "1 (SIGnAL); 0.7 (frozen)"
+    assert (found["classifier"], found["encoder"]) == ("linear", "minilm")
+    assert found["normalize"] == "yes"
+    assert found["labels a round"] == "67"
     assert found["evaluation"] == "872 texts of the validation split"
-    assert found["G"] == "the default: embedded for reviews, else Qwen/Qwen2.5-7B-Instruct"
-    assert found["d"] == "Euclidean, between l2-normalised encodings"
+    assert "generator" not in found  # no run sets it
 
 
 def test_values_that_differ_by_method_and_setting_come_with_both():
@@ -68,67 +61,63 @@ def test_values_that_differ_by_method_and_setting_come_with_both():
         ("b", "SIGnAL", 0, config("ppo")),
         ("b", "frozen", 0, config("generator", n_examples=1)),
     )
-    assert shown(runs)["p"] == "1 (SIGnAL on a, frozen on b); 3 (frozen on a, SIGnAL on b)"
+    assert shown(runs)["n_examples"] == "1 (SIGnAL on a, frozen on b); 3 (frozen on a, SIGnAL on b)"
 
 
 def test_what_most_methods_have_is_that_of_all_others():
     names = ["SIGnAL", "linear", "noise", "offers"]
     runs = [("a", name, 0, config("ppo", n_examples=1)) for name in names]
     found = shown(runs_of(*runs, ("a", "frozen", 0, config("generator")), ("a", "random", 0, config("random"))))
-    assert found["p"] == "1 (all others); 3 (frozen)"
-    assert found["decoding: temperature"] == "1"
+    assert found["n_examples"] == "1 (all others); 3 (frozen)"
+    assert found["temperature"] == "1"
 
 
 def test_seeds_are_counted_and_what_the_annotator_agrees_with_is_weighed():
     seeds = [("sst2-1%", "SIGnAL", seed, config("ppo", seed)) for seed in (0, 1)]
     found = shown(runs_of(*seeds, ("sst2-1%", "random", 0, config("random"))))
-    assert found["trials"] == "2 (SIGnAL); 1 (random)"
-    assert found["annotator"] == "model, which agrees with the gold labels of 85.0% of 20 real texts"
+    assert found["seeds"] == "2 (SIGnAL); 1 (random)"
+    assert found["annotator"] == "model"
+    assert found["annotator's agreement with gold labels"] == "85.0% of 20 real texts"
 
 
-def test_fine_tuning_says_its_defaults_and_what_differs():
-    runs = runs_of(("sst2-1%", "random", 0, config("random", classifier_options={"epochs": 5})))
-    said = shown(runs)["training of M: epochs, learning rate, ..."]
-    assert said.startswith("epochs 5, batch_size 16, learning_rate 5e-05")
+def test_options_of_the_classifier_are_those_that_differ_from_its_defaults():
+    runs = runs_of(
+        ("sst2-1%", "random", 0, config("random", classifier_options={"epochs": 5})),
+        ("sst2-1%", "cal", 0, config("cal")),
+    )
+    assert shown(runs)["classifier_options"] == "epochs 5 (random); default (cal)"
 
 
 def test_runs_without_a_generator_have_no_rows_of_one():
     found = shown(runs_of(("sst2-1%", "random", 0, config("random"))))
-    assert not {"G", "β", "p", "annotator", "reward", "value model"} & set(found)
-    assert {"k", "d", "Φ", "|R|", "trials"} <= set(found)
+    absent = {"generator", "kl_coef", "n_examples", "annotator", "reward", "value_size"}
+    assert not absent & set(found)
+    assert absent - {"generator"} <= set(shown(runs_of(("sst2-1%", "SIGnAL", 0, config("ppo")))))
+    assert {"n_neighbors", "normalize", "classifier", "|R|", "seeds"} <= set(found)
+
+
+def test_a_path_is_shown_by_its_last_part():
+    models = {"generator": "/models/qwen"}
+    found = shown(runs_of(("sst2-1%", "SIGnAL", 0, config("ppo", agent_options=models))))
+    assert found["generator"] == "qwen"
 
 
 def test_every_row_is_complete():
-    table = hyperparameters(runs_of(("sst2-1%", "SIGnAL", 0, config("ppo"))))
-    assert (table.drop(columns="option") != "").all(axis=None)
-    options = {
-        field.name
-        for part in (config("ppo").options, config("ppo").agent_options, config("ppo"))
-        for field in dataclasses.fields(part)
-    }
-    named = {name for each in table["option"] for name in each.split(", ") if name}
-    assert named <= options
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("played")
-    main(["run", *SMALL, "--agent", "random", "--out", str(folder / "random")])
-    writing = ["--agent", "generator", "--max-new-tokens", "6", "--budget", "30"]
-    main(["run", *SMALL, *writing, "--out", str(folder / "generator")])
-    return read_runs([folder])
+    table = options_of(runs_of(("sst2-1%", "SIGnAL", 0, config("ppo"))))
+    assert (table != "").all(axis=None)
 
 
 def test_real_runs_have_a_table(played):
-    found = shown(played)
-    assert found["|R|"] == "20"
-    assert found["end of a run"] == "150% of R (generator); 100% of R (random)"
-    assert found["decoding: tokens a text, at most"] == "6"
-    assert found["evaluation"] == "50 texts of the test split"
-    assert "rule, which agrees with the gold labels of 100.0%" in found["annotator"]
+    found = shown(read_runs([played]))
+    assert found["|R|"] == "40"
+    assert found["end of a run"] == "100% of R (entropy, random); 200% of R (generator)"
+    assert found["max_new_tokens"] == "8"
+    assert found["evaluation"] == "60 texts of the test split"
+    assert found["annotator"] == "rule"
+    assert "100.0% of" in found["annotator's agreement with gold labels"]
 
 
 def test_real_runs_of_another_study_measure_none_of_the_claims(played):
-    found = claims(played)
+    found = claims(read_runs([played]))
     assert {claim.verdict for claim in found} == {"not measured"}
     assert all("missing" in claim.evidence for claim in found)
