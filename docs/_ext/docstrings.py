@@ -1,6 +1,7 @@
 """Turn the Markdown of docstrings into reStructuredText for autodoc: code, headings, tables and lists."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -11,46 +12,51 @@ def to_rst(lines: list[str]) -> list[str]:
 
     Example:
         >>> to_rst(["## Rewards", "The terms:", "- `a`: |x|", "- `b`", "Done."])
-        ['.. rubric:: Rewards', '', 'The terms:', '', '- `a`: \\\\|x\\\\|', '- `b`', '', 'Done.']
+        ['.. rubric:: Rewards', '', 'The terms:', '', '- `a`: \\|x\\|', '- `b`', '', 'Done.']
     """
     out: list[str] = []
     place = 0
     while place < len(lines):
-        line = lines[place]
+        line, bare = lines[place], lines[place].strip()
         indent = line[: len(line) - len(line.lstrip())]
-        bare = line.strip()
+        heading, example = re.fullmatch(r"#+ (.*)", bare), re.fullmatch(r"(Examples?): (.+)", bare)
+        end = place + 1
         if bare.startswith("```"):
-            end = next(i for i in range(place + 1, len(lines) + 1) if i == len(lines) or lines[i].strip() == "```")
-            out += ["", f"{indent}.. code-block:: {bare[3:] or 'text'}", ""]
-            out += [f"   {inside}" for inside in lines[place + 1 : end]] + [""]
-            place = end + 1
-            continue
-        if bare.startswith("|") and bare.endswith("|") and len(bare) > 1:
-            end = next(i for i in range(place, len(lines) + 1) if i == len(lines) or not lines[i].strip().startswith("|"))
+            end = _find(lines, place + 1, lambda other: other == "```") + 1
+            code = [f"   {inside}".rstrip() for inside in lines[place + 1 : end - 1]]
+            out += ["", f"{indent}.. code-block:: {bare[3:] or 'text'}", "", *code, ""]
+        elif re.fullmatch(r"\|.*\|", bare):
+            end = _find(lines, place, lambda other: not other.startswith("|"))
             out += ["", *_table([row.strip() for row in lines[place:end]], indent), ""]
-            place = end
-            continue
-        heading = re.fullmatch(r"#+ (.*)", bare)
-        example = re.fullmatch(r"(Examples?): (.+)", bare)
-        if heading:
+        elif heading:
             out += [f"{indent}.. rubric:: {heading[1]}", ""]
         elif example:
-            end = next(i for i in range(place, len(lines) + 1) if i == len(lines) or lines[i].strip().startswith(">>>"))
-            said = " ".join([example[2], *(each.strip() for each in lines[place + 1 : end])])
-            out += [f"{indent}**{example[1]}**: {escape(said)}", ""]
-            place = end
-            continue
-        elif bare.startswith(">>>") or bare.startswith("..."):
+            end = _find(lines, place, lambda other: other.startswith(">>>"))
+            text = " ".join([example[2], *(other.strip() for other in lines[place + 1 : end])])
+            out += [f"{indent}**{example[1]}**: {escape(text)}", ""]
+        elif bare.startswith((">>>", "...")):
             out.append(line)
         else:
-            starts, before = bare.startswith("- "), out[-1] if out else ""
-            inside = before.lstrip().startswith("- ") or before.startswith(indent + "  ")
-            follows = not starts and inside and before.startswith(indent) and not before[len(indent) :].startswith("  ")
-            if (starts and before.strip() and not inside) or (bare and follows):
+            if _changes(out[-1] if out else "", bare, indent):
                 out.append("")
             out.append(escape(line))
-        place += 1
+        place = end
     return out
+
+
+def _find(lines: list[str], start: int, found: Callable[[str], bool]) -> int:
+    """Return the index of the first line that is found, without its white space; the number of lines if none is."""
+    return next((i for i in range(start, len(lines)) if found(lines[i].strip())), len(lines))
+
+
+def _changes(before: str, bare: str, indent: str) -> bool:
+    """Return whether a list begins or ends between a line and the next one, which needs an empty line there."""
+    if not before.strip() or not bare:
+        return False
+    in_list = before.startswith(indent) and before[len(indent) :].startswith(("- ", "  "))
+    if bare.startswith("- "):
+        return not in_list
+    return before[len(indent) :].startswith("- ") and before.startswith(indent)
 
 
 def escape(line: str) -> str:

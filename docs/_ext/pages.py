@@ -125,12 +125,12 @@ def environment(name: str) -> str:
         f"# {name}",
         _task(given),
         sources.docstring("signal_env.env:SignalEnv"),
-        "## Table of features\n\n`observation[\"classifier\"]` holds these features in this order. "
+        '## Table of features\n\n`observation["classifier"]` holds these features in this order. '
         "All lie between 0 and 1.",
         bullets("signal_env.learner.observation:feature_names"),
-        "## Table of `info[\"round\"]`\n\nEntries that were not measured are left out.",
+        '## Table of `info["round"]`\n\nEntries that were not measured are left out.',
         attributes("signal_env.learner.outcomes:Round"),
-        f"## Table of options\n\nEach is a keyword of `gym.make(\"{name}\", ...)` and a flag of "
+        f'## Table of options\n\nEach is a keyword of `gym.make("{name}", ...)` and a flag of '
         "`python -m experiments run`. The defaults are those of this id.",
         options("signal_env.config:SignalConfig", given=given),
     ]
@@ -141,7 +141,7 @@ def _task(given: dict[str, Any]) -> str:
     """Return what an id stands for: its data, its classes, and the sizes of its experiments."""
     if "task" not in given:
         return (
-            "Your own data: `gym.make(\"SignalEnv-v0\", task=\"my_task.yaml\")`. "
+            'Your own data: `gym.make("SignalEnv-v0", task="my_task.yaml")`. '
             "The file of a task is described in [](../quickstart.md#your-own-task)."
         )
     task = get_task(given["task"])
@@ -167,7 +167,7 @@ def _sizes(given: dict[str, Any], original: int | None) -> str:
             config = SignalConfig(**{**given, **chosen, "selection": selection})
             sizes = Sizes.of(config, original or 10**6, original or 10**6)
             said = f"`pool_fraction={fraction}`, " if fraction else ""
-            rows.append((f"{said}`selection=\"{selection}\"`", *(f"{size:,}" for size in dataclasses.astuple(sizes))))
+            rows.append((f'{said}`selection="{selection}"`', *(f"{size:,}" for size in dataclasses.astuple(sizes))))
     names = [field.name for field in dataclasses.fields(Sizes)]
     return table(("", *names), rows)
 
@@ -179,7 +179,9 @@ def api(package: str) -> str:
     parts = [f"# {package}"]
     for name in members:
         if name == package or name not in packages:
-            parts.append(f"## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n```")
+            parts.append(
+                f"## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n```"
+            )
     return "\n\n".join(parts)
 
 

@@ -53,7 +53,7 @@ def file_of(module: str) -> Path:
     raise FileNotFoundError(f"No module {module} under {ROOT}.")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def tree_of(module: str) -> ast.Module:
     """Parse a module."""
     return ast.parse(file_of(module).read_text(encoding="utf-8"))

@@ -25,7 +25,9 @@ def box(axes: Axes, x: float, y: float, width: float, height: float, color: str,
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], bend: float = 0.0) -> None:
     """Draw an arrow from one point to another."""
     style = {"arrowstyle": "-|>,head_width=0.25,head_length=0.5", "color": INK, "linewidth": 1.4}
-    axes.annotate("", end, start, arrowprops={**style, "connectionstyle": f"arc3,rad={bend}", "shrinkA": 0, "shrinkB": 0})
+    axes.annotate(
+        "", end, start, arrowprops={**style, "connectionstyle": f"arc3,rad={bend}", "shrinkA": 0, "shrinkB": 0}
+    )
 
 
 def label(axes: Axes, x: float, y: float, text: str, align: str = "center") -> None:
