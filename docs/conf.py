@@ -32,6 +32,7 @@ maximum_signature_line_length = 100
 html_theme = "furo"
 html_title = "signal_env"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

@@ -11,8 +11,15 @@ def to_rst(lines: list[str]) -> list[str]:
     """Return a docstring's lines as reStructuredText.
 
     Example:
-        >>> to_rst(["## Rewards", "The terms:", "- `a`: |x|", "- `b`", "Done."])
-        ['.. rubric:: Rewards', '', 'The terms:', '', '- `a`: \\|x\\|', '- `b`', '', 'Done.']
+        >>> print("\\n".join(to_rst(["## Rewards", "The terms:", "- `a`: 1 to 2", "- `b`", "Done."])))
+        .. rubric:: Rewards
+        <BLANKLINE>
+        The terms:
+        <BLANKLINE>
+        - `a`: 1 to 2
+        - `b`
+        <BLANKLINE>
+        Done.
     """
     out: list[str] = []
     place = 0
@@ -60,11 +67,11 @@ def _changes(before: str, bare: str, indent: str) -> bool:
 
 
 def escape(line: str) -> str:
-    """Return a line in which, outside of code and emphasis, markup is plain characters.
+    r"""Return a line in which, outside of code and emphasis, markup is plain characters.
 
     Example:
         >>> print(escape('**bold**, *is*, |x|, "sst2-*", learn_, `a|b`'))
-        **bold**, *is*, \\|x\\|, "sst2-\\*", learn\\_, `a|b`
+        **bold**, *is*, \|x\|, "sst2-\*", learn\_, `a|b`
     """
     parts = re.split(r"(`[^`]*`)", line)
     for place in range(0, len(parts), 2):

@@ -3,13 +3,15 @@
 A page may call these functions, each of which returns Markdown:
 
 - `environment(id)`: the whole page of a registered environment;
-- `options(class, ...)`: table of the fields of dataclasses, `MODULE:CLASS`;
+- `options(class, ...)`: table of the fields of dataclasses;
 - `attributes(class)`: table of the section "Attributes" of its docstring;
 - `bullets(object)`: table of the bulleted lists of its docstring;
 - `docstring(object)`: its docstring;
 - `entries(registry)`: table of a registry's names, `MODULE:REGISTRY`;
 - `commands()`: table of the command line's commands;
 - `exists(page)`: whether a page is there.
+
+A class or function is `NAME`, or `MODULE:NAME` where several have this name.
 """
 
 import dataclasses
@@ -59,16 +61,16 @@ def options(*names: str, given: Mapping[str, Any] | None = None) -> str:
     """Return the fields of dataclasses as a table.
 
     Args:
-        names: `MODULE:CLASS`, each with its own table rows.
+        names: Classes; their fields follow each other.
         given: Defaults that differ from the class's own.
     """
     fields = {option.name: option for name in names for option in sources.options(name)}
     defaults = {name: repr(value) for name, value in (given or {}).items()}
     rows = [
-        (code(field.name), code(field.type), code(defaults.get(field.name, field.default)), field.text)
+        (f"{code(field.name)}<br>{field.type}", code(defaults.get(field.name, field.default)), field.text)
         for field in fields.values()
     ]
-    return table(("option", "type", "default", "meaning"), rows)
+    return table(("option", "default", "meaning"), rows)
 
 
 def attributes(name: str) -> str:
@@ -124,15 +126,15 @@ def environment(name: str) -> str:
     parts = [
         f"# {name}",
         _task(given),
-        sources.docstring("signal_env.env:SignalEnv"),
+        sources.docstring("SignalEnv"),
         '## Table of features\n\n`observation["classifier"]` holds these features in this order. '
         "All lie between 0 and 1.",
-        bullets("signal_env.learner.observation:feature_names"),
+        bullets("feature_names"),
         '## Table of `info["round"]`\n\nEntries that were not measured are left out.',
-        attributes("signal_env.learner.outcomes:Round"),
+        attributes("Round"),
         f'## Table of options\n\nEach is a keyword of `gym.make("{name}", ...)` and a flag of '
         "`python -m experiments run`. The defaults are those of this id.",
-        options("signal_env.config:SignalConfig", given=given),
+        options("SignalConfig", given=given),
     ]
     return "\n\n".join(parts)
 

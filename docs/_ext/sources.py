@@ -60,28 +60,30 @@ def tree_of(module: str) -> ast.Module:
 
 
 def definition(name: str) -> tuple[str, ast.ClassDef | ast.FunctionDef]:
-    """Return the module and the syntax tree of a class or function, following imports.
+    """Return the module and the syntax tree of a class or function.
 
     Args:
-        name: `MODULE:NAME`.
+        name: `MODULE:NAME`, where the module defines or imports it, or `NAME` alone, which is looked for everywhere.
 
     Raises:
-        LookupError: If the module has no such class or function.
+        LookupError: If there is no such class or function.
     """
-    module, _, wanted = name.partition(":")
-    for node in tree_of(module).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == wanted:
-            return module, node
+    module, _, wanted = name.rpartition(":")
+    for place in [module] if module else list(modules()):
+        for node in tree_of(place).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == wanted:
+                return place, node
+    for node in tree_of(module).body if module else ():
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in PACKAGES:
             for alias in node.names:
                 if (alias.asname or alias.name) == wanted:
                     return definition(f"{node.module}:{alias.name}")
-    raise LookupError(f"{module} defines no {wanted}.")
+    raise LookupError(f"Neither a class nor a function: {name}.")
 
 
 def docstring(name: str) -> str:
-    """Return the cleaned docstring of `MODULE` or `MODULE:NAME`; "" if it has none."""
-    node = definition(name)[1] if ":" in name else tree_of(name)
+    """Return the cleaned docstring of `MODULE`, `MODULE:NAME` or `NAME`; "" if it has none."""
+    node = tree_of(name) if name in set(modules()) else definition(name)[1]
     return inspect.cleandoc(ast.get_docstring(node) or "")
 
 
@@ -89,7 +91,7 @@ def options(name: str) -> list[Option]:
     """Return the fields of a dataclass with the docstrings under them, those of its bases first.
 
     Args:
-        name: `MODULE:CLASS`.
+        name: `CLASS` or `MODULE:CLASS`.
     """
     module, node = definition(name)
     if not isinstance(node, ast.ClassDef):

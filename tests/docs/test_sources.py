@@ -42,7 +42,7 @@ def sources():
 def rows(table: str) -> dict[str, list[str]]:
     """Return the cells of a Markdown table by the code in the first one."""
     lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines() if line.startswith("| `")]
-    return {cells[0].strip().strip("`"): [cell.strip() for cell in cells[1:]] for cells in lines}
+    return {re.match(r" `(.*?)`", cells[0])[1]: [cell.strip() for cell in cells[1:]] for cells in lines}
 
 
 @pytest.mark.parametrize("name", ["docstrings", "pages", "sources"])
@@ -61,10 +61,10 @@ def test_an_environment_has_a_page_with_every_option_feature_and_entry(env_id, p
     table = rows(page)
     defaults = dataclasses.asdict(SignalConfig()) | gym.spec(env_id).kwargs
     for field in dataclasses.fields(SignalConfig):
-        kind, default, text = table[field.name]
-        assert kind, field.name
+        default, text = table[field.name]
         assert text, f"{field.name} has no text"
         assert default == f"`{defaults[field.name]!r}`", field.name
+        assert re.search(rf"\| `{field.name}`<br>\w", page), f"{field.name} has no type"
     for field in dataclasses.fields(Round):
         assert field.name in table, field.name
     for feature in ("round_progress", "train_accuracy", "score_unlabeled", "label_share/CLASS"):
