@@ -98,7 +98,13 @@ def process(app: Sphinx, what: str, name: str, of: object, options: Any, lines: 
     lines[:] = to_rst(lines)
 
 
+def skip(app: Sphinx, what: str, name: str, of: object, skipped: bool, options: Any) -> bool | None:
+    """Skip the fields of named tuples, which the section "Attributes" describes."""
+    return True if str(getattr(of, "__doc__", "")).startswith("Alias for field number") else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the extension to Sphinx."""
     app.connect("autodoc-process-docstring", process, priority=100)
+    app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True}

@@ -16,6 +16,7 @@ A class or function is `NAME`, or `MODULE:NAME` where several have this name.
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -47,9 +48,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         | `a` | `int \\| None` |
     """
     lines = [head, *rows]
-    cells = [[cell.replace("\n", " ").replace("|", "\\|") for cell in line] for line in lines]
+    cells = [[_plain(cell).replace("|", "\\|") for cell in line] for line in lines]
     written = ["| " + " | ".join(line) + " |" for line in cells]
     return "\n".join([written[0], "|" + "---|" * len(head), *written[1:]])
+
+
+def _plain(cell: str) -> str:
+    """Return a cell on one line in which, outside of code, a lone asterisk is no markup."""
+    parts = re.split(r"(`[^`]*`)", " ".join(cell.split()))
+    for place in range(0, len(parts), 2):
+        parts[place] = re.sub(r"(\*\*|(?<!\w)\*\w[\w ]*\*(?!\w))|\*", lambda match: match[1] or "\\*", parts[place])
+    return "".join(parts)
 
 
 def code(text: str) -> str:

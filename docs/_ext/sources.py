@@ -107,6 +107,7 @@ def options(name: str) -> list[Option]:
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
         kind, field = ast.unparse(statement.annotation), statement.target.id
+        kind = re.sub(r"^tyro\.conf\.Positional\[(.*)\]$", r"\1", kind)
         if kind.startswith("ClassVar") or field.startswith("_"):
             continue
         after = node.body[place + 1] if place + 1 < len(node.body) else None
