@@ -24,6 +24,7 @@ from typing import Any
 import gymnasium as gym
 import jinja2
 import sources
+from signal_env.learner.selection import SELECTIONS, selection_of
 from sphinx.application import Sphinx
 
 import signal_env  # noqa: F401  (registers the environments)
@@ -173,10 +174,10 @@ def _sizes(given: dict[str, Any], original: int | None) -> str:
     fractions = ("", "0.001") if original else ("",)
     rows = []
     for fraction in fractions:
-        for selection in ("acquisition", "submitted"):
+        for selection in SELECTIONS:
             chosen = {"pool_fraction": float(fraction)} if fraction else {}
             config = SignalConfig(**{**given, **chosen, "selection": selection})
-            sizes = Sizes.of(config, original or 10**6, original or 10**6)
+            sizes = Sizes.of(config, original or 10**6, original or 10**6, selection_of(config).budget_fraction)
             said = f"`pool_fraction={fraction}`, " if fraction else ""
             rows.append((f'{said}`selection="{selection}"`', *(f"{size:,}" for size in dataclasses.astuple(sizes))))
     names = [field.name for field in dataclasses.fields(Sizes)]
