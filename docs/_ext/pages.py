@@ -209,7 +209,8 @@ def render(app: Sphinx, page: str, source: list[str]) -> None:
     environment_of_jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     functions = {f.__name__: f for f in (environment, options, attributes, bullets, entries, agents, commands)}
     known = {**functions, "docstring": sources.docstring, "exists": lambda name: name in app.env.found_docs}
-    source[0] = environment_of_jinja.from_string(source[0]).render(**known)
+    text = environment_of_jinja.from_string(source[0]).render(**known)
+    source[0] = text.replace(" ± ", "\u00a0±\u00a0")  # a number stays beside its interval
 
 
 def write_api(app: Sphinx) -> None:
