@@ -83,11 +83,13 @@ def options(*names: str, given: Mapping[str, Any] | None = None) -> str:
     return table(("option", "default", "meaning"), rows)
 
 
-def attributes(name: str) -> str:
-    """Return the section "Attributes" of a class's docstring as a table."""
+def attributes(name: str, without: Sequence[str] = ()) -> str:
+    """Return the section "Attributes" of a class's docstring as a table, without some entries."""
     types = {option.name: option.type for option in sources.options(name)}
     rows = [
-        (code(entry), code(types.get(entry, "")), text) for entry, text in sources.attributes(sources.docstring(name))
+        (code(entry), code(types.get(entry, "")), text)
+        for entry, text in sources.attributes(sources.docstring(name))
+        if entry not in without
     ]
     return table(("name", "type", "meaning"), rows)
 
@@ -141,7 +143,7 @@ def environment(name: str) -> str:
         "All lie between 0 and 1.",
         bullets("feature_names"),
         '## Table of `info["round"]`\n\nEntries that were not measured are left out.',
-        attributes("Round"),
+        attributes("Round", without=["at_close"]),
         f'## Table of options\n\nEach is a keyword of `gym.make("{name}", ...)` and a flag of '
         "`python -m experiments run`. The defaults are those of this id.",
         options("SignalConfig", given=given),
