@@ -24,11 +24,11 @@ from typing import Any
 import gymnasium as gym
 import jinja2
 import sources
-from signal_env.learner.selection import SELECTIONS, selection_of
 from sphinx.application import Sphinx
 
 import signal_env  # noqa: F401  (registers the environments)
 from signal_env.config import SignalConfig, Sizes
+from signal_env.learner.selection import SELECTIONS, selection_of
 from signal_env.tasks import get_task
 
 DATA = {
