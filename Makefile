@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo test test-newest-trl lint clean
+.PHONY: install demo test test-newest-trl lint docs clean
 
 install: $(VENV)/installed
 
@@ -31,5 +31,9 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The documentation site; warnings are errors.
+docs: install
+	$(BIN)/python -m sphinx -W --keep-going -E -q -b html docs build/docs
+
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build docs/api *.egg-info .pytest_cache .mypy_cache .ruff_cache
