@@ -52,7 +52,7 @@ def test_twin_environments_agree_to_the_bit(env_id, small_options):
     (first, first_info), (second, second_info) = (env.reset(seed=7) for env in twins)
     assert data_equivalence(first, second, exact=True)
     assert data_equivalence(first_info, second_info, exact=True)
-    for action in actions(50):
+    for action in actions(24):
         if env_id == "SignalEnv-qnli-v0" and action:
             action = f"Question: {action}? Sentence: {action}."
         results = [env.step(action) for env in twins]
