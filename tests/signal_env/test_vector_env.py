@@ -24,12 +24,12 @@ def texts(n):
 
 
 @pytest.mark.parametrize("num_envs", [1, 2, 4])
-@pytest.mark.parametrize("env_id", sorted(ENVIRONMENTS))
+@pytest.mark.parametrize("env_id", sorted(ENVIRONMENTS), scope="module")
 def test_rewards_and_observations_equal_those_of_single_steps(env_id, num_envs, small_options):
     options = small_options(env_id)
     env, envs = gym.make(env_id, **options), gym.make_vec(env_id, num_envs=num_envs, **options)
-    observation, info = env.reset(seed=11)
-    observations, infos = envs.reset(seed=11)
+    observation, info = env.reset(seed=7)
+    observations, infos = envs.reset(seed=7)
     assert closed_round(infos).keys() == info["round"].keys()
     offered = iter(texts(24))
     for _ in range(24 // num_envs):
