@@ -353,7 +353,8 @@ def test_an_unknown_option_is_named():
 
 def test_no_data_and_no_hub_says_the_ways_to_get_it(monkeypatch):
     monkeypatch.delenv("SIGNAL_ENV_DATA", raising=False)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for client in ("huggingface_hub.constants", "datasets.config"):  # which read the variable when they are imported
+        monkeypatch.setattr(f"{client}.HF_HUB_OFFLINE", True)
     with pytest.raises(ValueError, match=r"data_dir=.*SIGNAL_ENV_DATA="):
         gym.make("SignalEnv-sst2-v0")
 
