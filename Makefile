@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo test test-newest-trl lint clean
+.PHONY: install demo test test-newest-trl lint docs clean
 
 install: $(VENV)/installed
 
@@ -19,7 +19,7 @@ demo: install
 	$(BIN)/python -m experiments demo
 
 test: install
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # RLOO and GRPO with the newest TRL, which has no PPO any more.
 test-newest-trl: install
@@ -31,5 +31,9 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The documentation site; warnings are errors.
+docs: install
+	$(BIN)/python -m sphinx -W --keep-going -E -q -b html docs build/docs
+
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build docs/api *.egg-info .pytest_cache .mypy_cache .ruff_cache

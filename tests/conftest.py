@@ -65,7 +65,7 @@ def small_options(request: pytest.FixtureRequest):
     """Returns a function from a registered id to options that make it a small experiment on real parts."""
 
     def options(env_id: str) -> dict[str, object]:
-        small = {"pool_size": 40, "round_size": 4, "evaluation_size": 40, "classifier": "linear"}
+        small = {"pool_size": 24, "round_size": 4, "evaluation_size": 20, "classifier": "linear"}
         if env_id == "SignalEnv-reviews-v0":
             return small
         if env_id == "SignalEnv-v0":

@@ -166,9 +166,18 @@ class Learner:
         if offers:
             episode.offered |= dict.fromkeys(self.opened.offered.texts)
         self._open_round()
-        rewards = [offer.rewards for offer in offers[:-1]] + [offer.closed(at_close).rewards for offer in offers[-1:]]
+        return self._report(
+            [*offers[:-1], *(offer.closed(at_close) for offer in offers[-1:])], labels, agreement, chosen
+        )
+
+    def _report(
+        self, offers: Sequence[Offer], labels: Mapping[str, int], agreement: float | None, chosen: Allocated
+    ) -> Round:
+        """Describe the round that has just been closed."""
+        episode = self.episode
         passes = sum(sum(offer.passed) for offer in offers)
-        n_offers = sum(map(len, rewards)) - passes
+        n_offers = sum(len(offer.texts) for offer in offers) - passes
+        reward = float(np.concatenate([offer.rewards for offer in offers]).sum()) if offers else 0.0
         synthetic = {text: label for text, label in labels.items() if not episode.is_real(text)}
         return Round(
             index=episode.round,
@@ -187,14 +196,14 @@ class Learner:
             offers=n_offers,
             invalid_offers=sum(bool(reason) for offer in offers for reason in offer.invalid),
             passes=passes,
-            reward_mean=float(np.concatenate(rewards).sum()) / n_offers if n_offers else 0.0,
+            reward_mean=reward / n_offers if n_offers else 0.0,
             score_selected=_mean(chosen.selected),
             score_unlabeled=_mean(chosen.scores),
             annotator_agreement=agreement,
             idle_rounds=episode.idle_rounds,
             finished=self.finished,
             end_reason=self.end_reason,
-            at_close=at_close,
+            at_close=offers[-1].at_close if offers else {},
         )
 
     def _train(self) -> None:

@@ -15,6 +15,7 @@ from signal_env.registration import ENVIRONMENTS
 from signal_env.utils.prediction import unit
 
 IDS = sorted(ENVIRONMENTS)
+"""Parametrized at module scope, which groups the tests by id: only few encoders are kept in memory."""
 REVIEWS = "SignalEnv-reviews-v0"
 SMALL = {"pool_size": 40, "round_size": 4, "evaluation_size": 40}
 
@@ -37,7 +38,7 @@ def actions(n):
     return [kinds[rng.choice(4, p=[0.6, 0.1, 0.1, 0.2])](i) for i in range(n)]
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", IDS, scope="module")
 def test_gymnasium_checks_every_id_without_a_warning(env_id, small_options):
     env = gym.make(env_id, disable_env_checker=True, render_mode="ansi", **small_options(env_id)).unwrapped
     with warnings.catch_warnings():
@@ -45,14 +46,14 @@ def test_gymnasium_checks_every_id_without_a_warning(env_id, small_options):
         check_env(env)
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", IDS, scope="module")
 def test_twin_environments_agree_to_the_bit(env_id, small_options):
     options = small_options(env_id)
     twins = [gym.make(env_id, **options) for _ in range(2)]
     (first, first_info), (second, second_info) = (env.reset(seed=7) for env in twins)
     assert data_equivalence(first, second, exact=True)
     assert data_equivalence(first_info, second_info, exact=True)
-    for action in actions(50):
+    for action in actions(24):
         if env_id == "SignalEnv-qnli-v0" and action:
             action = f"Question: {action}? Sentence: {action}."
         results = [env.step(action) for env in twins]
@@ -61,22 +62,22 @@ def test_twin_environments_agree_to_the_bit(env_id, small_options):
         assert not results[0][2]
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", IDS, scope="module")
 def test_pickling_gives_an_equal_environment(env_id, small_options):
     env = gym.make(env_id, **small_options(env_id))
     copy = pickle.loads(pickle.dumps(env))
-    assert data_equivalence(env.reset(seed=3), copy.reset(seed=3), exact=True)
+    assert data_equivalence(env.reset(seed=7), copy.reset(seed=7), exact=True)
     assert data_equivalence(env.step("a fine film"), copy.step("a fine film"), exact=True)
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", IDS, scope="module")
 def test_spec_survives_json(env_id, small_options):
     options = small_options(env_id)
     if callable(options.get("annotator")):
         options["annotator"] = "gold"
     env = gym.make(env_id, **options)
     spec = EnvSpec.from_json(env.spec.to_json())
-    assert data_equivalence(gym.make(spec).reset(seed=1), env.reset(seed=1), exact=True)
+    assert data_equivalence(gym.make(spec).reset(seed=7), env.reset(seed=7), exact=True)
     json.loads(env.spec.to_json())
 
 
@@ -93,16 +94,16 @@ def test_a_synthetic_share_survives_json(share):
     assert "synthetic_target" in infos[0]
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", IDS, scope="module")
 def test_ids_can_be_made_with_the_module_prefix(env_id, small_options):
     assert gym.make(f"signal_env:{env_id}", **small_options(env_id)).spec.id == env_id
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", IDS, scope="module")
 @pytest.mark.parametrize("mode", ["ansi", "human"])
 def test_every_render_mode(env_id, mode, small_options, capsys):
     env = gym.make(env_id, render_mode=mode, **small_options(env_id))
-    env.reset(seed=0)
+    env.reset(seed=7)
     text = "Question: a new text? Sentence: it is new." if "qnli" in env_id else "a new text"
     env.step(text)
     frame = env.render()
@@ -352,7 +353,8 @@ def test_an_unknown_option_is_named():
 
 def test_no_data_and_no_hub_says_the_ways_to_get_it(monkeypatch):
     monkeypatch.delenv("SIGNAL_ENV_DATA", raising=False)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for client in ("huggingface_hub.constants", "datasets.config"):  # which read the variable when they are imported
+        monkeypatch.setattr(f"{client}.HF_HUB_OFFLINE", True)
     with pytest.raises(ValueError, match=r"data_dir=.*SIGNAL_ENV_DATA="):
         gym.make("SignalEnv-sst2-v0")
 

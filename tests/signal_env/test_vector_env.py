@@ -24,12 +24,12 @@ def texts(n):
 
 
 @pytest.mark.parametrize("num_envs", [1, 2, 4])
-@pytest.mark.parametrize("env_id", sorted(ENVIRONMENTS))
+@pytest.mark.parametrize("env_id", sorted(ENVIRONMENTS), scope="module")
 def test_rewards_and_observations_equal_those_of_single_steps(env_id, num_envs, small_options):
     options = small_options(env_id)
     env, envs = gym.make(env_id, **options), gym.make_vec(env_id, num_envs=num_envs, **options)
-    observation, info = env.reset(seed=11)
-    observations, infos = envs.reset(seed=11)
+    observation, info = env.reset(seed=7)
+    observations, infos = envs.reset(seed=7)
     assert closed_round(infos).keys() == info["round"].keys()
     offered = iter(texts(24))
     for _ in range(24 // num_envs):
@@ -135,17 +135,17 @@ def test_rendering_shows_the_shared_learner_once():
 
 def play(envs, n_steps=6):
     """Everything that a few steps return."""
-    results = [envs.reset(seed=[4, 5])]
-    results += [envs.step([f"film {i} is fine", f"film {i} is poor"]) for i in range(n_steps)]
+    results = [envs.reset(seed=[4, 5][: envs.num_envs])]
+    results += [envs.step([f"film {i} is fine", f"film {i} is poor"][: envs.num_envs]) for i in range(n_steps)]
     envs.close()
     return results
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
-def test_independent_experiments_in_sync_and_async_vectors_agree(context):
-    sync = gym.make_vec(REVIEWS, num_envs=2, vectorization_mode="sync", **SMALL)
+@pytest.mark.parametrize(("context", "num_envs"), [("fork", 2), ("spawn", 1)])
+def test_independent_experiments_in_sync_and_async_vectors_agree(context, num_envs):
+    sync = gym.make_vec(REVIEWS, num_envs=num_envs, vectorization_mode="sync", **SMALL)
     options = {"shared_memory": False, "context": context}
-    parallel = gym.make_vec(REVIEWS, num_envs=2, vectorization_mode="async", vector_kwargs=options, **SMALL)
+    parallel = gym.make_vec(REVIEWS, num_envs=num_envs, vectorization_mode="async", vector_kwargs=options, **SMALL)
     assert data_equivalence(play(sync), play(parallel), exact=True)
 
 

@@ -4,6 +4,8 @@ import json
 import shutil
 import sys
 import threading
+from contextlib import closing
+from functools import cache
 
 import gymnasium as gym
 import numpy as np
@@ -86,13 +88,23 @@ def test_the_trainer_credits_exactly_what_the_environment_pays(agent_class, monk
         assert last["trainer/reward"] == pytest.approx(credited, rel=1e-4)
 
 
+@pytest.fixture(scope="module")
+def trained():
+    """Return a function from a class to an agent at the end of its episode, its first weights and its metrics."""
+
+    def train(agent_class):
+        agent, envs = agent_class(**QUICK, learning_rate=1e-2), make(agent_class)
+        steps = rollout(envs, agent, seed=0)
+        next(steps)
+        before = {name: value.detach().clone() for name, value in agent._policy.named_parameters()}
+        return agent, before, [step.metrics for step in steps if step.metrics]
+
+    return cache(train)
+
+
 @pytest.mark.parametrize("agent_class", WRITERS)
-def test_learning_changes_the_adapter_and_not_the_base(agent_class):
-    agent, envs = agent_class(**QUICK, learning_rate=1e-2), make(agent_class)
-    steps = rollout(envs, agent, seed=0)
-    next(steps)
-    before = {name: value.detach().clone() for name, value in agent._policy.named_parameters()}
-    metrics = [step.metrics for step in steps if step.metrics]
+def test_learning_changes_the_adapter_and_not_the_base(agent_class, trained):
+    agent, before, metrics = trained(agent_class)
     changed = {name for name, value in agent._policy.named_parameters() if not torch.equal(value, before[name])}
     assert changed
     assert all("lora_" in name for name in changed)
@@ -105,7 +117,7 @@ def test_learning_changes_the_adapter_and_not_the_base(agent_class):
 
 
 def test_the_lift_is_the_reward_over_the_references_on_the_same_prompts(monkeypatch):
-    agent, envs = PPOAgent(**QUICK), make(PPOAgent)
+    agent, envs = PPOAgent(**QUICK), make(PPOAgent, budget=16)
     learner = envs.unwrapped.learner
     scored = []
     original = type(learner).score
@@ -128,9 +140,14 @@ def test_the_lift_is_the_reward_over_the_references_on_the_same_prompts(monkeypa
     assert set(written).isdisjoint(texts)
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """Return a function from a class to the steps of its episode of seed 5, which is played once."""
+    return cache(lambda agent_class: list(rollout(make(agent_class), agent_class(**QUICK), seed=5)))
+
+
 @pytest.mark.parametrize("agent_class", WRITERS)
-def test_an_episode_goes_on_from_its_state(agent_class, tmp_path):
-    whole = list(rollout(make(agent_class), agent_class(**QUICK), seed=5))
+def test_an_episode_goes_on_from_its_state(agent_class, whole, tmp_path):
     agent, envs = agent_class(**QUICK), make(agent_class)
     half = []
     for step in rollout(envs, agent, seed=5):
@@ -142,35 +159,40 @@ def test_an_episode_goes_on_from_its_state(agent_class, tmp_path):
     np.random.random(7)  # noqa: NPY002 (whatever happens in between)
     torch.rand(3)
     rest = list(rollout(make(agent_class), agent_class(**QUICK), seed=5, state=load_checkpoint(tmp_path)))
-    assert without_time(half + rest) == without_time(whole)
+    assert without_time(half + rest) == without_time(whole(agent_class))
     assert len(rest) == 2
 
 
-def test_an_episode_repeats_and_leaves_the_users_random_numbers_alone():
+def test_an_episode_repeats_and_leaves_the_users_random_numbers_alone(whole):
     torch.manual_seed(0)
     expected = torch.rand(2)
     torch.manual_seed(0)
     first = torch.rand(1)
-    one = list(rollout(make(PPOAgent), PPOAgent(**QUICK), seed=2))
+    one = list(rollout(make(PPOAgent), PPOAgent(**QUICK), seed=5))
     assert torch.equal(torch.cat([first, torch.rand(1)]), expected)
     torch.manual_seed(99)
-    assert without_time(one) == without_time(rollout(make(PPOAgent), PPOAgent(**QUICK), seed=2))
+    assert without_time(one) == without_time(whole(PPOAgent))
 
 
 @pytest.mark.parametrize("agent_class", WRITERS)
 def test_a_policy_learns_a_reward_with_a_known_optimum(agent_class):
-    """A text with a certain word is paid 1, others 0; the frozen generator writes it in one text of twelve."""
+    """A text with a certain first word earns 1, others 0; the frozen generator begins one text of six with it."""
 
-    def brilliance(candidates):
-        return [float("brilliant" in text.split()) for text in candidates.texts]
+    def begins_with_this(texts):
+        return [float(text.startswith("this ")) for text in texts]
 
-    options = {"offers_per_round": 64, "round_size": 1, "initial_labeled": 8, "n_examples": 0, "retrain": False}
-    num_envs, mini_batches = (16, 1) if agent_class is RLOOAgent else (64, 4)  # RLOO clips the ratio of whole texts
-    envs = make(agent_class, num_envs=num_envs, reward=brilliance, **options)
-    agent = agent_class(max_new_tokens=20, kl_coef=0.0, learning_rate=5e-3, mini_batches=mini_batches, lift_texts=0)
-    rewards = [step.metrics["reward/mean"] for step in rollout(envs, agent, seed=0) if step.metrics]
-    assert np.mean(rewards[:2]) < 0.2
-    assert max(rewards) > 0.9
+    options = {"offers_per_round": 32, "round_size": 1, "initial_labeled": 8, "n_examples": 0, "retrain": False}
+    envs = make(agent_class, num_envs=32, reward=begins_with_this, **options)
+    mini_batches = 1 if agent_class is RLOOAgent else 2  # RLOO clips the ratio of whole texts
+    agent = agent_class(max_new_tokens=8, kl_coef=0.0, learning_rate=2e-3, mini_batches=mini_batches, lift_texts=0)
+    rewards = []
+    with closing(rollout(envs, agent, seed=0)) as steps:
+        for step in steps:
+            rewards += [step.metrics["reward/mean"]] if step.metrics else []
+            if rewards and rewards[-1] > 0.9:
+                break
+    assert rewards[0] < 0.3
+    assert rewards[-1] > 0.9
 
 
 def test_a_round_with_a_learning_agent_is_algorithm_1():
@@ -214,11 +236,10 @@ def test_a_round_with_a_learning_agent_is_algorithm_1():
 
 
 @pytest.mark.parametrize("agent_class", WRITERS)
-def test_the_adapter_loads_in_plain_peft_and_transformers(agent_class, tmp_path):
+def test_the_adapter_loads_in_plain_peft_and_transformers(agent_class, trained, tmp_path):
     from peft import PeftModel
 
-    agent = agent_class(**QUICK, learning_rate=1e-2, lift_texts=0)
-    list(rollout(make(agent_class), agent, seed=0))
+    agent, _, _ = trained(agent_class)
     agent.save(tmp_path)
     base = AutoModelForCausalLM.from_pretrained(EMBEDDED / "generator", dtype=torch.float32)
     tokens = torch.tensor([[5, 6, 7, 8, 9]])
@@ -234,15 +255,14 @@ def test_the_adapter_loads_in_plain_peft_and_transformers(agent_class, tmp_path)
 @pytest.mark.parametrize("agent_class", [PPOAgent, GRPOAgent])
 def test_bfloat16(agent_class):
     agent = agent_class(**QUICK, generator_precision="bfloat16")
-    metrics = [step.metrics for step in rollout(make(agent_class), agent, seed=0) if step.metrics]
+    metrics = [step.metrics for step in rollout(make(agent_class, budget=16), agent, seed=0) if step.metrics]
     assert next(agent._policy.get_base_model().parameters()).dtype == torch.bfloat16
     assert {value.dtype for name, value in agent._policy.named_parameters() if "lora_" in name} == {torch.float32}
     assert all(np.isfinite(value) for value in metrics[-1].values())
 
 
-def test_an_environment_that_fails_in_the_middle_of_a_round(tmp_path):
+def test_an_environment_that_fails_in_the_middle_of_a_round(whole, tmp_path):
     """Its error reaches the caller, no thread is left, and the run goes on to what it would have been."""
-    whole = list(rollout(make(PPOAgent), PPOAgent(**QUICK), seed=5))
     envs, agent = make(PPOAgent), PPOAgent(**QUICK)
     original, calls = envs.step, []
 
@@ -264,7 +284,7 @@ def test_an_environment_that_fails_in_the_middle_of_a_round(tmp_path):
     with pytest.raises(ConnectionError, match="the annotator is away"):
         play()
     rest = list(rollout(make(PPOAgent), PPOAgent(**QUICK), seed=5, state=load_checkpoint(tmp_path)))
-    assert without_time(seen[:3] + rest) == without_time(whole)
+    assert without_time(seen[:3] + rest) == without_time(whole(PPOAgent))
 
 
 def test_a_reward_that_is_not_a_number_reaches_the_caller():
@@ -341,7 +361,8 @@ def test_options_that_do_not_fit_are_named(agent, options, message):
 
 def test_trls_own_configuration_is_reachable():
     agent = PPOAgent(**QUICK, trl={"vf_coef": 0.5, "whiten_rewards": False, "lr_scheduler_type": "linear"})
-    metrics = [step.metrics for step in rollout(make(PPOAgent), agent, seed=0) if step.metrics]
+    envs = make(PPOAgent, offers_per_round=8)
+    metrics = [step.metrics for step in rollout(envs, agent, seed=0) if step.metrics]
     assert agent._trainer.args.vf_coef == 0.5
     assert metrics[-1]["trainer/lr"] < metrics[0]["trainer/lr"]
 

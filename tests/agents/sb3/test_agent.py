@@ -1,5 +1,7 @@
 """A trained policy in `rollout`: it sees, offers and is paid what it would be in the wrapper, to the bit."""
 
+from functools import cache
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -43,6 +45,17 @@ def in_wrapper(folder, seed, n_candidates=5, generator=None, **options):
     return texts, rewards, rounds
 
 
+@pytest.fixture(scope="module")
+def expected_play(folder):
+    """Return a function from a generator's name to an episode of 20 choices in the wrapper, which is played once."""
+
+    def play(generator):
+        writer = FrozenGenerator(generator) if generator else None
+        return in_wrapper(folder, 4, generator=writer, budget=26, reward="entropy")
+
+    return cache(play)
+
+
 def in_rollout(folder, seed, num_envs, options=None, **agent_options):
     envs = gym.make_vec(REVIEWS, num_envs=num_envs, **(SMALL | (options or {})))
     steps = list(rollout(envs, SB3Agent(policy=folder, **agent_options), seed))
@@ -52,10 +65,9 @@ def in_rollout(folder, seed, num_envs, options=None, **agent_options):
 
 @pytest.mark.parametrize("num_envs", [1, 2, 3, 6])
 @pytest.mark.parametrize("generator", [None, "embedded"])
-def test_it_plays_as_in_the_wrapper(folder, num_envs, generator):
+def test_it_plays_as_in_the_wrapper(folder, expected_play, num_envs, generator):
     options = {"budget": 26, "reward": "entropy"}
-    writer = FrozenGenerator("embedded") if generator else None
-    expected, paid, closed = in_wrapper(folder, 4, generator=writer, **options)
+    expected, paid, closed = expected_play(generator)
     texts, rewards, rounds = in_rollout(folder, 4, num_envs, options, generator=generator, synthetic_candidates=0.4)
     assert [text for text in texts if text] == expected
     assert len(expected) == 20

@@ -52,9 +52,10 @@ def test_answer_variance_is_paid_where_there_is_dropout():
     with pytest.raises(ValueError, match="LinearClassifier has no dropout"):
         gym.make(REVIEWS, reward="signal + answer_variance", **SMALL)
     options = {"classifier": "finetune", "encoder": "minilm", "classifier_options": {"epochs": 1}, "dropout_samples": 4}
+    few = {"pool_size": 10, "round_size": 4, "evaluation_size": 4, "budget": 8}
     rewards = []
     for num_envs in (1, 2):
-        envs = gym.make_vec(REVIEWS, num_envs=num_envs, reward="answer_variance", **SMALL, **options)
+        envs = gym.make_vec(REVIEWS, num_envs=num_envs, reward="answer_variance", **few, **options)
         envs.reset(seed=0)
         offers, paid = ["a warm film", "a cold film"], []
         for i in range(0, 2, num_envs):

@@ -1,0 +1,79 @@
+"""The examples and commands of the documentation work."""
+
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from experiments.__main__ import COMMANDS, main
+
+ROOT = Path(__file__).parents[2]
+PAGES = [file for file in sorted((ROOT / "docs").rglob("*.md")) if file.parent.name != "api"]
+
+
+def blocks(file: Path, *languages: str) -> list[str]:
+    """Return a page's code blocks in some languages."""
+    text = file.read_text(encoding="utf-8")
+    return re.findall(rf"```(?:{'|'.join(languages)})\n(.*?)```", text, flags=re.DOTALL)
+
+
+EXAMPLES = [
+    pytest.param(block, id=f"{file.stem}-{i}") for file in PAGES for i, block in enumerate(blocks(file, "python"))
+]
+
+
+@pytest.mark.parametrize("block", EXAMPLES)
+def test_every_python_example_runs_alone(block, tmp_path, monkeypatch, read_events, capsys):
+    monkeypatch.chdir(tmp_path)  # examples may write files
+    names: dict[str, object] = {"__name__": "__main__"}
+    exec(compile(block, "docs", "exec"), names)
+    if "env" in names:
+        env = names["env"]
+        env.reset(seed=0)
+        env.step("a film of its own")
+    if "runs/mine" in block:  # the page of TensorBoard
+        events = read_events(tmp_path / "runs" / "mine")
+        assert [value for _, value in events["reward_raw/cheers"]] == [1.0]
+        assert [value for _, value in events["losses/loss"]] == [0.5]
+    if "select(" in block:
+        assert len(set(names["batch"])) == 100
+    if "small" in names:
+        assert capsys.readouterr().out.splitlines()[-1].startswith("100 ")
+
+
+def commands() -> list[str]:
+    """Return the commands of the README and the pages, with the first values of their loops, and without repeats."""
+    found: dict[str, None] = {}
+    for file in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES):
+        for block in blocks(file, "shell", "sh"):
+            text = re.sub(r"\s#.*", "", block).replace("\\\n", " ")
+            for name, values in re.findall(r"for (\w+) in (.*?);", text):
+                first = "0" if values.startswith("$(") else values.split()[0]
+                text = text.replace(f"${name}", first)
+            for command in re.findall(r"python -m experiments ([^;&\n]+)", text):
+                found[command.strip()] = None
+    return list(found)
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_understood(command, monkeypatch):
+    arguments = shlex.split(command)
+    if "--resume" in arguments:
+        pytest.skip("reads the run's folder")
+    name = next(name for name in COMMANDS if arguments[: len(name.split())] == name.split())
+    module, seen = import_module(f"experiments.{name.replace(' ', '.')}"), []
+
+    def record(config):
+        seen.append(config)
+
+    record.__annotations__ = dict(module.main.__annotations__)
+    monkeypatch.setattr(module, "main", record)
+    assert main(arguments) == 0
+    assert len(seen) == 1
+
+
+def test_there_are_commands_and_examples():
+    assert len(commands()) > 15
+    assert len(EXAMPLES) > 12
