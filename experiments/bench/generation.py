@@ -1,4 +1,4 @@
-"""`python -m experiments bench generation`: tokens per second of an agent that learns to write, and of TRL alone."""
+"""`python -m experiments bench generation`: tokens per second of agents that learn to write, beside TRL alone."""
 
 import time
 from collections import defaultdict

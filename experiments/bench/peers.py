@@ -54,10 +54,7 @@ def peers_of(arrays: Arrays) -> dict[str, dict[str, Choose]]:
 
 
 def _small_text(arrays: Arrays) -> dict[str, Choose]:
-    """Return the strategies of small-text 1.4.
-
-    CAL takes neighbors from the whole pool; BADGE of two classes clusters raw embeddings.
-    """
+    """Return the strategies of small-text 1.4: CAL finds neighbors in the pool, BADGE clusters raw embeddings."""
     with quiet():
         from small_text.integrations.pytorch.query_strategies.strategies import BADGE
         from small_text.query_strategies import (
@@ -101,8 +98,8 @@ def _small_text(arrays: Arrays) -> dict[str, Choose]:
 def _scikit_activeml(arrays: Arrays) -> dict[str, Choose]:
     """Return the strategies of scikit-activeml 1.0.
 
-    CAL has normalized embeddings and k = 10, BADGE keeps the origin as a center, and the k-means strategy is Clue,
-    which weights texts by their entropy.
+    CAL has normalized embeddings and k = 10, BADGE keeps the origin as a center, and k-means is Clue, which
+    weights texts by their entropy.
     """
     from skactiveml.base import SkactivemlClassifier
     from skactiveml.pool import Badge, Clue, ContrastiveAL, CoreSet, UncertaintySampling

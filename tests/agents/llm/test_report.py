@@ -21,9 +21,9 @@ def test_a_round_is_summed_up():
             pass
         report.wrote(observations["prompt"], texts, [[1, 2]] * 3)
         assert metrics == {}
-        observations, paid, *_, infos = envs.step(texts)
-        rewards += list(paid)
-        metrics = report.paid(paid, infos)
+        observations, earned, *_, infos = envs.step(texts)
+        rewards += list(earned)
+        metrics = report.rewarded(earned, infos)
     closed = {name: values[-1] for name, values in infos["round"].items() if not name.startswith("_")}
     assert metrics["reward/mean"] == pytest.approx(np.mean(rewards)) == pytest.approx(metrics["reward/signal"])
     assert metrics["texts/copied"] == 1 / 6

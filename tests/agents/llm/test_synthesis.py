@@ -42,14 +42,17 @@ def test_they_spend_the_budget_with_any_number_of_texts_a_step(agent_class, num_
     assert played[-1]["labeled"] == {GAALAgent: 12, ASALAgent: 20, BGADLAgent: 40}[agent_class]
 
 
-def test_with_more_offers_than_labels_asal_and_bgadl_pass_once_the_labels_are_spoken_for():
+def test_with_more_offers_than_labels_asal_and_bgadl_pass_once_the_labels_are_taken():
     for agent in (ASALAgent(max_new_tokens=8), BGADLAgent(max_new_tokens=8)):
         envs = make(type(agent), 2, offers_per_round=8, budget=12)
         steps = list(rollout(envs, agent, seed=0))[1:]
         for i in (0, 4):
             offered = [text for step in steps[i : i + 4] for text in step.texts]
-            valid = [not reason for step in steps[i : i + 4] for reason in step.infos["invalid"]]
-            assert sum(valid) == 4
+            passed = [is_pass for step in steps[i : i + 4] for is_pass in step.infos["passed"]]
+            invalid = [reason for step in steps[i : i + 4] for reason in step.infos["invalid"]]
+            assert (sum(passed), invalid) == (4, [""] * 8)
+            closed = steps[i + 3].round
+            assert (closed["offers"], closed["passes"], closed["invalid_offers"]) == (4, 4, 0)
             assert offered[-2:] == ["", ""]
 
 

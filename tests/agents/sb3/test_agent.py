@@ -140,12 +140,13 @@ def test_a_policy_that_chose_among_prompts_is_an_error(folder, tmp_path):
         SB3Agent(policy=str(tmp_path / "policy")).reset(envs, 0)
 
 
-def test_a_round_without_anything_to_choose_ends_in_an_error(folder, monkeypatch):
+def test_rounds_without_anything_to_choose_truncate_the_episode(folder, monkeypatch):
     monkeypatch.setattr("agents.sb3.agent.FrozenGenerator", lambda name: lambda prompts: [""] * len(prompts))
-    envs = gym.make_vec(REVIEWS, num_envs=6, **SMALL)
+    envs = gym.make_vec(REVIEWS, num_envs=6, max_idle_rounds=2, **SMALL)
     agent = SB3Agent(policy=folder, generator="silent", synthetic_candidates=1.0)
-    with pytest.raises(PolicyError, match="nothing to choose in a whole round"):
-        list(rollout(envs, agent, seed=0))
+    *_, last = [step.round for step in rollout(envs, agent, seed=0) if step.round is not None]
+    assert (last["index"], last["passes"], last["offers"]) == (2, 6, 0)
+    assert last["end_reason"] == "2 rounds in a row labeled nothing"
 
 
 def test_no_candidates_are_not_the_default(folder):
