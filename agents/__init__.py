@@ -1,1 +1,1 @@
-"""Policies that play signal_env. A user's own agent needs nothing from here but, if it likes, the `Agent` protocol."""
+"""Policies that play signal_env. A user's own agent needs at most the `Agent` protocol from here."""

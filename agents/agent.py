@@ -23,7 +23,7 @@ class Agent(Protocol):
 
     Attributes:
         env_options: Options of the environment (fields of `SignalConfig`) for a run in which this agent plays, where
-            they differ from the environment's own. An option that the user gives goes before them.
+            they differ from the environment's defaults. An option that the user gives overrides them.
 
     Example: an agent that always offers the first unlabeled texts.
         >>> class FirstAgent(Agent):
@@ -40,18 +40,18 @@ class Agent(Protocol):
     env_options: ClassVar[Mapping[str, Any]] = {}
 
     def reset(self, envs: Envs, seed: int) -> None:
-        """Begin an episode. The agent's actions depend on the seed and on its observations alone."""
+        """Begin an episode. The agent's actions must depend on nothing but the seed and its observations."""
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
-        """Return one text for each of the `num_envs` prompts; where the agent chooses what is labeled, "" passes."""
+        """Return one text for each of the `num_envs` prompts. With selection="submitted" the empty text passes."""
         ...
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Learn from the rewards `(num_envs,)` of the last act; return metrics by name."""
+        """Learn from the rewards `(num_envs,)` of the last texts; return metrics by name."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that `load_state_dict` needs to go on from here."""
+        """Return the state for `load_state_dict`, from which the episode goes on."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ class Agent(Protocol):
         """Save what the agent has learned to a run's folder, for use elsewhere."""
 
     def close(self) -> None:
-        """Release the agent's resources; the rollout calls it at the end, and when something fails."""
+        """Release the agent's resources. The rollout calls it at the end and after an error."""
 
 
 def base(envs: Envs) -> SignalVectorEnv:
@@ -70,10 +70,14 @@ def base(envs: Envs) -> SignalVectorEnv:
 
 
 def submitting(envs: Envs, who: str = "This agent") -> Learner:
-    """Return the learner of an experiment in which the agent chooses what is labeled.
+    """Return the learner of an experiment with selection="submitted", in which the agent chooses the texts to label.
+
+    Args:
+        envs: The environment.
+        who: The name of the agent, for the message.
 
     Raises:
-        ConfigError: If the acquisition function does; the message names `who` needs it.
+        ConfigError: If the experiment has another selection.
     """
     learner = base(envs).learner
     learner.selection.require("agent", who)

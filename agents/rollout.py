@@ -1,4 +1,4 @@
-"""The one loop in which every agent plays."""
+"""The loop in which every agent plays."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from signal_env.vector_env import closed_round
 
 
 class Step(NamedTuple):
-    """The results of one step of all sub-environments; the first one is the reset, without texts.
+    """The results of one step of all sub-environments. The first one is the reset, without texts.
 
     Attributes:
         texts: The texts offered.
@@ -29,18 +29,18 @@ class Step(NamedTuple):
 
 
 def state_of(envs: Envs, agent: Agent) -> dict[str, Any]:
-    """Return the episode between two rounds, from which `rollout` goes on: plain data, and the agent's tensors."""
+    """Return the state between two rounds from which `rollout` goes on: plain data and the agent's tensors."""
     return {"env": base(envs).state_dict(), "agent": agent.state_dict()}
 
 
 def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = None) -> Iterator[Step]:
-    """Play one episode and yield each step, so that the caller may log, show progress, or stop.
+    """Play one episode and yield each step, so that the caller can log it, show progress, or stop.
 
     Args:
         envs: A vector environment whose sub-environments end together, such as `gym.make_vec("SignalEnv-...", n)`.
         agent: The agent.
         seed: Seed of the environment and of the agent.
-        state: What `state_of` returned in an episode of the same environment, agent and seed: the episode goes on from
+        state: The result of `state_of` in an episode of the same environment, agent and seed. The episode goes on from
             there as if it had not been interrupted.
 
     Example:
@@ -57,7 +57,7 @@ def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = 
         agent.reset(envs, seed)
         if state is None:
             yield Step((), np.zeros(0), infos, {}, closed_round(infos))
-        else:  # the wrappers do not see this reset: in the logs the episode has begun already
+        else:  # without the wrappers, in whose logs the episode has begun already
             observations = base(envs).load_state_dict(state["env"])
             agent.load_state_dict(state["agent"])
         ended = state is not None and base(envs).ended

@@ -1,4 +1,4 @@
-"""Adversarial sampling for active learning: written texts say which real ones to label."""
+"""Adversarial sampling for active learning: the real texts nearest to written ones are labeled."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -17,22 +17,22 @@ from signal_env.utils.prediction import Floats, Prediction, scaled
 @agents.register("asal")
 @dataclasses.dataclass
 class ASALAgent(GeneratorAgent):
-    """ASAL (Mayer & Timofte 2020, Adversarial Sampling for Active Learning) in text: real neighbours are labeled.
+    """ASAL (Mayer & Timofte 2020, Adversarial Sampling for Active Learning) for texts: real neighbors are labeled.
 
-    Kept: a generator makes samples, those of which the classifier is uncertain are found by entropy, each is replaced
-    by its nearest unlabeled real one, and that one is labeled, with its gold label. The generator is fixed before and
-    no written text is ever labeled, so that the episode ends at 100 % of the pool.
+    As in ASAL, a generator writes samples, and those with the highest entropy under the classifier are kept. Each is
+    replaced by its nearest unlabeled real text, which is labeled with its gold label. The generator does not learn. No
+    written text is ever labeled, so that the episode ends at 100 % of the pool.
 
-    What the medium changed: ASAL ascends the entropy in the latent space of a GAN. A language model has none: of
-    `n_candidates` texts a prompt, the most uncertain are taken, as many as the step has prompts. ASAL matches samples
-    in a feature space fixed before; here it is the environment's own, Φ of the current classifier, l2-normalised with
-    `normalize`. A real text stands for one sample at most: the more uncertain sample takes its nearest first.
+    Unlike in ASAL, uncertain samples are not searched for by gradients. ASAL ascends the entropy in the latent space of
+    a GAN, which a language model does not have. Here the generator writes `n_candidates` texts for each prompt, and the
+    most uncertain ones are kept, as many as the step has prompts. ASAL matches samples in a fixed feature space. Here
+    the space is the environment's Φ, the current classifier's encoding, l2-normalized with `normalize`. A real text
+    replaces one sample at most, and the more uncertain sample takes its nearest text first.
 
-    The metrics are those of `RoundReport` over all that was written, with `texts/invalid` and `reward/...` over the
-    real texts offered in their place, and
+    The metrics are those of `RoundReport`, with `texts/invalid` and `reward/...` over the real texts offered, and
 
-    - `matches/distance`: mean distance in Φ from a sample to the real text in its place;
-    - `matches/written`, `matches/real`: mean uncertainty of those samples, and of those real texts.
+    - `matches/distance`: mean distance in Φ from a sample to the real text that replaces it.
+    - `matches/written`, `matches/real`: mean uncertainty of these samples, and of these real texts.
 
     The environment's option, unless given: selection="submitted".
     """
@@ -42,20 +42,20 @@ class ASALAgent(GeneratorAgent):
     n_candidates: int = 4
     """Texts written for each prompt."""
     uncertainty: str = "entropy"
-    """How uncertain the classifier is, by an acquisition function of probabilities alone, such as "margin"."""
+    """The measure of uncertainty: an acquisition function of probabilities alone, such as "margin"."""
 
     def reset(self, envs: Envs, seed: int) -> None:
-        """Loads the model (once per process) and seeds the sampling.
+        """Load the model (once per process) and seed the sampling.
 
         Raises:
-            ValueError: If an option does not fit, or the acquisition function chooses what is labeled.
+            ValueError: If an option does not fit, or the acquisition function chooses the texts to label.
         """
         self._learner = submitting(envs, "asal")
         if self.n_candidates < 1:
-            raise ValueError(f"n_candidates is at least 1; got {self.n_candidates}.")
+            raise ValueError(f"n_candidates must be at least 1; got {self.n_candidates}.")
         if Strategy(self.uncertainty).asks != {"probabilities"}:
             raise ValueError(
-                "uncertainty is an acquisition function that asks for probabilities alone, such as 'entropy' or "
+                "uncertainty must be an acquisition function that asks for probabilities alone, such as 'entropy' or "
                 f"'margin'; got {self.uncertainty!r}."
             )
         super().reset(envs, seed)
@@ -65,7 +65,7 @@ class ASALAgent(GeneratorAgent):
         self._matches: list[tuple[float, float, float]] = []  # the round's distances and uncertainties
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
-        """The real texts nearest to the most uncertain of what is written for the prompts."""
+        """Return the real texts nearest to the most uncertain texts written for the prompts."""
         n = len(observations["prompt"])
         prompts = observations["prompt"][: self._learner.labels_left]
         texts: list[str] = []
@@ -76,12 +76,12 @@ class ASALAgent(GeneratorAgent):
         return texts + [""] * (n - len(texts))
 
     def _most_uncertain(self, texts: Sequence[str], n: int) -> Prediction:
-        """Return the predictions for the n valid texts of which the classifier is the least certain, these first."""
+        """Return the predictions for the n most uncertain valid texts, the most uncertain first."""
         prediction = self._learner.look(texts).valid.prediction
         return prediction.rows(top(self._uncertainty(prediction.probabilities), n))
 
     def _replace(self, samples: Prediction) -> list[str]:
-        """The nearest unlabeled real text of each sample that those before it have left, and the round's offers."""
+        """Return each sample's nearest unlabeled real text that neither an earlier sample nor the round has taken."""
         learner, unlabeled = self._learner, self._learner.unlabeled
         offered = np.array([text in learner.opened.seen for text in unlabeled.texts], dtype=bool)
         free = np.flatnonzero(unlabeled.real & ~offered)
@@ -92,7 +92,7 @@ class ASALAgent(GeneratorAgent):
             scaled(embeddings, learner.config.normalize)
             for embeddings in (samples.embeddings[:n], unlabeled.embeddings[free])
         )
-        found = nearest(queries, points, n)  # of n neighbours, the n - 1 samples before leave one
+        found = nearest(queries, points, n)  # at most n - 1 earlier samples have taken one
         taken: list[int] = []
         distances: list[float] = []
         for indices, apart in zip(*found, strict=True):
@@ -108,7 +108,7 @@ class ASALAgent(GeneratorAgent):
         return acquisitions[self.uncertainty](probabilities)
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Learn nothing; at a round's close, return metrics of its texts and of how near the real ones were."""
+        """Learn nothing; at a round's close, return metrics of its texts and of their real neighbors."""
         metrics = super().learn(rewards, infos)
         if metrics:
             if self._matches:

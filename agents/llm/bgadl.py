@@ -16,21 +16,21 @@ from signal_env.learner.prompts import prompt
 @agents.register("bgadl")
 @dataclasses.dataclass
 class BGADLAgent(GeneratorAgent):
-    """BGADL (Tran et al. 2019, Bayesian Generative Active Deep Learning) in text: informative texts and their like.
+    """BGADL (Tran et al. 2019, Bayesian Generative Active Deep Learning) for texts: real texts and variations of them.
 
-    Kept: in each round an acquisition function finds the most informative unlabeled real texts, a generator makes
-    variations of them, and both are labeled and learned from.
+    As in BGADL, an acquisition function finds the most informative unlabeled real texts in each round, a generator
+    writes variations of them, and both are labeled and learned from.
 
-    What the medium changed: BGADL's generator, a VAE-ACGAN trained along with the classifier, encodes an informative
-    sample and decodes a variation, which has its label for free. Here the generator is a frozen language model whose
-    prompt has the informative texts, drawn anew for each prompt, in the place of the environment's in-context examples.
-    What it writes need not have their label: the annotator labels it, and it costs a label of the budget like a real
-    one. A round, in BGADL real samples and as many variations beside them, is therefore split between both, half and
-    half by default (`real_share`); it offers the real ones first. BGADL acquires by BALD under dropout; the default
-    here is entropy, which every classifier has.
+    Unlike in BGADL, variations are not labeled for free. BGADL's generator, a VAE-ACGAN trained along with the
+    classifier, encodes an informative sample and decodes a variation of the same label. Here the generator is a frozen
+    language model, whose prompt shows informative texts, drawn anew for each prompt, in the place of the environment's
+    in-context examples. Its texts may be of another class: the annotator labels them, at the price of a label of the
+    budget. In BGADL a round has as many variations as real samples beside them. Here both share the round's labels,
+    half and half by default (`real_share`), and the real texts are offered first. BGADL acquires by BALD under dropout;
+    the default here is entropy, which works with every classifier.
 
-    When the real texts run out, before 200 % of the pool, rounds are written as a whole, after the last informative
-    ones. The metrics are those of `RoundReport`, over what it writes.
+    When the real texts run out, before 200 % of the pool, all of a round's texts are written, after the last
+    informative ones. The metrics are those of `RoundReport`, over the texts written.
 
     The environment's options, unless given: selection="submitted", budget_fraction=2.0.
     """
@@ -38,32 +38,32 @@ class BGADLAgent(GeneratorAgent):
     env_options: ClassVar[Mapping[str, Any]] = {"selection": "submitted", "budget_fraction": 2.0}
 
     strategy: str = "entropy"
-    """The acquisition function that finds the most informative texts; "bald" wants a classifier with dropout."""
+    """The acquisition function that finds the most informative texts; "bald" needs a classifier with dropout."""
     real_share: float = 0.5
-    """The share of a round's labels, rounded to a whole number, that goes to the informative texts themselves."""
+    """The fraction of a round's labels, rounded to a whole number, for the informative texts themselves."""
 
     def reset(self, envs: Envs, seed: int) -> None:
-        """Loads the model (once per process) and seeds the sampling.
+        """Load the model (once per process) and seed the sampling.
 
         Raises:
-            ValueError: If an option does not fit, or the acquisition function chooses what is labeled.
+            ValueError: If an option does not fit, or the acquisition function chooses the texts to label.
         """
         self._learner = submitting(envs, "bgadl")
         if not 0 <= self.real_share <= 1:
-            raise ValueError(f"real_share is from 0 to 1; got {self.real_share}.")
+            raise ValueError(f"real_share must be from 0 to 1; got {self.real_share}.")
         if self._learner.config.n_examples < 1:
-            raise ValueError("Informative texts are shown as in-context examples: n_examples is at least 1; got 0.")
+            raise ValueError("n_examples must be at least 1, to show informative texts as in-context examples; got 0.")
         if self._learner.sizes.initial == self._learner.sizes.pool:
             raise ValueError(
-                "All real texts are labeled from the start, and none is left to find: lower initial_labeled."
+                "All real texts are labeled from the start, and none is left to choose: lower initial_labeled."
             )
         self._choose = Strategy(self.strategy)
         super().reset(envs, seed)
-        self._informative: list[str] = []  # the most informative texts, of which prompts are made
-        self._batch: list[str] | None = None  # the real texts that are left to submit in this round
+        self._informative: list[str] = []  # the texts that prompts show
+        self._batch: list[str] | None = None  # real texts left to submit in this round; None: not chosen yet
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
-        """The round's informative texts, then variations of them; the environment's own prompts are ignored."""
+        """Return the round's informative texts, then variations of them; the environment's own prompts are ignored."""
         if self._batch is None:
             self._batch = self._chosen()
         places = len(observations["prompt"])
@@ -74,7 +74,7 @@ class BGADLAgent(GeneratorAgent):
         return [*real, *written, *[""] * (places - n)]
 
     def _chosen(self) -> list[str]:
-        """Finds the round's informative texts; returns those to label."""
+        """Find the round's informative texts; return those to label."""
         unlabeled = self._learner.unlabeled
         n = round(self.real_share * self._learner.batch_size)
         shown = max(n, self._learner.config.n_examples)
@@ -84,7 +84,7 @@ class BGADLAgent(GeneratorAgent):
         return found[:n]
 
     def _prompts(self, n: int) -> list[str]:
-        """Prompts whose examples are drawn from the informative texts."""
+        """Return n prompts whose examples are drawn from the informative texts."""
         p = min(self._learner.config.n_examples, len(self._informative))
         draws = [self._rng.choice(len(self._informative), size=p, replace=False) for _ in range(n)]
         return [prompt(self._learner.task, [self._informative[i] for i in draw]) for draw in draws]
@@ -96,10 +96,10 @@ class BGADLAgent(GeneratorAgent):
         return super().learn(rewards, infos)
 
     def state_dict(self) -> dict[str, Any]:
-        """As `GeneratorAgent.state_dict`, with the informative texts and what is left of the batch."""
+        """Return the state of the random numbers, the informative texts and the rest of the round's batch."""
         return super().state_dict() | {"informative": self._informative, "batch": self._batch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         super().load_state_dict(state)
         self._informative, self._batch = state["informative"], state["batch"]

@@ -1,4 +1,4 @@
-"""Lets a trainer that owns its loop play in a rollout that owns the environment: the two take turns."""
+"""The exchange between a trainer that owns its loop and a rollout that owns the environment: they take turns."""
 
 import random
 import threading
@@ -14,21 +14,21 @@ from agents.llm.language_model import Tokens
 
 
 class Stopped(BaseException):
-    """Unwinds the trainer's loop when the rollout has closed the exchange; no `except Exception` holds it up."""
+    """The end of the exchange, raised in the trainer's loop. It is no `Exception`, so that no trainer catches it."""
 
 
 class Exchange:
-    """Two one-place queues between a trainer in a thread of its own and the rollout.
+    """Two queues of one place between a trainer, in a thread of its own, and the rollout.
 
-    While one side works the other waits, so nothing runs at the same time, and each side has its own random numbers:
-    what the trainer draws depends on its seed alone, and a user's global generators are left as they were.
+    While one side works the other waits, so nothing runs at the same time. Each side has its own random numbers: the
+    trainer's draws depend on its seed alone, and the user's global generators stay as they are.
 
-    Three messages go round and round: the rollout sends prompts, the trainer its responses to them, the rollout their
-    rewards; the trainer has learned from them when it asks for prompts again. An error of the trainer is raised in the
-    rollout, at the call that waited for it; when the rollout fails it closes the exchange, and the trainer's loop ends.
+    Each step has three messages. The rollout sends prompts, the trainer its responses, the rollout their rewards. The
+    trainer has learned from them when it asks for prompts again. An error of the trainer is raised in the rollout, at
+    the call that waited for it. When the rollout fails it closes the exchange, which ends the trainer's loop.
 
     Attributes:
-        random: The trainer's random numbers, while it waits.
+        random: The state of the trainer's random numbers, while it waits.
 
     Example: a trainer that answers each prompt with its length.
         >>> def train():
@@ -53,10 +53,10 @@ class Exchange:
     # The rollout's side.
 
     def start(self, train: Callable[[], None], seed: int) -> None:
-        """Runs `train` in a thread, with random numbers of this seed, until it asks for prompts.
+        """Run `train` in a thread, with random numbers of this seed, until it asks for prompts.
 
         Raises:
-            Exception: What `train` raises until then.
+            Exception: Any error of `train` until then.
         """
         import torch
 
@@ -66,20 +66,28 @@ class Exchange:
         self._receive()
 
     def respond(self, prompts: Sequence[str]) -> list[Tokens]:
-        """The trainer's responses to the prompts, as the tokens that it will be credited for."""
+        """Return the trainer's responses to the prompts, as the tokens that get the credit for their rewards.
+
+        Raises:
+            RuntimeError: If the exchange is closed.
+        """
         self._require_running()
         self._to_trainer.put(prompts)
         responses: list[Tokens] = self._receive()
         return responses
 
     def learn(self, rewards: NDArray[np.float64]) -> None:
-        """Hands the trainer the rewards of its responses, and returns when it has learned from them."""
+        """Hand the trainer the rewards `(n,)` of its responses, and wait until it has learned from them.
+
+        Raises:
+            RuntimeError: If the exchange is closed.
+        """
         self._require_running()
         self._to_trainer.put(rewards)
         self._receive()
 
     def close(self) -> None:
-        """Ends the trainer's loop, when it has done what it is at, and its thread. Closing again is fine."""
+        """End the trainer's loop, as soon as it waits, and its thread. Closing again does nothing."""
         if self._thread is not None:
             if self._thread.is_alive():
                 self._to_trainer.put(Stopped())
@@ -100,12 +108,12 @@ class Exchange:
     # The trainer's side.
 
     def next_prompts(self) -> Sequence[str]:
-        """Waits for the next prompts."""
+        """Wait for the next prompts."""
         prompts: Sequence[str] = self._hand_over(None)
         return prompts
 
     def rewards(self, responses: list[Tokens]) -> NDArray[np.float64]:
-        """Hands over the responses to the last prompts, and waits for their rewards `(n,)`."""
+        """Hand over the responses to the last prompts, and wait for their rewards `(n,)`."""
         rewards: NDArray[np.float64] = self._hand_over(responses)
         return rewards
 
@@ -123,7 +131,7 @@ class Exchange:
     def _run(self, train: Callable[[], None], seed: int, n_threads: int) -> None:
         import torch
 
-        torch.set_num_threads(n_threads)  # else as many as any thread set last: one, by `utils.threads`
+        torch.set_num_threads(n_threads)  # a new thread begins with the number that `utils.threads` set last: one
         self._outside = Random.now()
         Random.seeded(seed)
         try:
@@ -143,7 +151,7 @@ class _Failure:
 
 @dataclass(frozen=True)
 class Random:
-    """The states of the global random number generators that trainers draw from."""
+    """The states of the global random number generators that trainers draw from: Python's, NumPy's and torch's."""
 
     python: Any
     numpy: Any
@@ -152,7 +160,7 @@ class Random:
 
     @staticmethod
     def seeded(seed: int) -> None:
-        """Seeds them all."""
+        """Seed them all."""
         import torch
 
         random.seed(seed)
@@ -161,14 +169,14 @@ class Random:
 
     @classmethod
     def now(cls) -> "Random":
-        """As they are."""
+        """Return their present states."""
         import torch
 
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
         return cls(random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state(), cuda)  # noqa: NPY002 (TRL's)
 
     def restore(self) -> None:
-        """Sets them back to these states."""
+        """Set them back to these states."""
         import torch
 
         random.setstate(self.python)
@@ -178,7 +186,7 @@ class Random:
             torch.cuda.set_rng_state_all(self.cuda)
 
     def state_dict(self) -> dict[str, Any]:
-        """The states as plain data and tensors."""
+        """Return the states as plain data and tensors."""
         version, words, gauss = self.python
         key = self.numpy["state"]["key"].tolist()
         numpy = {**self.numpy, "state": {**self.numpy["state"], "key": key}}
@@ -186,7 +194,7 @@ class Random:
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> "Random":
-        """What `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         version, words, gauss = state["python"]
         numpy = state["numpy"]
         key = np.array(numpy["state"]["key"], dtype=np.uint32)

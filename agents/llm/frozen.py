@@ -3,17 +3,17 @@
 import dataclasses
 import zlib
 from collections.abc import Sequence
+from itertools import count
 
 from agents.llm.language_model import frozen_language_model
-from signal_env.classifiers.pretrained import blocks
 
 
 @dataclasses.dataclass(frozen=True)
 class FrozenGenerator:
-    """Writes one text for each prompt, for `CandidateSelection` and `PromptSelection`.
+    """A function that writes one text for each prompt, for `CandidateSelection` and `PromptSelection`.
 
-    The sampling is seeded by the prompts and by the seed, so that equal calls return equal texts. Equal prompts of one
-    call get different texts.
+    The prompts and the seed determine the sampling, so that equal calls return equal texts. Equal prompts of one call
+    get different texts.
 
     Example:
         >>> generator = FrozenGenerator("embedded", max_new_tokens=8)
@@ -24,7 +24,7 @@ class FrozenGenerator:
     """
 
     generator: str
-    """The model: "embedded" (the reviews corpus's), a folder, or a hub name."""
+    """The model: "embedded" (trained on the reviews corpus), a folder, or a hub name."""
     temperature: float = 1.0
     """Sampling temperature."""
     max_new_tokens: int = 64
@@ -42,8 +42,5 @@ class FrozenGenerator:
         """Return the first line of the model's answer to each prompt."""
         model = frozen_language_model(self.generator, self.device, self.precision)
         seed = zlib.crc32("\0".join(prompts).encode("utf-8", errors="backslashreplace"), self.seed)
-        texts: list[str] = []
-        for number, block in enumerate(blocks(model.encode(prompts), self.batch)):
-            sampling = {"temperature": self.temperature, "top_k": 0, "max_new_tokens": self.max_new_tokens}
-            texts += [model.text(response) for response in model.respond(block, seed + number, **sampling)]
-        return texts
+        sampling = {"temperature": self.temperature, "top_k": 0, "max_new_tokens": self.max_new_tokens}
+        return [model.text(response) for response in model.respond_all(prompts, self.batch, count(seed), **sampling)]

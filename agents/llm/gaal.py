@@ -1,4 +1,4 @@
-"""Generative adversarial active learning: a generator that learns to write what the classifier is uncertain of."""
+"""Generative adversarial active learning: a generator that learns to write texts of uncertain class."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ from agents.llm.ppo import PPOAgent
 @agents.register("gaal")
 @dataclasses.dataclass
 class GAALAgent(PPOAgent):
-    """GAAL (Zhu & Bento 2017, Generative Adversarial Active Learning) in text: what it writes is labeled as written.
+    """GAAL (Zhu & Bento 2017, Generative Adversarial Active Learning) for texts: the texts it writes are labeled.
 
-    Kept: the generator is tuned to write texts near the current classifier's decision boundary, and these themselves
-    are the queries. No real text is chosen after the initial ones (only a copy of an unlabeled one *is* that one), and
-    neither distance nor diversity plays a part.
+    As in GAAL, the generator is tuned to write texts near the current classifier's decision boundary, and these texts
+    are the queries. No real text is chosen after the initial ones, though a copy of an unlabeled real text *is* that
+    text. Neither distance nor diversity plays a part.
 
-    What the medium changed: GAAL descends |w·Φ(G(z)) + b| in the latent space of a GAN, anew for each query, with the
-    GAN as it was. A language model's tokens have no gradient, so that here the generator itself learns, by `ppo`, from
-    the reward "margin", the text's nearness to the boundary between the two likeliest classes. It is paid for nothing
-    else, but keeps near what it wrote before (`kl_coef`) and is not paid for duplicates.
+    Unlike in GAAL, the generator itself learns. GAAL descends |w·Φ(G(z)) + b| in the latent space of a GAN, anew for
+    each query, and leaves the GAN as it is. A language model's tokens have no gradient. Here the generator learns by
+    `ppo` from the reward "margin", the text's nearness to the boundary between the two likeliest classes. Nothing else
+    is rewarded; the KL penalty (`kl_coef`) keeps the generator near its reference, and duplicates earn nothing.
 
-    All of a round's offers train it. With more `offers_per_round` than `round_size` the first valid ones are labeled,
-    that is texts of the policy as the rounds before have left it; the others are practice, and stay unlabeled.
+    All of a round's offers train the generator. With more `offers_per_round` than `round_size` the first valid ones are
+    labeled, which are texts of the policy as the earlier rounds left it. The others are practice and stay unlabeled.
 
     The environment's options, unless given: selection="submitted", reward="margin", budget_fraction=2.0.
     """
@@ -36,10 +36,10 @@ class GAALAgent(PPOAgent):
     }
 
     def reset(self, envs: Envs, seed: int, exchange: Exchange | None = None) -> None:
-        """As `TrainedGenerator.reset`.
+        """Begin an episode, as `TrainedGenerator.reset` does.
 
         Raises:
-            ValueError: If the environment does not let the agent choose what is labeled, too.
+            ValueError: Also if the acquisition function chooses the texts to label.
         """
         submitting(envs, "gaal")
         super().reset(envs, seed, exchange)

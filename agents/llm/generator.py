@@ -8,20 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, agents, base
-from agents.llm.language_model import GeneratorOptions, frozen_language_model
+from agents.llm.language_model import GeneratorOptions, frozen_language_model, seeds
 from agents.llm.report import RoundReport
-from signal_env.classifiers.pretrained import blocks
 
 
 @agents.register("generator")
 @dataclasses.dataclass
 class GeneratorAgent(GeneratorOptions, Agent):
-    """Samples one text per prompt from a frozen language model: the paper's G without its reinforcement learning."""
+    """A frozen language model that writes one text per prompt: the paper's G without its reinforcement learning."""
 
     top_p: float = 1.0
-    """Nucleus sampling: the smallest set of tokens with this probability."""
+    """Nucleus sampling among the smallest set of tokens with this probability; 1: among all tokens."""
     top_k: int = 0
-    """Samples among the k likeliest tokens; 0: among all."""
+    """Sampling among the k likeliest tokens; 0: among all."""
 
     def reset(self, envs: Envs, seed: int) -> None:
         """Load the model (once per process) and seed the sampling."""
@@ -31,7 +30,7 @@ class GeneratorAgent(GeneratorOptions, Agent):
         self._model = frozen_language_model(name, self.generator_device, self.generator_precision)
         self._model.check_context(learner, self.max_new_tokens)
         self._report = RoundReport(learner)
-        self._counted: NDArray[np.bool_] | None = None  # the offers of the step that the report counts; None: all
+        self._counted: NDArray[np.bool_] | None = None  # mask of the step's offers in the report; None: all
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
         """Return the first line of the model's answer to each prompt."""
@@ -39,12 +38,10 @@ class GeneratorAgent(GeneratorOptions, Agent):
 
     def _write(self, prompts: Sequence[str]) -> list[str]:
         """Write a text for each prompt, and record it in the round's report."""
-        responses = []
+        sampling = {"temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k}
+        sampling |= {"max_new_tokens": self.max_new_tokens}
         with self._report.generating():
-            for block in blocks(self._model.encode(prompts), self.generation_batch):
-                seed = int(self._rng.integers(2**31))
-                sampling = {"temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k}
-                responses += self._model.respond(block, seed, max_new_tokens=self.max_new_tokens, **sampling)
+            responses = self._model.respond_all(prompts, self.generation_batch, seeds(self._rng), **sampling)
         texts = [self._model.text(response) for response in responses]
         self._report.wrote(prompts, texts, responses)
         return texts

@@ -1,24 +1,22 @@
-"""What RLOO and GRPO have in common: trainers that compare the texts of one prompt, and are paid by a function."""
+"""The common part of RLOO and GRPO, whose trainers compare the texts of one prompt."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from agents.llm.language_model import until
 from agents.llm.trained import TrainedGenerator
 from signal_env.learner.learner import Learner
 
 
 @dataclasses.dataclass
 class GroupedAgent(TrainedGenerator):
-    """An agent whose trainer wants several texts of each prompt: the environment's `prompt_group`, by default 8.
+    """An agent whose trainer needs several texts of each prompt: the environment's `prompt_group`, by default 8.
 
-    A text that a line end cut off is followed by one end token that nobody sampled, since TRL knows no other end; the
-    trainer credits it too.
+    A text that ends with a line end is followed by one end token that the policy did not sample, since TRL knows no
+    other end. The trainer credits this token too.
     """
 
     env_options: ClassVar[Mapping[str, Any]] = {"prompt_group": 8}
-    trainer_name: ClassVar[str]
 
     def _check(self, learner: Learner) -> None:
         super()._check(learner)
@@ -30,11 +28,10 @@ class GroupedAgent(TrainedGenerator):
             )
 
     def _make_trainer(self, seed: int, updates: int) -> Any:
-        from datasets import Dataset
+        from agents.llm.grouped_trainer import make_trainer
 
-        tokenizer = self._model.tokenizer
+        end = self._model.tokenizer.eos_token_id
         config = self._config(
-            getattr(self._trainers, f"{self.trainer_name}Config"),
             seed=seed,
             beta=self.kl_coef,
             num_iterations=self.epochs,
@@ -42,46 +39,14 @@ class GroupedAgent(TrainedGenerator):
             per_device_train_batch_size=self._num_envs // self.mini_batches,
             num_generations=self._learner.config.prompt_group,
             max_completion_length=self.max_new_tokens,
-            max_steps=2**31,  # the episode ends the loop
+            max_steps=2**31,  # the end of the episode ends the loop
             top_k=0,
             disable_dropout=True,
-            generation_kwargs={"eos_token_id": self._model.stop_tokens, "pad_token_id": tokenizer.eos_token_id},
+            generation_kwargs={"eos_token_id": self._model.stop_tokens, "pad_token_id": end},
         )
-        exchange, repeats = self._exchange, self.mini_batches * self.epochs
-
-        class Batches:
-            """The environment's prompts, each batch as often as the trainer makes updates from it."""
-
-            def __iter__(_) -> Iterator[list[dict[str, Any]]]:
-                while True:
-                    batch = [{"prompt": self._model.messages(shown)} for shown in exchange.next_prompts()]
-                    yield from [batch] * repeats
-
-        def environment(completion_ids: list[list[int]], **_: Any) -> list[float]:
-            """The reward function."""
-            rewards: list[float] = exchange.rewards(
-                [until(tokens, {tokenizer.eos_token_id}) for tokens in completion_ids]
-            ).tolist()
-            return rewards
-
         trainer_class = getattr(self._trainers, f"{self.trainer_name}Trainer")
-
-        class Trainer(trainer_class):  # type: ignore[misc, valid-type]  # one of two, known when it runs
-            def get_train_dataloader(self) -> Batches:
-                return Batches()  # accelerate's own fetches a batch ahead, and would wait for ever
-
-            def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-                return super().create_scheduler(updates * repeats, optimizer)
-
-        return Trainer(
-            model=self._model.model,
-            reward_funcs=environment,
-            args=config,
-            train_dataset=Dataset.from_dict({"prompt": [""]}),
-            processing_class=tokenizer,
-            callbacks=[self._log_to()],
-            peft_config=self._lora(),
-        )
+        repeats, arguments = self.mini_batches * self.epochs, self._arguments(config)
+        return make_trainer(trainer_class, self._exchange, self._model, updates, repeats, arguments)
 
     @property
     def _policy(self) -> Any:

@@ -1,6 +1,7 @@
-"""Group-relative policy optimisation, with TRL's own GRPOTrainer."""
+"""Group-relative policy optimization, with TRL's own GRPOTrainer."""
 
 import dataclasses
+from typing import ClassVar
 
 from agents.agent import agents
 from agents.llm.grouped import GroupedAgent
@@ -9,9 +10,10 @@ from agents.llm.grouped import GroupedAgent
 @agents.register("grpo")
 @dataclasses.dataclass
 class GRPOAgent(GroupedAgent):
-    """Each text's reward against the mean of its prompt's texts, over their standard deviation (Shao et al. 2024).
+    """Group-relative policy optimization (Shao et al. 2024).
 
-    There is no value model, and the KL penalty is part of the loss.
+    A text's advantage is its reward minus the mean over its prompt's texts, divided by their standard deviation. There
+    is no value model, and the KL penalty is part of the loss.
     """
 
-    trainer_name = "GRPO"
+    trainer_name: ClassVar[str] = "GRPO"

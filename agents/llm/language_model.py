@@ -1,9 +1,9 @@
-"""The generator G: a causal language model and its tokenizer, and what a response to a prompt is."""
+"""The generator G: a causal language model with its tokenizer, and the form of its responses."""
 
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,31 +22,32 @@ PAPER = "Qwen/Qwen2.5-7B-Instruct"
 """The paper's generator."""
 
 Tokens = list[int]
+"""Token ids of a text."""
 
 
 @dataclasses.dataclass
 class GeneratorOptions:
-    """Which language model writes, and how."""
+    """The options of agents that write: the language model and its sampling."""
 
     generator: str | None = None
-    """The model: "embedded" (the reviews corpus's), "small" (the one that `experiments pretrain --task` has made for
-    the task), a folder, or a hub name. Default: "embedded" for the reviews task, else Qwen/Qwen2.5-7B-Instruct."""
+    """The model: "embedded" (trained on the reviews corpus), "small" (made by `experiments pretrain --task` for the
+    task), a folder, or a hub name. Default: "embedded" for the reviews task, else Qwen/Qwen2.5-7B-Instruct."""
     temperature: float = 1.0
     """Sampling temperature."""
     max_new_tokens: int = 64
     """Tokens per text, at most."""
     generation_batch: int = 64
-    """Prompts per call of the frozen model; a policy in training answers a whole step at once."""
+    """Prompts per call of the frozen model. A policy in training answers a whole step at once."""
     generator_device: str = "cpu"
     """Torch device of the model."""
     generator_precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the model."""
 
     def model_name(self, learner: Learner, seed: int) -> str:
-        """The folder or hub name of the model for an experiment.
+        """Return the folder or hub name of the model for an experiment.
 
         Raises:
-            ModelError: If "small" is wanted, and there is none for it.
+            ModelError: If the option is "small", and no small generator suits the experiment.
         """
         name = self.generator or ("embedded" if learner.task.name == "reviews" else PAPER)
         return str(small_generator(learner, seed)) if name == "small" else name
@@ -62,6 +63,9 @@ class LanguageModel:
 
     Raises:
         ModelError: If there is no such model, or its tokenizer has no end token.
+
+    Attributes:
+        own_padding: Whether the tokenizer has a padding token that differs from its end token.
     """
 
     def __init__(self, name: str, device: str, precision: str) -> None:
@@ -73,7 +77,7 @@ class LanguageModel:
             AutoModelForCausalLM, name, "generator", dtype=getattr(torch, precision)
         )
         if self.tokenizer.eos_token_id is None:
-            raise ModelError(f"The tokenizer of {name} has no end token, without which no text ends; give it one.")
+            raise ModelError(f"The tokenizer of {name} has no end token, which ends a text: set tokenizer.eos_token.")
         self.own_padding = self.tokenizer.pad_token_id not in (None, self.tokenizer.eos_token_id)
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
@@ -81,7 +85,7 @@ class LanguageModel:
         self.name = name
         self.device = device
         self.model = model.to(device).eval()
-        # How to sample is the agent's to say: a checkpoint's own habits (a repetition penalty) would bend the policy.
+        # The agent decides how to sample. A checkpoint's own settings, such as a repetition penalty, would change it.
         self.model.generation_config = GenerationConfig(
             bos_token_id=self.tokenizer.bos_token_id,
             eos_token_id=self.stop_tokens,
@@ -90,15 +94,15 @@ class LanguageModel:
 
     @property
     def stop_tokens(self) -> Tokens:
-        """The tokens that end a text: the end token, and all that contain the end of a line."""
+        """The tokens that end a text: the end token, and all tokens that contain a line end."""
         return [self.tokenizer.eos_token_id, *line_ends(self.tokenizer)]
 
     def messages(self, shown: str) -> Any:
-        """A prompt as the model expects it: a user's message if it has a chat template, else the text as it is."""
+        """Return a prompt in the model's form: a user's message if it has a chat template, else the text as it is."""
         return [{"role": "user", "content": shown}] if self.tokenizer.chat_template else shown
 
     def encode(self, prompts: Sequence[str]) -> list[Tokens]:
-        """The tokens of each prompt, in the model's chat template if it has one."""
+        """Return the tokens of each prompt, in the model's chat template if it has one."""
         if self.tokenizer.chat_template:
             encoded = self.tokenizer.apply_chat_template(
                 [self.messages(shown) for shown in prompts], add_generation_prompt=True, return_dict=True
@@ -109,7 +113,7 @@ class LanguageModel:
         return tokens
 
     def pad(self, rows: Sequence[Tokens]) -> tuple["torch.Tensor", ...]:
-        """Tokens as one tensor `(n, longest)`, padded on the left, and its mask."""
+        """Return tokens as one tensor `(n, longest)`, padded on the left, and its mask of the same shape."""
         import torch
 
         width = max(map(len, rows))
@@ -121,7 +125,7 @@ class LanguageModel:
         return ids.to(self.device), mask.to(self.device)
 
     def respond(self, prompts: Sequence[Tokens], seed: int, **sampling: Any) -> list[Tokens]:
-        """Samples a response to each prompt, up to and with the token that ends it.
+        """Sample a response to each prompt, up to and including the token that ends it.
 
         Args:
             prompts: The prompts' tokens.
@@ -141,14 +145,36 @@ class LanguageModel:
         stops = set(self.stop_tokens)
         return [until(row, stops) for row in sequences[:, ids.shape[1] :].tolist()]
 
+    def respond_all(self, prompts: Sequence[str], batch: int, seeds: Iterator[int], **sampling: Any) -> list[Tokens]:
+        """Sample a response to each prompt, in blocks.
+
+        Args:
+            prompts: The prompts.
+            batch: Prompts per block.
+            seeds: A seed of the sampling for each block.
+            sampling: See `respond`.
+        """
+        seeded = zip(blocks(self.encode(prompts), batch), seeds, strict=False)
+        return [response for block, seed in seeded for response in self.respond(block, seed, **sampling)]
+
     def text(self, response: Tokens) -> str:
-        """The text of a response: up to the end token or the first line end."""
+        """Return the text of a response, up to the end token or the first line end."""
         return first_line(self.tokenizer.decode(response, skip_special_tokens=True))
 
     def log_probabilities(
         self, prompts: Sequence[Tokens], responses: Sequence[Tokens], temperature: float, batch: int
     ) -> tuple[list[np.ndarray[Any, Any]], list[np.ndarray[Any, Any]]]:
-        """Compute the log-probability of each token of each response, and the model's entropy before it, in nats."""
+        """Compute the log-probability of each token of each response, and the model's entropy before it, in nats.
+
+        Args:
+            prompts: The prompts' tokens.
+            responses: The responses' tokens.
+            temperature: The temperature that divides the logits.
+            batch: Responses per call of the model.
+
+        Returns:
+            For each response an array with one log-probability per token, and one with as many entropies.
+        """
         import torch
 
         log_probabilities, entropies = [], []
@@ -172,7 +198,7 @@ class LanguageModel:
         return log_probabilities, entropies
 
     def check_context(self, learner: Learner, max_new_tokens: int) -> None:
-        """Checks that the longest prompt of an experiment, and a response to it, fit into the model's context.
+        """Check that the longest prompt of an experiment, and a response to it, fit into the model's context.
 
         Raises:
             ModelError: If they do not.
@@ -186,26 +212,38 @@ class LanguageModel:
         if len(tokens) + max_new_tokens > context:
             raise ModelError(
                 f"The generator {self.name} reads {context} tokens; the longest prompt has {len(tokens)}, and a "
-                f"response up to {max_new_tokens} more. Take a generator with a longer context, fewer n_examples, "
+                f"response up to {max_new_tokens} more. Give a generator with a longer context, fewer n_examples, "
                 "or fewer max_new_tokens."
             )
 
 
 @lru_cache(maxsize=1)
 def frozen_language_model(name: str, device: str, precision: str) -> LanguageModel:
-    """A model that nobody changes, loaded once per process."""
+    """Return a model that nobody changes, loaded once per process."""
     return LanguageModel(name, device, precision)
 
 
 @lru_cache(maxsize=4)
 def line_ends(tokenizer: Any) -> Tokens:
-    """The tokens that contain the end of a line."""
+    """Return the tokens that contain a line end."""
     texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
     return [token for token, text in enumerate(texts) if "\n" in text or "\r" in text]
 
 
+def seeds(rng: np.random.Generator) -> Iterator[int]:
+    """Yield random seeds, each drawn when it is asked for.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> [seed for _, seed in zip("ab", seeds(rng))]
+        [1826701615, 1367864807]
+    """
+    while True:
+        yield int(rng.integers(2**31))
+
+
 def until(tokens: Tokens, stops: set[int]) -> Tokens:
-    """The tokens up to and with the first that stops.
+    """Return the tokens up to and including the first one in `stops`.
 
     Example:
         >>> until([5, 6, 1, 0, 0], {1})
@@ -216,7 +254,7 @@ def until(tokens: Tokens, stops: set[int]) -> Tokens:
 
 
 def first_line(answer: str) -> str:
-    """An answer up to its first line end, without white space around it.
+    """Return an answer up to its first line end, without white space around it.
 
     Example:
         >>> first_line(" a warm and funny film \\nExample 5: ...")
@@ -226,7 +264,7 @@ def first_line(answer: str) -> str:
 
 
 def small_generator(learner: Learner, seed: int) -> Path:
-    """The folder of the generator that `experiments pretrain --task` has made for the task.
+    """Return the folder of the generator that `experiments pretrain --task` has made for the task.
 
     Raises:
         ModelError: If there is none, or it may have read texts of this experiment's pool.
@@ -240,8 +278,8 @@ def small_generator(learner: Learner, seed: int) -> Path:
     made = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     if seed >= made["excluded_seeds"] or learner.sizes.pool > made["excluded_pool_size"]:
         raise ModelError(
-            f"The generator at {folder} may have read this pool of {learner.sizes.pool} texts (seed {seed}). It was "
-            f"kept from the pools of up to {made['excluded_pool_size']} texts of the seeds under "
-            f"{made['excluded_seeds']}: make it anew with other --exclude-seeds or --exclude-fraction."
+            f"The generator at {folder} may have read this pool of {learner.sizes.pool} texts (seed {seed}). Only the "
+            f"pools of up to {made['excluded_pool_size']} texts of seeds under {made['excluded_seeds']} were kept out "
+            f"of its training: make it anew with other --exclude-seeds or --exclude-fraction."
         )
     return folder

@@ -1,4 +1,4 @@
-"""The metrics of a round's texts that agents which write log at its close."""
+"""The metrics of a round's texts, for agents that write."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -9,26 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.learner.learner import Learner
-from signal_env.utils.extras import require
 from signal_env.vector_env import closed_round
 
 
 class RoundReport:
-    """Collector of a round's texts, which computes metrics when it closes.
+    """Collector of a round's texts and rewards, which computes metrics at the round's close.
 
-    The metrics, all over the round's offers or, for an agent that does not write all it offers, over those that count:
+    Over the round's offers or, for agents that also offer texts of others, over those that count:
 
-    - `reward/mean`, `reward/TERM`: mean reward, and mean contribution of each term;
-    - `texts/invalid`, `texts/duplicate`: share of offers that are not valid, for whatever reason, and of duplicates;
-    - `texts/written`: number of texts written, which an agent may not all offer, nor be alone in what it offers;
-    - `texts/copied`: share of the texts written that repeat one of their prompt's in-context examples;
-    - `texts/distinct_1`, `_2`, `_3`: distinct n-grams over n-grams of words in what was written (Li et al. 2016);
-    - `texts/tokens`: mean length of a response in tokens;
-    - `labels/synthetic`: share of synthetic texts among those labeled;
-    - `labels/synthetic/CLASS`: what the annotator made of them, shares (the paper looks at this on QNLI);
-    - `labels/imbalance`: total variation distance between those shares and the classes' shares in the labeled set;
-    - `speed/generation`, `speed/update`: response tokens per second while responding and while learning;
-    - `speed/seconds`: what the round took in all.
+    - `reward/mean`, `reward/TERM`: mean reward, and mean contribution of each term.
+    - `texts/invalid`, `texts/duplicate`: fraction of offers that are not valid, for any reason, and of duplicates.
+
+    Over the texts that the agent wrote, whether it offered them or not:
+
+    - `texts/written`: their number.
+    - `texts/copied`: fraction that repeat one of their prompt's in-context examples.
+    - `texts/distinct_1`, `_2`, `_3`: distinct n-grams of words over all n-grams (Li et al. 2016).
+    - `texts/tokens`: mean length of a response in tokens.
+    - `speed/generation`, `speed/update`: response tokens per second while responding and while learning.
+    - `speed/seconds`: duration of the round.
+
+    Over the texts labeled at the close:
+
+    - `labels/synthetic`: fraction of synthetic texts.
+    - `labels/synthetic/CLASS`: fraction of them that the annotator gave this class (the paper's analysis of QNLI).
+    - `labels/imbalance`: total variation distance between these fractions and those of the whole labeled set.
 
     Args:
         learner: The environment's learner.
@@ -63,7 +68,13 @@ class RoundReport:
         self._update += time.perf_counter() - begun
 
     def wrote(self, prompts: Sequence[str], texts: Sequence[str], responses: Sequence[Sequence[int]]) -> None:
-        """Record the texts of a step, and the tokens of the responses that they come from."""
+        """Record the texts written in a step.
+
+        Args:
+            prompts: Their prompts.
+            texts: The texts, one for each prompt.
+            responses: The tokens of the responses that they come from.
+        """
         self._texts += texts
         self._copied += [bool(text) and f": {text}\n" in shown for shown, text in zip(prompts, texts, strict=True)]
         self._lengths += [len(response) for response in responses]
@@ -76,10 +87,10 @@ class RoundReport:
         Args:
             rewards: `(num_envs,)` their rewards.
             infos: The environment's infos.
-            counted: `(num_envs,)` which of them the metrics count; default: all.
+            counted: `(num_envs,)` mask of those that the metrics count; default: all.
 
         Returns:
-            The metrics if the round is closed, else none.
+            The metrics if the round is closed, else an empty mapping.
         """
         counted = np.ones(len(rewards), dtype=bool) if counted is None else counted
         self._rewards.append(rewards[counted])
@@ -90,15 +101,15 @@ class RoundReport:
         closed = closed_round(infos)
         if closed is None:
             return {}
-        metrics = self._sum_up(closed)
+        metrics = self._summarize(closed)
         self._open()
         return metrics
 
-    def _sum_up(self, closed: dict[str, Any]) -> dict[str, float]:
-        metrics = self._of_offers() if self._invalid else {}
+    def _summarize(self, closed: dict[str, Any]) -> dict[str, float]:
+        metrics = self._offer_metrics() if self._invalid else {}
         metrics["texts/written"] = len(self._texts)
         if self._texts:
-            metrics |= self._of_texts()
+            metrics |= self._text_metrics()
         labeled = closed["selected_real"] + closed["selected_synthetic"]
         metrics["labels/synthetic"] = closed["selected_synthetic"] / labeled if labeled else 0.0
         if closed["selected_synthetic"]:
@@ -113,7 +124,7 @@ class RoundReport:
                 metrics[f"speed/{name}"] = sum(self._lengths) / seconds
         return metrics
 
-    def _of_offers(self) -> dict[str, float]:
+    def _offer_metrics(self) -> dict[str, float]:
         invalid = np.array(self._invalid)
         return {
             "reward/mean": float(np.concatenate(self._rewards).mean()),
@@ -122,7 +133,7 @@ class RoundReport:
             "texts/duplicate": float((invalid == "duplicate").mean()),
         }
 
-    def _of_texts(self) -> dict[str, float]:
+    def _text_metrics(self) -> dict[str, float]:
         words = [text.split() for text in self._texts]
         return {
             "texts/copied": float(np.mean(self._copied)),
@@ -132,7 +143,11 @@ class RoundReport:
 
 
 def distinct(texts: Sequence[Sequence[str]], n: int) -> float:
-    """Compute distinct n-grams over all n-grams (Li et al. 2016); 0 if there are none.
+    """Compute the fraction of distinct n-grams among all n-grams (Li et al. 2016); 0 if there are none.
+
+    Args:
+        texts: The words of each text.
+        n: Words of an n-gram.
 
     Example:
         >>> distinct([["a", "fine", "film"], ["a", "fine", "day"]], 2)
@@ -140,27 +155,3 @@ def distinct(texts: Sequence[Sequence[str]], n: int) -> float:
     """
     grams = [tuple(words[i : i + n]) for words in texts for i in range(len(words) - n + 1)]
     return len(set(grams)) / len(grams) if grams else 0.0
-
-
-def paired_lift(
-    prompts: Sequence[str], policy: NDArray[np.float64], reference: NDArray[np.float64]
-) -> tuple[float, float]:
-    """Compute the mean difference of two policies' rewards on the same prompts, and half its 95 % interval.
-
-    The interval is Student's. The texts of one prompt are averaged first, so that it counts prompts, which are
-    independent draws.
-
-    Example:
-        >>> mean, half = paired_lift(["a", "a", "b"], np.array([1.0, 3.0, 2.0]), np.array([0.0, 0.0, 1.0]))
-        >>> mean, round(half, 2)
-        (1.5, 6.35)
-    """
-    groups: dict[str, list[float]] = {}
-    for shown, difference in zip(prompts, policy - reference, strict=True):
-        groups.setdefault(shown, []).append(float(difference))
-    means = np.array([np.mean(values) for values in groups.values()])
-    if len(means) < 2:
-        return float(means.mean()), float("nan")
-    stats = require("scipy.stats", "trl")
-    half = float(stats.t.ppf(0.975, len(means) - 1)) * float(means.std(ddof=1)) / len(means) ** 0.5
-    return float(means.mean()), half

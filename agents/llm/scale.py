@@ -1,4 +1,4 @@
-"""What a trainer is paid: rewards of one scale, whatever the classifier's is."""
+"""The scale of a trainer's rewards, independent of the classifier's."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 class RewardScale:
-    """Divides rewards by the running standard deviation of all rewards so far (Welford 1962, Chan et al. 1979).
+    """Division of rewards by the standard deviation of all rewards so far (Welford 1962, Chan et al. 1979).
 
     Example:
         >>> scale = RewardScale()
@@ -21,20 +21,20 @@ class RewardScale:
         self._count, self._mean, self._squares = 0, 0.0, 0.0
 
     def __call__(self, rewards: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The scaled rewards; those of equal texts alone stay as they are."""
+        """Return the scaled rewards `(n,)`. As long as all rewards are equal they stay as they are."""
         n, mean = len(rewards), float(rewards.mean())
         total = self._count + n
-        apart = mean - self._mean
-        self._squares += float(((rewards - mean) ** 2).sum()) + apart**2 * self._count * n / total
-        self._mean += apart * n / total
+        difference = mean - self._mean
+        self._squares += float(((rewards - mean) ** 2).sum()) + difference**2 * self._count * n / total
+        self._mean += difference * n / total
         self._count = total
         deviation = (self._squares / self._count) ** 0.5
         return rewards / deviation if deviation > 1e-8 else rewards
 
     def state_dict(self) -> dict[str, float]:
-        """Count, mean, and sum of squared deviations."""
+        """Return count, mean, and sum of squared deviations."""
         return {"count": self._count, "mean": self._mean, "squares": self._squares}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         self._count, self._mean, self._squares = state["count"], state["mean"], state["squares"]

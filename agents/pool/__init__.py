@@ -1,4 +1,4 @@
-"""Agents that choose real texts: the paper's baselines (section 5.2) and those that its related work names."""
+"""Agents that choose real texts: the paper's baselines (section 5.2) and those of its related work."""
 
 import dataclasses
 
@@ -16,23 +16,24 @@ STRATEGIES = {
     "bertkm": "The nearest text to each k-means center of the pretrained encoder's embeddings (Yuan et al. 2020).",
     "ft_bertkm": "BERT-KM on the embeddings of the fine-tuned classifier (Yuan et al. 2020). With the 'linear' "
     "classifier, whose encoder is never tuned, it is `bertkm`.",
-    "coreset": "Each text the farthest from the labeled and the chosen ones: k-center greedy (Sener & Savarese 2017).",
-    "badge": "k-means++ seeds among the texts' hypothetical gradients, long and far apart (Ash et al. 2019).",
+    "coreset": "The farthest text from the labeled and the chosen ones, again and again: k-center greedy (Sener & Savarese "
+    "2017).",
+    "badge": "k-means++ seeds among the texts' hypothetical gradients, which are long and far apart (Ash et al. 2019).",
     "cal": "Texts predicted unlike their labeled neighbors, mean KL(neighbor || text) (Margatina et al. 2021).",
     "signal": "The paper's acquisition score s_x on real texts alone (SIGnAL, section 4.2), without a generator.",
 }
-"""The agents by name, each of an acquisition function of the same name."""
+"""The agents by name, with their descriptions. Each plays the acquisition function of the same name."""
 
 
 def pool_agent(strategy: str, about: str = "") -> type[PoolAgent]:
-    """Return the class of the agent that plays an acquisition function, registered under the same name.
+    """Return the agent class that plays an acquisition function, and register it under the same name if it is new.
 
     Args:
         strategy: The name of a registered acquisition function.
         about: The class's docstring, for an agent that is not registered yet.
 
     Raises:
-        UnknownName: If no acquisition function has this name.
+        TypeError: If the name is that of an agent of another kind.
 
     Example:
         >>> pool_agent("entropy")()
@@ -43,7 +44,7 @@ def pool_agent(strategy: str, about: str = "") -> type[PoolAgent]:
         agents.register(strategy)(dataclasses.dataclass(made))
     found = agents[strategy]
     if not issubclass(found, PoolAgent):
-        raise TypeError(f"The agent {strategy!r} plays no acquisition function: it is {found.__name__}.")
+        raise TypeError(f"Expected the name of an acquisition function; {strategy!r} is the agent {found.__name__}.")
     return found
 
 

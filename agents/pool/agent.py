@@ -11,7 +11,7 @@ from signal_env.acquisition import Strategy
 
 
 class PoolAgent(Agent):
-    """Submits in each round the batch of unlabeled real texts that its acquisition function chooses.
+    """An agent that submits in each round the batch of real texts that its acquisition function chooses.
 
     A subclass names the function. The agent passes (submits the empty text) once the round's labels are taken, or when
     no text is left.
@@ -35,15 +35,16 @@ class PoolAgent(Agent):
         """Begin an episode.
 
         Raises:
-            ConfigError: If the acquisition function chooses what is labeled.
+            ConfigError: If the environment's acquisition function chooses the texts to label.
+            UnknownName: If no acquisition function has the agent's name.
         """
         self._learner = submitting(envs, type(self).__name__)
         self._choose = Strategy(self.strategy)
         self._rng = np.random.default_rng(seed)
-        self._batch: list[str] | None = None  # what is left to submit in this round
+        self._batch: list[str] | None = None  # texts left to submit in this round; None: not chosen yet
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
-        """Return the next texts of the round's batch, which is chosen as a whole at the round's first step."""
+        """Return the next texts of the round's batch, which is chosen as a whole at the first step."""
         if self._batch is None:
             self._batch = self._chosen()
         n = len(observations["prompt"])
@@ -55,7 +56,7 @@ class PoolAgent(Agent):
         return [unlabeled.texts[i] for i in self._choose(unlabeled, len(unlabeled), self._rng).indices]
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Choose anew after a round's close."""
+        """Learn nothing; drop the batch at a round's close."""
         if "round" in infos:
             self._batch = None
         return {}

@@ -1,4 +1,4 @@
-"""Policies of Stable-Baselines3 that choose among candidate texts, and the agent that plays what they have learned."""
+"""Policies of Stable-Baselines3 that choose among candidate texts, and the agent that plays trained ones."""
 
 from agents.sb3.agent import SB3Agent
 

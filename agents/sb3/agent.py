@@ -1,4 +1,4 @@
-"""An agent that plays what Stable-Baselines3 has learned on `CandidateSelection`."""
+"""The agent that plays a policy of Stable-Baselines3 trained on `CandidateSelection`."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @agents.register("sb3")
 @dataclasses.dataclass
 class SB3Agent(Agent):
-    """A trained policy of SB3, which sees and draws exactly what it saw and drew in `CandidateSelection`.
+    """A trained policy of SB3, with the same observations and draws as in `CandidateSelection`.
 
-    It passes (offers the empty text) once the round's labels are spoken for, or when no text is left.
+    It passes (offers the empty text) once the round's labels are taken, or when no text is left.
     """
 
     env_options: ClassVar[Mapping[str, Any]] = {"selection": "submitted"}
@@ -31,30 +31,32 @@ class SB3Agent(Agent):
     n_candidates: int | None = None
     """Texts to choose from; default: as many as in the policy's training."""
     generator: str | None = None
-    """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none does."""
+    """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none."""
     synthetic_candidates: float = 0.5
-    """The share of the candidates that it writes."""
+    """The fraction of the candidates that the language model writes."""
     greedy: bool = True
-    """Whether it takes the likeliest candidate, or draws from the policy's probabilities (never with DQN)."""
+    """Whether it chooses the likeliest candidate; otherwise it draws from the policy's probabilities (not with DQN)."""
 
     def reset(self, envs: Envs, seed: int) -> None:
-        """Loads the policy and begins an episode.
+        """Load the policy and begin an episode.
 
         Raises:
             MissingExtra: If Stable-Baselines3 is not installed.
-            PolicyError: If there is no such policy, or it was trained on other features.
-            ValueError: If the environment does not let the agent choose what is labeled.
+            PolicyError: If there is no such policy, it was trained on other features, or an option does not fit it.
+            ConfigError: If the environment's acquisition function chooses the texts to label.
         """
         require("stable_baselines3", "sb3")
         from agents.sb3.saved import PolicyError, load_policy
 
         if self.policy is None:
-            raise PolicyError("Which policy? Give --policy FOLDER, as `python -m experiments train` writes it.")
+            raise PolicyError(
+                "The agent 'sb3' needs a policy: give --policy FOLDER, made by `python -m experiments train`."
+            )
         if self.n_candidates is not None and self.n_candidates < 1:
-            raise PolicyError(f"n_candidates is at least 1; got {self.n_candidates}.")
+            raise PolicyError(f"n_candidates must be at least 1; got {self.n_candidates}.")
         self._policy, saved = load_policy(self.policy, self.n_candidates)
         if not self.greedy and saved.algorithm == "dqn":
-            raise PolicyError("A policy of DQN has no probabilities to draw from; leave greedy=True.")
+            raise PolicyError("A policy of DQN has no probabilities to draw from: give greedy=True.")
         learner = self._learner = base(envs).learner
         self._draw = CandidateDraw(
             learner,
@@ -68,7 +70,7 @@ class SB3Agent(Agent):
         self._draw.reset(self._rng)
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
-        """The candidate that the policy chooses for each prompt, of those that the ones before have left."""
+        """Return the policy's choice for each prompt, among the candidates that earlier choices have left."""
         made = self._learner.offers_made
         return [self._choice(self._draw.draw(made + i, prompt)) for i, prompt in enumerate(observations["prompt"])]
 
@@ -88,25 +90,29 @@ class SB3Agent(Agent):
         return self._draw.take(int(place))
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the random numbers."""
+        """Return the state of the random numbers."""
         return {"rng": self._rng.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         self._rng.bit_generator.state = state["rng"]
 
 
 def check_features(saved: "SavedPolicy", state_features: Sequence[str], folder: str) -> None:
-    """Raises a PolicyError if a policy was trained on other features, or on a state with other classes."""
+    """Check that a policy was trained on the features of this experiment.
+
+    Raises:
+        PolicyError: If the features of candidates or the number of classes differ.
+    """
     from agents.sb3.saved import PolicyError
 
     if tuple(saved.features) != candidate_features(saved.embedding_size):
         raise PolicyError(
-            f"The policy in {folder} was trained on {', '.join(saved.features)}; this agent shows "
-            f"{', '.join(candidate_features(saved.embedding_size))}."
+            f"The policy in {folder} was trained on the features {', '.join(saved.features)}; this version has "
+            f"{', '.join(candidate_features(saved.embedding_size))}: train it again."
         )
     if len(saved.state_features) != len(state_features):
         raise PolicyError(
-            f"The policy in {folder} was trained on {len(saved.state_features)} features of the state, and here are "
-            f"{len(state_features)}: it plays tasks with as many classes as that of its training."
+            f"The policy in {folder} was trained on {len(saved.state_features)} features of the state; this task has "
+            f"{len(state_features)}. Give a task with as many classes as in training."
         )

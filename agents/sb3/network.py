@@ -1,4 +1,4 @@
-"""One small network for every candidate: it does not matter where a candidate stands, nor how many there are."""
+"""Networks that treat all candidates alike, whatever their order and number."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,7 +11,7 @@ ABSENT = -1e8
 
 
 def encoder(sizes: Sequence[int], activation: type[nn.Module]) -> nn.Sequential:
-    """A multilayer perceptron of these widths, the first of which is its input's, activated after each layer."""
+    """Return a multilayer perceptron with an activation after each layer; `sizes` begins with the input's width."""
     layers: list[nn.Module] = []
     for inner, outer in pairwise(sizes):
         layers += [nn.Linear(inner, outer), activation()]
@@ -22,15 +22,20 @@ class Layout:
     """The places of the candidates and of the state in a flat observation of `CandidateBox`.
 
     Args:
-        n_features: Numbers for each candidate; the first says whether there is one.
-        n_state: Numbers of the state.
+        n_features: Features of a candidate, F. The first is 1 where there is a candidate, else 0.
+        n_state: Features of the state, S.
     """
 
     def __init__(self, n_features: int, n_state: int) -> None:
         self.n_features, self.n_state = n_features, n_state
 
     def split(self, observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Each candidate beside the state `(n, K, F + S)`, and where there is one `(n, K)`; from `(n, K F + S)`."""
+        """Split observations `(n, K F + S)`.
+
+        Returns:
+            Each candidate's features beside those of the state, `(n, K, F + S)`, and the mask of the places with a
+            candidate, `(n, K)`.
+        """
         n, width = observations.shape
         candidates = observations[:, : width - self.n_state].reshape(n, -1, self.n_features)
         state = observations[:, None, width - self.n_state :].expand(-1, candidates.shape[1], -1)
@@ -38,12 +43,12 @@ class Layout:
 
 
 class Scorer(nn.Module):
-    """A score for each candidate: `(n, K F + S)` to `(n, K)`, for any K.
+    """A network that scores each candidate: `(n, K F + S)` to `(n, K)`, for any K.
 
     Args:
-        layout: Where things are.
+        layout: The layout of the observations.
         hidden: The widths of the hidden layers.
-        activation: What follows them.
+        activation: The activation after each of them.
     """
 
     def __init__(self, layout: Layout, hidden: Sequence[int], activation: type[nn.Module]) -> None:
@@ -54,19 +59,19 @@ class Scorer(nn.Module):
         self.score = nn.Linear(sizes[-1], 1)
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
-        """The scores; `ABSENT` where there is no candidate, unless there is none at all."""
+        """Return the scores `(n, K)`: `ABSENT` in places without a candidate, unless no place has one."""
         candidates, present = self.layout.split(observations)
         scores: torch.Tensor = self.score(self.encode(candidates)).squeeze(2)
         return scores.masked_fill(~present & present.any(dim=1, keepdim=True), ABSENT)
 
 
 class Pool(nn.Module):
-    """What all candidates are like together: `(n, K F + S)` to `(n, 2 H)`, the mean and the maximum of their encodings.
+    """A network that pools all candidates: `(n, K F + S)` to `(n, 2 H)`, the mean and the maximum of their encodings.
 
     Args:
-        layout: Where things are.
-        hidden: The widths of the layers, of which the last is H.
-        activation: What follows them.
+        layout: The layout of the observations.
+        hidden: The widths of the layers. The last is H.
+        activation: The activation after each of them.
     """
 
     def __init__(self, layout: Layout, hidden: Sequence[int], activation: type[nn.Module]) -> None:
@@ -77,7 +82,7 @@ class Pool(nn.Module):
         self.size = 2 * sizes[-1]
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
-        """The pooled encodings; a place without a candidate counts only if there is none at all."""
+        """Return the pooled encodings `(n, 2 H)`. Places without a candidate count only if no place has one."""
         candidates, present = self.layout.split(observations)
         counts = (present | ~present.any(dim=1, keepdim=True)).unsqueeze(2)
         encoded = self.encode(candidates)

@@ -3,8 +3,8 @@
     MaskablePPO(MaskableCandidatePolicy, env)     PPO(CandidatePolicy, env)
     A2C(CandidatePolicy, env)                     DQN(CandidateQPolicy, env)
 
-Their weights do not depend on K, nor what they do on the order of the candidates. A place without a candidate is never
-chosen by them, also by algorithms that know no masks, but for DQN's random exploration.
+The weights do not depend on K, and the choice does not depend on the order of the candidates. A place without a
+candidate is never chosen, even by algorithms without masks; the exception is DQN's random exploration.
 """
 
 from typing import Any
@@ -21,15 +21,15 @@ from signal_env.wrappers.candidate_draw import CandidateBox
 require("stable_baselines3", "sb3")
 require("sb3_contrib", "sb3")
 
-from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy  # noqa: E402  (its absence is explained first)
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy  # noqa: E402  (after the check that it is installed)
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy  # noqa: E402  (likewise)
 from stable_baselines3.dqn.policies import DQNPolicy  # noqa: E402  (likewise)
 
 
 class CandidatePolicy(ActorCriticPolicy):  # type: ignore[misc]  # SB3 is not followed by mypy
-    """For PPO and A2C; the value is read from the pooled encodings of all candidates.
+    """The policy for PPO and A2C. The value is computed from the pooled encodings of all candidates.
 
-    Its arguments are those of `ActorCriticPolicy`; `net_arch` holds the widths of the hidden layers, by default
+    The arguments are those of `ActorCriticPolicy`; `net_arch` holds the widths of the hidden layers, by default
     `{"pi": [64, 64], "vf": [64, 64]}`.
     """
 
@@ -38,46 +38,46 @@ class CandidatePolicy(ActorCriticPolicy):  # type: ignore[misc]  # SB3 is not fo
 
 
 class MaskableCandidatePolicy(MaskableActorCriticPolicy):  # type: ignore[misc]  # SB3 is not followed by mypy
-    """For sb3-contrib's MaskablePPO; otherwise as `CandidatePolicy`."""
+    """The policy for sb3-contrib's MaskablePPO, otherwise like `CandidatePolicy`."""
 
     def _build(self, lr_schedule: Any) -> None:
         build_actor_critic(self, lr_schedule)
 
 
 class CandidateQPolicy(DQNPolicy):  # type: ignore[misc]  # SB3 is not followed by mypy
-    """For DQN; a candidate's score is its action value."""
+    """The policy for DQN. A candidate's score is its action value."""
 
     def make_q_net(self) -> Any:
-        """SB3's network around a `Scorer`."""
+        """Return SB3's network around a `Scorer`."""
         network = super().make_q_net()
         network.q_net = Scorer(layout(self.observation_space), self.net_arch, self.activation_fn)
         return network.to(self.device)
 
 
 class ActorCritic(nn.Module):
-    """What SB3 calls an extractor: observations to candidates' scores and to the input of the value's layer."""
+    """The extractor, in SB3's terms: maps observations to the candidates' scores and to the input of the value layer."""
 
     def __init__(self, actor: Scorer, critic: Pool) -> None:
         super().__init__()
         self.actor, self.critic = actor, critic
 
     def forward(self, observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both."""
+        """Return the scores `(n, K)` and the pooled encodings `(n, 2 H)`."""
         return self.actor(observations), self.critic(observations)
 
     def forward_actor(self, observations: torch.Tensor) -> torch.Tensor:
-        """The scores `(n, K)`."""
+        """Return the scores `(n, K)`."""
         scores: torch.Tensor = self.actor(observations)
         return scores
 
     def forward_critic(self, observations: torch.Tensor) -> torch.Tensor:
-        """The pooled encodings."""
+        """Return the pooled encodings `(n, 2 H)`."""
         pooled: torch.Tensor = self.critic(observations)
         return pooled
 
 
 def build_actor_critic(policy: Any, lr_schedule: Any) -> None:
-    """Gives an actor-critic policy of SB3 its networks and its optimiser, as its own `_build` does."""
+    """Give an actor-critic policy of SB3 its networks and its optimizer, as its own `_build` does."""
     widths = policy.net_arch if isinstance(policy.net_arch, dict) else {"pi": policy.net_arch, "vf": policy.net_arch}
     where = layout(policy.observation_space)
     actor, critic = Scorer(where, widths["pi"], policy.activation_fn), Pool(where, widths["vf"], policy.activation_fn)
@@ -92,14 +92,14 @@ def build_actor_critic(policy: Any, lr_schedule: Any) -> None:
 
 
 def layout(space: spaces.Space[Any]) -> Layout:
-    """Where things are in the observations of `CandidateSelection`.
+    """Return the layout of the observations of `CandidateSelection`.
 
     Raises:
         ValueError: If the space is another one.
     """
     if not isinstance(space, CandidateBox):
         raise ValueError(
-            f"These policies see the observations of signal_env.wrappers.CandidateSelection as they are; got {space}. "
-            "Leave wrappers away that change observations, or take SB3's own 'MlpPolicy'."
+            f"Expected the observation space of signal_env.wrappers.CandidateSelection; got {space}. "
+            "Remove wrappers that change observations, or use SB3's own 'MlpPolicy'."
         )
     return Layout(len(space.features), len(space.state_features))

@@ -21,26 +21,26 @@ POLICIES: dict[str, Any] = {
     "a2c": CandidatePolicy,
     "dqn": CandidateQPolicy,
 }
-"""The policy of each algorithm."""
+"""The policy class of each algorithm."""
 
 DESCRIPTION, TENSORS = "policy.json", "policy.safetensors"
 
 
 class PolicyError(ValueError):
-    """A policy that cannot be saved, loaded or played here; the message says why."""
+    """A policy that cannot be saved, loaded or played; the message gives the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SavedPolicy:
-    """What a trained policy is, beside its weights.
+    """The description of a trained policy, without its weights.
 
     Attributes:
         algorithm: "maskable_ppo", "ppo", "a2c" or "dqn".
-        n_candidates: K in training; it plays with any.
+        n_candidates: K in training. The policy plays with any K.
         features: The names of a candidate's features.
         state_features: The names of the state's features.
         net_arch: The widths of its hidden layers.
-        activation: The name of what follows them, a module of torch.
+        activation: The name of the activation after them, a class of `torch.nn`.
     """
 
     algorithm: str
@@ -52,11 +52,11 @@ class SavedPolicy:
 
     @property
     def embedding_size(self) -> int:
-        """The directions in which candidates' encodings are shown."""
+        """The number of directions in which candidates' encodings are shown."""
         return sum(name.startswith("embedding/") for name in self.features)
 
     def build(self, n_candidates: int) -> Any:
-        """A new policy of SB3 for this K, with random weights."""
+        """Return a new policy of SB3 for this K, with random weights."""
         space = CandidateBox(n_candidates, self.features, self.state_features)
         activation = getattr(torch.nn, self.activation)
         return POLICIES[self.algorithm](
@@ -65,11 +65,11 @@ class SavedPolicy:
 
 
 def save_policy(model: Any, folder: str | Path) -> None:
-    """Saves the policy of a model of SB3 that chooses among candidates, as `load_policy` and the agent "sb3" read it.
+    """Save the policy of a model of SB3 that chooses among candidates, for `load_policy` and the agent "sb3".
 
     Args:
         model: A MaskablePPO, PPO, A2C or DQN with a policy of `agents.sb3.policies`.
-        folder: The folder to make; a policy that is there is replaced.
+        folder: The folder to write. A policy in it is replaced.
 
     Raises:
         PolicyError: If the model has another policy.
@@ -80,12 +80,12 @@ def save_policy(model: Any, folder: str | Path) -> None:
     name = next((algorithms[kind] for kind in _names(type(model)) if kind in algorithms), "")
     if not isinstance(policy, POLICIES.get(name, ())):
         raise PolicyError(
-            f"Only the policies of agents.sb3.policies are saved this way, of {', '.join(POLICIES)}; got "
-            f"{type(policy).__name__} of {type(model).__name__}. model.save(...) is SB3's own way."
+            f"Expected a policy of agents.sb3.policies, trained by {', '.join(POLICIES)}; got "
+            f"{type(policy).__name__} of {type(model).__name__}. Use SB3's own model.save(...) for it."
         )
     if policy.activation_fn not in vars(torch.nn).values():
         raise PolicyError(
-            f"The activation is a class of torch.nn, so that it can be found by its name; got {policy.activation_fn}."
+            f"The activation must be a class of torch.nn, to be found by its name; got {policy.activation_fn}."
         )
     space = policy.observation_space
     activation: str = policy.activation_fn.__name__
@@ -96,30 +96,30 @@ def save_policy(model: Any, folder: str | Path) -> None:
 
 
 def _names(kind: type) -> list[str]:
-    """The names of a class and of those that it is made from, in lower case."""
+    """Return the names of a class and of its bases, in lower case."""
     return [one.__name__.lower() for one in kind.__mro__]
 
 
 def load_policy(folder: str | Path, n_candidates: int | None = None) -> tuple[Any, SavedPolicy]:
-    """Loads what `save_policy` saved.
+    """Load a policy that `save_policy` saved.
 
     Args:
-        folder: The folder, or the folder of the training that has it in `policy`.
+        folder: The folder of the policy, or that of a training, which has the policy in `policy`.
         n_candidates: K; default: that of the training.
 
     Returns:
-        The policy of SB3, on the CPU, and what it is.
+        The policy of SB3, on the CPU, and its description.
 
     Raises:
-        PolicyError: If there is none, or its parts do not fit together.
+        PolicyError: If the folder holds no policy, or its parts do not fit together.
     """
     place = Path(folder).expanduser()
     if not (place / DESCRIPTION).is_file() and (place / "policy" / DESCRIPTION).is_file():
         place = place / "policy"
     if not (place / DESCRIPTION).is_file() or not (place / TENSORS).is_file():
         raise PolicyError(
-            f"{place} holds no policy: expected {DESCRIPTION} and {TENSORS}, as save_policy(model, folder) and "
-            "`python -m experiments train` write them."
+            f"{place} holds no policy: expected {DESCRIPTION} and {TENSORS}, written by save_policy(model, folder) "
+            "or `python -m experiments train`."
         )
     try:
         saved = SavedPolicy(**json.loads((place / DESCRIPTION).read_text(encoding="utf-8")))
