@@ -1,4 +1,4 @@
-"""signal_env: generative active learning as a Gymnasium environment. Importing it registers the ids."""
+"""signal_env: generative active learning as a Gymnasium environment. Importing it registers the environment ids."""
 
 from signal_env.registration import register_environments
 

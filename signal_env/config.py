@@ -14,12 +14,12 @@ from signal_env.tasks import Task
 
 
 class ConfigError(ValueError):
-    """Options that do not fit together; the message says which, and what would."""
+    """Options that do not fit together; the message names them and the values that would fit."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SignalConfig:
-    """The options of an experiment. Plain values survive JSON; objects and callables work too, but do not."""
+    """The options of an experiment. Plain values survive JSON. Objects and callables work too, but cannot be saved."""
 
     task: str | Task | None = None
     """A registered task, or the path of a task's .yaml file."""
@@ -28,52 +28,51 @@ class SignalConfig:
     pool_size: int | None = None
     """Texts in the real pool R; default: by `pool_fraction`."""
     pool_fraction: float = 0.01
-    """The real pool as a share of the original training split (the paper: 0.001 and 0.01)."""
+    """The real pool as a fraction of the original training split (the paper: 0.001 and 0.01)."""
     initial_labeled: int | None = None
     """Texts of R labeled at the start; default: `round_size`."""
     round_size: int | None = None
     """The paper's b, instances labeled per round; default: by `round_fraction`."""
     round_fraction: float = 0.1
-    """`round_size` as a share of R."""
+    """`round_size` as a fraction of R."""
     offers_per_round: int | None = None
-    """Texts offered per round; default: `round_size`, as in the paper. More let a policy practise without labels."""
+    """Texts offered per round; default: `round_size`, as in the paper. With more, a policy practices without labels."""
     prompt_group: int = 1
-    """How often in a row each prompt is shown: RLOO and GRPO compare texts of one prompt."""
+    """Times in a row that each prompt is shown. RLOO and GRPO compare texts of one prompt."""
     fixed_prompt: bool = False
-    """Whether the episode's first prompt is shown all the time. Otherwise the examples are drawn anew (the paper)."""
+    """Whether every prompt is the episode's first one. Otherwise examples are drawn anew, as in the paper."""
     keep_best: int | None = None
-    """Synthetic offers of a round that stay in U at its close, those with the best rewards; default: all."""
+    """Synthetic offers of a round that stay in U at its close, those with the highest rewards; default: all."""
     budget: int | None = None
     """Labeled instances at which the episode terminates; default: by `budget_fraction`."""
     budget_fraction: float | None = None
-    """The budget as a share of R; default: the paper's 2.0 with selection="acquisition" and 1.0 with "submitted"."""
+    """The budget as a fraction of R; default: the paper's 2.0 with selection="acquisition" and 1.0 with "submitted"."""
     max_idle_rounds: int = 10
     """Rounds in a row that label nothing after which the episode is truncated."""
     selection: Literal["acquisition", "submitted"] = "acquisition"
-    """Who chooses what is labeled: the acquisition function among all of U, or the agent, by the texts it submits. The
-    first valid ones are labeled, as many as the round may; the empty text passes."""
+    """The choice of the texts to label. With "acquisition" the acquisition function chooses among all of U. With
+    "submitted" the agent does: the round's first valid texts are labeled, and the empty text passes."""
     acquisition: str | AcquisitionFunction = "signal"
     """The acquisition function: a registered name or a callable."""
     synthetic_share: float | Literal["linear", "adaptive"] | None = None
-    """The share of synthetic texts in a round's batch: a number from 0 to 1; "linear", from 0 at the initial labels to
-    1 at the budget; "adaptive". The best texts of each kind are labeled; where one kind has too few, the other fills
-    up. Default: the paper's plain rule, the best texts of U of whatever kind. See
-    `signal_env.learner.allocation.Allocation`.
-    """
+    """The fraction of synthetic texts in a round's batch: a number from 0 to 1; "linear", from 0 at the initial labels
+    to 1 at the budget; or "adaptive". The best texts of each kind are labeled. Where one kind has too few, the other
+    makes up for it. Default: the paper's plain rule, the best texts of U of either kind. See
+    `signal_env.learner.allocation.Allocation`."""
     n_neighbors: int = 10
-    """The paper's k, labeled neighbours per text; clamped to the size of the labeled set."""
+    """The paper's k, labeled neighbors per text; at most the size of the labeled set."""
     normalize: bool = True
-    """Whether neighbours are found, and distances measured, among l2-normalised encodings."""
+    """Whether neighbors are found, and distances measured, among l2-normalized encodings."""
     dropout_samples: int = 20
-    """Forward passes with dropout, for what asks for them (the acquisition function "bald", "answer_variance")."""
+    """Forward passes with dropout, for the acquisition function "bald" and the reward term "answer_variance"."""
     reward: str | Mapping[str, float] | RewardTerm = "signal"
-    """The reward: an expression such as "signal + 0.1*novelty", a mapping from terms to weights, or a callable."""
+    """The reward: an expression such as "signal + 0.1*novelty", a mapping from terms to weights, or a function."""
     invalid_reward: float = 0.0
     """The reward of an empty, over-long, unparsable or duplicate text."""
     retrain: bool = True
-    """Whether the classifier is retrained at each round's close. If not, it stays what the initial labels made it, and
-    texts are scored against those labels for good: the reward is stationary but for what counts as a duplicate, and for
-    terms that remember ("novelty", "diversity", "repetition", normalize(...))."""
+    """Whether the classifier is retrained at each round's close. Otherwise it stays as trained on the initial labels,
+    and texts are scored against these. The reward is then stationary, except for duplicates and for terms with a memory
+    ("novelty", "diversity", "repetition", normalize(...))."""
     classifier: str | Classifier = "finetune"
     """The target classifier M: "finetune", "linear", a registered name, or an object."""
     encoder: str = "bert-base-uncased"
@@ -81,15 +80,15 @@ class SignalConfig:
     classifier_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """The classifier's own hyperparameters."""
     annotator: str | Annotator = "model"
-    """Who labels synthetic texts: "model", "rule", "gold" (nobody), a registered name, or a callable."""
+    """The annotator of synthetic texts: "model", "rule", "gold" (none), a registered name, or a callable."""
     annotator_model: str | None = None
-    """Folder or hub name of the annotator "model"; default: the one made by `python -m experiments annotator`."""
+    """Folder or hub name of the annotator "model"; default: the model made by `python -m experiments annotator`."""
     annotator_noise: float = 0.0
-    """Probability with which the annotator's label is replaced by another class."""
+    """Probability that the annotator's label is replaced by another class."""
     n_examples: int = 3
     """The paper's p, in-context examples per prompt."""
     evaluation_size: int | None = None
-    """Texts of the evaluation split that accuracy is measured on; default: all."""
+    """Texts of the evaluation split on which accuracy is measured; default: all."""
     max_text_length: int = 2000
     """Characters of the longest text that may be labeled."""
     device: str = "cpu"
@@ -97,10 +96,10 @@ class SignalConfig:
 
 
 def make_config(options: Mapping[str, Any]) -> SignalConfig:
-    """The configuration of these options.
+    """Return the configuration of these options.
 
     Raises:
-        TypeError: If one is not known; the message names the nearest known one.
+        TypeError: If an option is not known; the message names the nearest known one.
     """
     known = [field.name for field in dataclasses.fields(SignalConfig)]
     for name in options:
@@ -113,7 +112,15 @@ def make_config(options: Mapping[str, Any]) -> SignalConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """The numbers of an experiment, worked out from the options and the size of the training split."""
+    """The numbers of an experiment, computed from the options and the size of the training split.
+
+    Attributes:
+        pool: Texts in the real pool R.
+        initial: Texts labeled at the start.
+        round: The paper's b, instances labeled per round.
+        offers: Texts offered per round.
+        budget: Labeled instances at which the episode terminates.
+    """
 
     pool: int
     initial: int
@@ -123,11 +130,11 @@ class Sizes:
 
     @classmethod
     def of(cls, config: SignalConfig, original: int, available: int, budget_fraction: float) -> "Sizes":
-        """Work out the sizes.
+        """Compute the sizes.
 
         Args:
             config: The options.
-            original: Texts in the original training split, of which `pool_fraction` is a share.
+            original: Texts in the original training split, of which `pool_fraction` is a fraction.
             available: Distinct texts in the training split at hand.
             budget_fraction: The default budget, as a fraction of R.
 
@@ -138,10 +145,10 @@ class Sizes:
             >>> Sizes.of(SignalConfig(), original=67_349, available=66_978, budget_fraction=2.0)
             Sizes(pool=673, initial=67, round=67, offers=67, budget=1346)
         """
-        shares = {name: getattr(config, name) for name in ("pool_fraction", "round_fraction", "budget_fraction")}
-        for name, value in shares.items():
+        fractions = {name: getattr(config, name) for name in ("pool_fraction", "round_fraction", "budget_fraction")}
+        for name, value in fractions.items():
             fits = value is None or (isinstance(value, int | float) and 0 <= value < float("inf"))
-            _expect(fits, f"{name} is a number of at least 0; got {value!r}.")
+            _expect(fits, f"{name} must be a number of at least 0; got {value!r}.")
         pool = round(original * config.pool_fraction) if config.pool_size is None else config.pool_size
         _range("pool_size", pool, 1, available, f"{available} texts of the training split")
         labels = max(1, round(pool * config.round_fraction)) if config.round_size is None else config.round_size
@@ -153,7 +160,7 @@ class Sizes:
         _range("prompt_group", config.prompt_group, 1)
         _expect(
             offers % config.prompt_group == 0,
-            f"prompt_group divides offers_per_round = {offers}; got {config.prompt_group}.",
+            f"prompt_group must divide offers_per_round = {offers}; got {config.prompt_group}.",
         )
         fraction = budget_fraction if config.budget_fraction is None else config.budget_fraction
         budget = round(pool * fraction) if config.budget is None else config.budget
@@ -165,17 +172,17 @@ class Sizes:
         )
         _expect(
             config.keep_best != 0 or budget <= pool,
-            f"With keep_best=0 no synthetic text is ever labeled, so the budget is at most the pool's {pool} texts; "
-            f"got {budget}.",
+            f"With keep_best=0 no synthetic text is ever labeled, so the budget must be at most the pool's {pool} "
+            f"texts; got {budget}.",
         )
         return cls(pool, initial, labels, offers, budget)
 
 
 def check(config: SignalConfig) -> None:
-    """Checks the options that need no data.
+    """Check the options that need no data.
 
     Raises:
-        ConfigError: If one is out of its range.
+        ConfigError: If an option is out of its range.
     """
     _range("max_idle_rounds", config.max_idle_rounds, 1)
     _range("n_neighbors", config.n_neighbors, 1)
@@ -187,10 +194,10 @@ def check(config: SignalConfig) -> None:
     _check_synthetic_share(config)
     for name in ("retrain", "fixed_prompt"):
         value = getattr(config, name)
-        _expect(isinstance(value, bool), f"{name} is True or False; got {value!r}.")
+        _expect(isinstance(value, bool), f"{name} must be True or False; got {value!r}.")
     if config.evaluation_size is not None:
         _range("evaluation_size", config.evaluation_size, 1)
-    _expect(abs(config.invalid_reward) < float("inf"), f"invalid_reward is finite; got {config.invalid_reward}.")
+    _expect(abs(config.invalid_reward) < float("inf"), f"invalid_reward must be finite; got {config.invalid_reward}.")
 
 
 def _check_synthetic_share(config: SignalConfig) -> None:
@@ -200,20 +207,22 @@ def _check_synthetic_share(config: SignalConfig) -> None:
     is_share = isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1
     _expect(
         is_share or share in ("linear", "adaptive"),
-        f"synthetic_share is a number from 0 to 1, 'linear', 'adaptive' or None; got {share!r}.",
+        f"synthetic_share must be a number from 0 to 1, 'linear', 'adaptive' or None; got {share!r}.",
     )
     _expect(
         share != "adaptive" or config.annotator != "gold",
-        "synthetic_share='adaptive' asks the annotator about real texts too, and 'gold' is nobody; give another one.",
+        "synthetic_share='adaptive' needs an annotator of real texts too; got annotator='gold', which is none.",
     )
 
 
 def _range(name: str, value: int, low: int | None = None, high: int | None = None, top: str = "") -> None:
-    """Checks that an option is a whole number in its range; `top` says what bounds it above."""
-    _expect(isinstance(value, Integral) and not isinstance(value, bool), f"{name} is a whole number; got {value!r}.")
+    """Check that an option is a whole number in its range; `top` describes the upper bound."""
+    _expect(
+        isinstance(value, Integral) and not isinstance(value, bool), f"{name} must be a whole number; got {value!r}."
+    )
     limits = f"at least {low}" if high is None else f"from {low} to {top}"
     fits = (low is None or value >= low) and (high is None or value <= high)
-    _expect(fits, f"{name} is {limits}; got {value}.")
+    _expect(fits, f"{name} must be {limits}; got {value}.")
 
 
 def _expect(condition: bool, message: str) -> None:

@@ -62,41 +62,40 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
 
     ## Observation Space
     `Dict(prompt=Unicode, classifier=Box(0, 1, float32))`. The prompt is the task's instruction with `n_examples`
-    examples drawn from R. The classifier vector's features are named by `env.unwrapped.feature_names`; see
-    `signal_env.learner.state.feature_names` for what each means. Neither ever depends on evaluation labels or
-    hidden labels.
+    examples drawn from R. `env.unwrapped.feature_names` has the names of the classifier vector's features;
+    `signal_env.learner.state.feature_names` explains them. Neither part depends on evaluation labels or hidden labels.
 
     ## Action Space
-    `Unicode`: a text; runs of white space count as one space. With several fields (QNLI) it is the
-    written form of the prompt's examples, `Question: ... Sentence: ...`. A text that is empty, too long, malformed
-    (lone surrogates), unparsable, or a duplicate of L, of U or of an earlier offer of the round is legal: it earns
-    `invalid_reward`, is named in the info, and enters nothing. With `selection="submitted"` the empty text is a pass:
-    it earns nothing. An action that is no `str` raises a `TypeError`.
+    `Unicode`: a text, in which runs of white space count as one space. A text of several fields (QNLI) has the form of
+    the prompt's examples, `Question: ... Sentence: ...`. A text that is empty, too long, malformed (lone surrogates),
+    unparsable, or a duplicate of L, of U or of an earlier offer of the round is legal: it earns `invalid_reward`, the
+    info gives the reason, and it does not enter U. With `selection="submitted"` the empty text is a pass: it earns
+    nothing. An action that is no `str` raises a `TypeError`.
 
     ## Rewards
     The reward composition applied to the text, by default s_x, the paper's acquisition score: the mean over the k
-    nearest labeled neighbours of KL(p(y|x) || p(y|x_l)) / d(Φ(x), Φ(x_l)), under the current M, before retraining.
+    nearest labeled neighbors of KL(p(y|x) || p(y|x_l)) / d(Φ(x), Φ(x_l)), under the current M, before retraining.
     Closing terms (`signal_env.rewards.at_close`) are added to the reward of the step that closes a round.
 
     ## Starting State
-    `reset(seed=...)` draws R and the first labeled set and trains M on it. The same seed gives the same experiment to
-    every agent. Resetting again without a seed goes on to the next experiment of the seed's sequence.
+    `reset(seed=...)` draws R and the first labeled set and trains M on it. Every agent gets the same experiment from
+    the same seed. A reset without a seed begins the next experiment of the seed's sequence.
 
     ## Episode End
     Terminated when |L| reaches the budget. With `selection="submitted"` and a budget above the pool's size, also when
-    all real texts are labeled, if no synthetic one has been; otherwise the episode goes on until a round labels
-    nothing.
+    all real texts are labeled: at once if no synthetic text has been labeled, else after a round that labels nothing.
+
     Truncated when `max_idle_rounds` rounds in a row have labeled nothing, and by a time limit (`max_episode_steps`).
     Stepping after the end raises `gymnasium.error.ResetNeeded`.
 
     ## Information
     - `text`: the text in its one written form; `real`: whether it is an unlabeled text of R.
-    - `invalid`: why it is not valid ("empty", "too long", "malformed", "unparsable", "duplicate"), or "".
+    - `invalid`: the reason why it is not valid ("empty", "too long", "malformed", "unparsable", "duplicate"), or "".
     - `passed`: whether it is a pass.
     - `reward_terms`: for each term its `raw` value, its `weight` and its `contribution` to the reward; the
       contributions sum to the reward.
     - `round`: at a round's close, and after reset: `index`, `accuracy`, `labeled`, ... (see
-      `signal_env.learner.outcomes.Round`). Its `end_reason` says why the episode ends with it.
+      `signal_env.learner.outcomes.Round`). Its `end_reason` is the reason why the episode ends with it.
 
     ## Arguments
     Every field of `signal_env.config.SignalConfig` is a keyword of `gym.make`.
@@ -124,7 +123,7 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
         self.learner = Learner(make_config(options))
         self.observation_space, self.action_space = make_spaces(self.learner)
         self.prompt = ""
-        """The prompt that the next text answers; a wrapper that shows another one sets it here."""
+        """The prompt that the next text answers. A wrapper that shows another prompt sets it here."""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -137,7 +136,7 @@ class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
         return self._observation(), {"round": self._last_round.measured()}
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Offer a text; see the class for the results.
+        """Offer a text; the class documents the results.
 
         Raises:
             TypeError: If the action is no `str`.
@@ -226,9 +225,9 @@ def restore_episode(learner: Learner, state: dict[str, Any], rng: np.random.Gene
 
 
 def refuse_options(options: dict[str, Any] | None) -> None:
-    """Raise a ValueError if `reset` is given options: the experiment's are keywords of `gym.make`."""
+    """Raise a ValueError if `reset` got options, since the experiment's options are keywords of `gym.make`."""
     if options:
-        raise ValueError(f"reset knows no options; got {sorted(options)}. Give them to gym.make.")
+        raise ValueError(f"reset has no options; got {sorted(options)}. Give them to gym.make.")
 
 
 def require_running(last_round: Round | None, finished: bool) -> None:
@@ -239,9 +238,9 @@ def require_running(last_round: Round | None, finished: bool) -> None:
 
 
 def require_text(action: object) -> None:
-    """Raise a TypeError if an action is no text."""
+    """Raise a TypeError if an action is no string."""
     if not isinstance(action, str):
-        raise TypeError(f"An action is a text (str); got {type(action).__name__}: {action!r:.80}.")
+        raise TypeError(f"An action must be a text (str); got {type(action).__name__}: {action!r:.80}.")
 
 
 def render(mode: str | None, learner: Learner, last_round: Round | None, offer: Offer | None) -> str | None:

@@ -27,7 +27,7 @@ Bools = NDArray[np.bool_]
 
 
 class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
-    """`SignalEnv` with `num_envs` prompts of one round at a time, so that a step offers `num_envs` texts.
+    """`SignalEnv` with `num_envs` prompts of one round at a time: each step offers `num_envs` texts.
 
     Row i of the first step has the observation and the reward of `SignalEnv`'s step i, and so on: the sub-environments
     are the offers of one experiment, not experiments of their own (for those, `gym.make_vec(...,
@@ -62,7 +62,7 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
         offers = self.learner.sizes.offers
         if num_envs < 1 or offers % num_envs:
             divisors = [n for n in range(1, offers + 1) if offers % n == 0]
-            raise ConfigError(f"num_envs divides offers_per_round = {offers}: one of {divisors}; got {num_envs}.")
+            raise ConfigError(f"num_envs must divide offers_per_round = {offers}: one of {divisors}; got {num_envs}.")
         self.single_observation_space, self.single_action_space = make_spaces(self.learner)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -88,8 +88,8 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
         """Offer `num_envs` texts.
 
         Raises:
-            ValueError: If there are more or fewer.
-            TypeError: If one is no `str`.
+            ValueError: If there are more or fewer texts.
+            TypeError: If a text is no `str`.
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
         require_running(self._last_round, self.ended)

@@ -16,8 +16,7 @@ STRATEGIES = {
     "bertkm": "The nearest text to each k-means center of the pretrained encoder's embeddings (Yuan et al. 2020).",
     "ft_bertkm": "BERT-KM on the embeddings of the fine-tuned classifier (Yuan et al. 2020). With the 'linear' "
     "classifier, whose encoder is never tuned, it is `bertkm`.",
-    "coreset": "The farthest text from the labeled and the chosen ones, again and again: k-center greedy (Sener & Savarese "
-    "2017).",
+    "coreset": "The farthest texts from the labeled and chosen ones, by k-center greedy (Sener & Savarese 2017).",
     "badge": "k-means++ seeds among the texts' hypothetical gradients, which are long and far apart (Ash et al. 2019).",
     "cal": "Texts predicted unlike their labeled neighbors, mean KL(neighbor || text) (Margatina et al. 2021).",
     "signal": "The paper's acquisition score s_x on real texts alone (SIGnAL, section 4.2), without a generator.",

@@ -55,7 +55,7 @@ class CandidateQPolicy(DQNPolicy):  # type: ignore[misc]  # SB3 is not followed 
 
 
 class ActorCritic(nn.Module):
-    """The extractor, in SB3's terms: maps observations to the candidates' scores and to the input of the value layer."""
+    """The extractor in SB3's terms: from observations to the candidates' scores and the input of the value layer."""
 
     def __init__(self, actor: Scorer, critic: Pool) -> None:
         super().__init__()

@@ -13,10 +13,10 @@ from signal_env.utils.threads import searchers
 Scores = NDArray[np.float64]
 
 SMALLEST = 1e-12
-"""Probabilities are clipped to this before logarithms, so that no score is infinite."""
+"""The lower limit of probabilities before logarithms, so that no score is infinite."""
 
 BLOCK = 512
-"""Texts scored at a time, which bounds the memory beyond the arrays given."""
+"""Texts scored at a time, which limits the memory beyond the given arrays."""
 
 
 @acquisitions.register("entropy")
@@ -90,7 +90,7 @@ def signal(
 ) -> Scores:
     """Compute the paper's acquisition function s_x: informativeness (KL) over distance (SIGnAL, section 4.2).
 
-    The environment knows the `scores` already.
+    The environment passes the `scores` that it has computed already.
 
     Example: of two equally contrastive texts, the nearer one scores higher (the paper's Figure 1).
         >>> labeled = Prediction(np.array([[0.9, 0.1]]), np.array([[0.0, 0.0]]))
@@ -168,7 +168,7 @@ def contrastive(
         labeled: The labeled set's `(m, C)` and `(m, d)`.
         n_neighbors: The paper's k; clamped to m.
         normalize: Whether neighbors are found among l2-normalized embeddings.
-        neighbors: The neighbors, if they are known already.
+        neighbors: The neighbors, if they have been computed already.
         direction: See `contrast`.
         divide_by_distance: See `contrast`.
 
@@ -230,7 +230,7 @@ def contrast(
     elif direction == "labeled":
         divergence = (q[neighbors.indices] * (log_q - log_p)).sum(axis=2)
     else:
-        raise ValueError(f"direction is 'unlabeled' or 'labeled'; got {direction!r}.")
+        raise ValueError(f"direction must be 'unlabeled' or 'labeled'; got {direction!r}.")
     divergence = np.maximum(divergence, 0.0)
     if divide_by_distance:
         apart = neighbors.distances > 0

@@ -1,4 +1,4 @@
-"""Choosing texts to label from arrays, without an environment."""
+"""Choice of texts to label from arrays, without an environment."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ DERIVED = {
     "distances": ("embeddings", "labeled"),
     "scores": ("embeddings", "labeled", "probabilities"),
 }
-"""Values that are computed from others, with these others."""
+"""Values that are computed from other values, with the names of these."""
 
 
 def select(
@@ -39,16 +39,16 @@ def select(
 ) -> NDArray[np.int64]:
     """Choose texts to label, from arrays of your own.
 
-    Only what the strategy asks for is needed and read. Arrays may be memory-mapped: they are read in blocks.
+    Only the arrays that the strategy asks for are needed and read. They may be memory-mapped: they are read in blocks.
 
     Args:
         strategy: "random", "entropy", "least_confidence", "margin", "bald", "bertkm", "ft_bertkm", "badge", "cal",
             "coreset", "signal", a registered name, or a function.
         batch_size: The number of texts to choose; if there are fewer, all are chosen.
         probabilities: `(n, C)` of the unlabeled texts, rows that sum to 1.
-        embeddings: `(n, d)` of the unlabeled texts, not normalised.
+        embeddings: `(n, d)` of the unlabeled texts, not normalized.
         labeled: `((m, C), (m, d))`, probabilities and embeddings of the labeled texts; for `coreset` the embeddings
-            alone will do.
+            alone suffice.
         pretrained: `(n, e)` encodings by the pretrained encoder, for `bertkm`; default: `embeddings`.
         dropout: `(S, n, C)` probabilities in S passes with dropout, for `bald`.
         texts: The n texts, for a function of your own that reads them.
@@ -58,7 +58,7 @@ def select(
         options: The function's own parameters.
 
     Returns:
-        `(min(batch_size, n),)` different indices of texts, the most wanted first; equal scores by index.
+        `(min(batch_size, n),)` different indices of texts, the best first; equal scores by index.
 
     Raises:
         UnknownName: If there is no such strategy.
@@ -73,12 +73,12 @@ def select(
     """
     chooser = Strategy(strategy)
     if batch_size < 1:
-        raise AcquisitionError(f"batch_size is at least 1; got {batch_size}.")
+        raise AcquisitionError(f"batch_size must be at least 1; got {batch_size}.")
     arrays: dict[str, Any] = {"texts": texts, "probabilities": probabilities, "embeddings": embeddings}
     arrays |= {"dropout": dropout, "pretrained": embeddings if pretrained is None else pretrained, "labeled": labeled}
     asks = chooser.asks | {name for derived in chooser.required & DERIVED.keys() for name in DERIVED[derived]}
     if unknown := sorted(chooser.required & {"labels", "labeled_texts"}):
-        raise AcquisitionError(f"{chooser.name!r} asks for {unknown[0]}, which only an environment knows.")
+        raise AcquisitionError(f"{chooser.name!r} asks for {unknown[0]}, which only an environment has.")
     asked = {name: value for name, value in arrays.items() if name in asks}
     for name, value in asked.items():
         if value is None:
@@ -99,7 +99,7 @@ def select(
 
 
 def _derive(known: SimpleNamespace, required: set[str]) -> None:
-    """Compute neighbors, distances and scores for a function that cannot do without."""
+    """Compute neighbors, distances and scores for a function that requires them."""
     if required & DERIVED.keys():
         known.neighbors = find_neighbors(known.embeddings, known.labeled.embeddings, known.n_neighbors, known.normalize)
         known.distances = known.neighbors.distances
@@ -108,7 +108,11 @@ def _derive(known: SimpleNamespace, required: set[str]) -> None:
 
 
 def _labeled(labeled: Any, asked: dict[str, Any]) -> Prediction:
-    """Return the labeled set's arrays, if they fit the unlabeled texts'."""
+    """Return the labeled set's arrays.
+
+    Raises:
+        AcquisitionError: If their shapes do not fit those of the unlabeled texts.
+    """
     pair = isinstance(labeled, tuple) and len(labeled) == 2
     embeddings = _array("labeled embeddings", labeled[1] if pair else labeled)
     probabilities = _array("labeled probabilities", labeled[0]) if pair else np.zeros((len(embeddings), 0))
@@ -124,7 +128,11 @@ def _labeled(labeled: Any, asked: dict[str, Any]) -> Prediction:
 
 
 def _array(name: str, values: ArrayLike, dimensions: int = 2) -> NDArray[Any]:
-    """Return an array of finite floating-point numbers."""
+    """Return an array of finite floating-point numbers.
+
+    Raises:
+        AcquisitionError: If it has another shape, or values that are not finite.
+    """
     array = np.asarray(values)
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)

@@ -1,4 +1,4 @@
-"""The registry of acquisition functions, and how one is called."""
+"""The registry of acquisition functions, and the convention for calling them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -21,14 +21,14 @@ acquisitions: Registry[AcquisitionFunction] = Registry("acquisition function")
 
 
 class AcquisitionError(ValueError):
-    """Arrays that a function cannot choose from, or a function that returned something unusable."""
+    """Arrays that no function can choose from, or a function that returned unusable values."""
 
 
 class Choice(NamedTuple):
     """The choice of a strategy.
 
     Attributes:
-        indices: `(b,)` indices of the texts, the most wanted first.
+        indices: `(b,)` indices of the texts, the best first.
         scores: `(n,)` scores of all the texts; None if the function chose the batch as a whole.
     """
 
@@ -37,7 +37,7 @@ class Choice(NamedTuple):
 
 
 class Strategy:
-    """An acquisition function that gets what its parameters name.
+    """An acquisition function, called with the values that its parameters name.
 
     Args:
         function: A registered name, or the function.
@@ -74,15 +74,15 @@ class Strategy:
         """Choose among n texts.
 
         Args:
-            known: An object with what the function asks for as attributes, such as a `View`. It is asked for nothing
-                else, but for `batch_size` if that is not given.
-            n: The number of texts; from none nothing is chosen.
+            known: An object with the values that the function asks for as attributes, such as a `View`. Only these are
+                read, and `batch_size` if that is not given.
+            n: The number of texts. If it is 0, nothing is chosen.
             rng: For random draws.
             batch_size: The number of texts to choose, from 1 to n; default: that of `known`.
             options: Values for the function's own parameters.
 
         Raises:
-            AcquisitionError: If the function returns something unusable.
+            AcquisitionError: If the function returns scores or indices of the wrong shape, kind or range.
         """
         if n == 0:
             return Choice(np.zeros(0, dtype=np.int64), None)
@@ -111,7 +111,7 @@ class Strategy:
 
 
 def top(scores: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-    """The indices of the n highest scores, highest first; among equal scores the smaller index comes first.
+    """Return the indices of the n highest scores, the highest first; among equal scores the smaller index comes first.
 
     Example:
         >>> top(np.array([1.0, 3.0, 3.0, 2.0]), 3)

@@ -1,4 +1,4 @@
-"""Algorithm 1: the state of an episode and its verbs. Nothing in here knows Gymnasium."""
+"""Algorithm 1: the state of an episode and the operations on it. Nothing in here depends on Gymnasium."""
 
 from signal_env.learner.learner import Learner
 from signal_env.learner.outcomes import Offer, Round

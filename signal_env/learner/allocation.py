@@ -1,7 +1,7 @@
 """Line 8 of Algorithm 1: the batch to label, and its split between real and synthetic texts.
 
-By the paper's plain rule the batch is the b best texts of U, real or synthetic. Its section 5.4 finds that early
-synthetic texts waste labels, and proposes to shift from real to synthetic texts step by step: `synthetic_share`.
+By the paper's plain rule the batch is the b best texts of U, real or synthetic. Its section 5.4 finds that synthetic
+texts waste labels early on, and proposes a gradual shift from real to synthetic texts: the option `synthetic_share`.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -20,9 +20,9 @@ class Allocated(NamedTuple):
     """The batch to label.
 
     Attributes:
-        indices: `(b,)` indices of texts of U; with a share the best real ones come first, then the best synthetic ones.
+        indices: `(b,)` indices of texts of U; with a target the best real ones come before the synthetic ones.
         scores: `(n,)` acquisition scores of U; None where there are none.
-        synthetic_target: The fraction of synthetic texts that was aimed at; None if the plain rule chose.
+        synthetic_target: The target fraction of synthetic texts; None if the plain rule chose.
     """
 
     indices: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
@@ -36,21 +36,22 @@ class Allocated(NamedTuple):
 
 
 NOTHING = Allocated()
-"""The choice of an acquisition function that was not asked."""
+"""The result where no acquisition function chose."""
 
 
 class Allocation:
-    """Chooses the batches of an episode.
+    """The choice of an episode's batches.
 
-    With a share, a batch of b texts has the best round(share * b) synthetic texts by the acquisition function and the
-    best real ones for the rest; what rounding leaves over goes into the next round, so that the shares add up. Where
-    one kind has too few texts, the other fills up. A function that chooses a batch as a whole ("badge", "bertkm",
-    "coreset") chooses each kind's part by itself.
+    With a share, a batch of b texts has the best round(share * b) synthetic texts by the acquisition function, and the
+    best real ones for the rest. The remainder of rounding is carried into the next round, so that the shares add up.
+    Where one kind has too few texts, the other makes up for it. A function that chooses a batch as a whole ("badge",
+    "bertkm", "coreset") chooses the part of each kind separately.
 
-    The share is a number, "linear" (see `linear_share`), or "adaptive": that of the batch with the highest sum of
-    scores, each times what the label is worth: 1 for a gold label, the annotator's reliability for its own (see
-    `adaptive_share`). A label goes to a synthetic text only if its score makes up for the annotator's errors. Early on
-    that is rare: few answers say that the annotator is reliable, and the best real texts are not labeled yet.
+    The share is a number, "linear" (see `linear_share`), or "adaptive" (see `adaptive_share`). The adaptive share is
+    that of the batch with the highest sum of weighted scores. The weight is the worth of the label: 1 for a gold label,
+    the annotator's reliability for one of its own. A label goes to a synthetic text only if its score makes up for the
+    annotator's errors. Early on that is rare: few answers have shown that the annotator is reliable, and the best real
+    texts are not labeled yet.
 
     Args:
         strategy: The acquisition function.
@@ -64,7 +65,7 @@ class Allocation:
     def __init__(self, strategy: Strategy, share: SyntheticShare, sizes: Sizes) -> None:
         if share == "adaptive" and not strategy.gives_scores:
             raise ConfigError(
-                f"synthetic_share='adaptive' compares scores, and the acquisition function {strategy.name!r} chooses a "
+                f"synthetic_share='adaptive' compares scores, but the acquisition function {strategy.name!r} chooses a "
                 "batch as a whole; give synthetic_share='linear' or a number, or a function such as 'signal'."
             )
         self._strategy, self._share, self._sizes = strategy, share, sizes
@@ -73,10 +74,10 @@ class Allocation:
     def reset(self) -> None:
         """Begin an episode."""
         self.left_over = 0.0
-        """Synthetic texts that rounding has left over so far, from -0.5 to 0.5."""
+        """The remainder of rounding so far, in synthetic texts, from -0.5 to 0.5."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what rounding has left over."""
+        """Return the remainder of rounding."""
         return {"left_over": self.left_over}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -90,10 +91,10 @@ class Allocation:
             unlabeled: U.
             labeled: The size of L.
             reliability: Worth of the annotator's labels, from 0 to 1; see `Labeling.reliability`.
-            rng: For what is drawn at random.
+            rng: Random numbers of the acquisition function.
 
         Raises:
-            AcquisitionError: If the function returns something unusable.
+            AcquisitionError: If the function returns unusable values.
         """
         if self._share is None or not len(unlabeled):
             return Allocated(*self._strategy(unlabeled, len(unlabeled), rng))
@@ -112,7 +113,7 @@ class Allocation:
     def _best(
         self, unlabeled: View, scores: NDArray[np.float64] | None, n_synthetic: int, rng: np.random.Generator
     ) -> NDArray[np.int64]:
-        """Return the indices of the best texts of each kind: n synthetic ones, as far as both kinds have enough."""
+        """Return the indices of the best texts of each kind, `n_synthetic` synthetic ones if both kinds have enough."""
         real, synthetic = np.flatnonzero(unlabeled.real), np.flatnonzero(~unlabeled.real)
         n_synthetic = min(max(n_synthetic, unlabeled.batch_size - len(real)), len(synthetic))
         parts = []
@@ -128,7 +129,7 @@ class Allocation:
 
 
 def linear_share(labeled: int, initial: int, budget: int) -> float:
-    """Compute the spent fraction of the labels after the initial ones: 0 at the initial labels, 1 at the budget.
+    """Compute the fraction of the labels after the initial ones that are spent: 0 at first, 1 at the budget.
 
     Example:
         >>> [linear_share(labeled, initial=10, budget=50) for labeled in (10, 20, 50)]
@@ -138,9 +139,9 @@ def linear_share(labeled: int, initial: int, budget: int) -> float:
 
 
 def adaptive_share(scores: NDArray[np.float64], real: NDArray[np.bool_], batch_size: int, reliability: float) -> float:
-    """Compute the fraction of synthetic texts among the b best ones by s_x, or by reliability * s_x if x is synthetic.
+    """Compute the fraction of synthetic texts among the b best by s_x, or by reliability * s_x if x is synthetic.
 
-    With a reliability of 1 these are the b best ones of the plain rule, with one of 0 they are real texts.
+    With a reliability of 1 these are the b best texts of the plain rule. With 0 they are real texts.
 
     Args:
         scores: `(n,)` acquisition scores, at least 0.
@@ -158,7 +159,7 @@ def adaptive_share(scores: NDArray[np.float64], real: NDArray[np.bool_], batch_s
     """
     if scores.min(initial=0.0) < 0:
         raise AcquisitionError(
-            f"synthetic_share='adaptive' takes scores for amounts, which are at least 0; got {scores.min()}."
+            f"synthetic_share='adaptive' needs scores of at least 0, since it weights them; got {scores.min()}."
         )
     best = top(np.where(real, scores, reliability * scores), batch_size)
     return float((~real[best]).mean())

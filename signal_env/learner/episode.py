@@ -17,17 +17,17 @@ Rng = np.random.Generator
 
 @dataclasses.dataclass
 class Episode:
-    """All that an episode has come to between two rounds; `state_dict` has every field but R, which the seed draws.
+    """The state of an episode between two rounds. `state_dict` has every field but R, which depends on the seed.
 
     Attributes:
-        gold: R: its texts with their gold labels, which reach nobody before they are labeled.
-        prompts, allocation, labeling, reward: The parts of the learner that remember something.
+        gold: R: its texts with their gold labels, which stay hidden until a text is labeled.
+        prompts, allocation, labeling, reward: The parts of the learner that have a state.
         selection_rng, training_rng, dropout_rng, closing_rng: Random numbers, one generator for each use.
-        unlabeled: U, real texts first; the values say nothing.
+        unlabeled: U, real texts first. The values mean nothing.
         labeled: L, each text with its label, in the order of labeling.
-        n_trained: How many of them M was trained on: all, or the initial ones if M is not retrained.
-        n_synthetic: How many of them are synthetic.
-        offered: The valid texts offered in earlier rounds; the values say nothing.
+        n_trained: The number of them that M was trained on: all, or the initial ones if M is not retrained.
+        n_synthetic: The number of synthetic texts among them.
+        offered: The valid texts offered in earlier rounds. The values mean nothing.
         round: The index of the last closed round; 0 for the initial labels.
         idle_rounds: Rounds in a row, up to this one, that labeled nothing.
         training_seed, dropout_seed: Seeds of M's last training and of its dropout.
@@ -81,17 +81,17 @@ class Episode:
         self.idle_rounds = 0 if labels else self.idle_rounds + 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state as plain data that JSON keeps to the bit."""
+        """Return the state as plain data that survives JSON to the bit."""
         return {name: _plain(getattr(self, name)) for name in self._kept()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned, in an episode of the same seed.
 
         Raises:
-            ValueError: If another version of signal_env kept it.
+            ValueError: If another version of signal_env made it.
         """
         if state.keys() != set(self._kept()):
-            raise ValueError("The state was kept by another version of signal_env; play the episode anew.")
+            raise ValueError("The state was made by another version of signal_env: begin a new episode.")
         for name, kept in state.items():
             value = getattr(self, name)
             if isinstance(value, Rng):

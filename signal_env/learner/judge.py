@@ -1,4 +1,4 @@
-"""The worth of an offer: which of its texts are valid, and what each earns."""
+"""The judgment of an offer: the validity and the reward of each of its texts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,11 +21,11 @@ class Looked(NamedTuple):
     """Texts before they are offered.
 
     Attributes:
-        texts: `n` texts in their one written form.
-        real: For each whether it is an unlabeled text of the real pool.
-        passed: For each whether it is a pass.
-        invalid: For each why it is not valid, or "".
-        valid: The valid ones, which are no passes, under the current classifier.
+        texts: `n` texts in canonical form.
+        real: For each text whether it is an unlabeled text of the real pool.
+        passed: For each text whether it is a pass.
+        invalid: For each text the reason why it is not valid, or "".
+        valid: The valid texts, without passes, under the current classifier.
     """
 
     texts: tuple[str, ...]
@@ -36,7 +36,7 @@ class Looked(NamedTuple):
 
 
 class Judge:
-    """Judges offers under the current classifier.
+    """The judge of offers under the current classifier.
 
     Attributes:
         reward: The reward composition.
@@ -45,10 +45,10 @@ class Judge:
         config: The options of the experiment.
         task: The task.
         classifier: The classifier.
-        selection: The way to choose what is labeled.
+        selection: The way to choose the texts to label.
 
     Raises:
-        RewardError: If the reward is not well described.
+        RewardError: If the reward is invalid.
         ClassifierError: If it needs an ability that the classifier lacks.
         UnknownName: If it names a term that is not known.
     """
@@ -58,7 +58,7 @@ class Judge:
         if self.reward.closing_terms and not config.retrain:
             raise RewardError(
                 f"The reward {self.reward.closing_terms[0]!r} measures what a round's labels teach; with retrain=False "
-                "they teach nothing."
+                "they teach nothing: give retrain=True or another reward."
             )
         for ability in self.reward.asks & {"pretrained", "dropout"}:
             classifier.require(ability)
@@ -73,7 +73,7 @@ class Judge:
             texts: The texts offered.
             prompts: The prompts that they answer, or none.
             opened: The open round.
-            as_first: Whether they are judged as if they were the round's first, and nothing is remembered.
+            as_first: Whether they are judged as the round's first offer, without any effect on later ones.
         """
         looked = self.look(texts, prompts, opened, as_first)
         invalid = np.array([bool(reason) for reason in looked.invalid])
@@ -86,7 +86,7 @@ class Judge:
         return Offer(looked.texts, terms, looked.invalid, looked.real, looked.passed), looked.valid
 
     def look(self, texts: Sequence[str], prompts: Sequence[str], opened: OpenRound, as_first: bool = False) -> Looked:
-        """Say which texts are valid, and what the classifier predicts for those.
+        """Find out which texts are valid, and predict their classes.
 
         Args:
             texts, prompts, opened, as_first: See `judge`.
@@ -95,7 +95,7 @@ class Judge:
             ValueError: If there are prompts, but not one for each text.
         """
         if isinstance(prompts, str) or len(prompts) not in (0, len(texts)):
-            raise ValueError(f"Expected a prompt for each of {len(texts)} texts, or none; got {prompts!r:.80}.")
+            raise ValueError(f"Expected one prompt for each of {len(texts)} texts, or none; got {prompts!r:.80}.")
         texts = [self._canonical(text) for text in texts]
         prompts = list(prompts) or [""] * len(texts)
         episode, seen = opened.episode, set() if as_first else set(opened.seen)
@@ -118,7 +118,7 @@ class Judge:
     def at_close(self, batch: Mapping[str, int], labeled: Mapping[str, int], seed: int) -> dict[str, TermValues]:
         """Compute the closing terms for a batch that is not in L yet.
 
-        They may train the classifier, so that it needs a training of its own afterwards.
+        They may train the classifier, which the learner has to retrain afterwards.
         """
 
         def accuracy(training: tuple[Any, Any], held_out: tuple[Any, Any]) -> float:
@@ -129,12 +129,12 @@ class Judge:
         return self.reward.of_closing(Closing.of(batch, labeled, accuracy, seed))
 
     def _canonical(self, text: str) -> str:
-        """Return the one written form of a text, so that no copy passes for another text."""
+        """Return the canonical form of a text, so that copies are recognized."""
         fields = self._task.fields(text)
         return " ".join(text.split()) if fields is None else self._task.write(*fields)
 
     def _why_invalid(self, text: str) -> str:
-        """Return why a text can never be valid, or ""."""
+        """Return the reason why a text can never be valid, or ""."""
         if not has_visible_characters(text):
             return "empty"
         if len(text) > self._config.max_text_length:

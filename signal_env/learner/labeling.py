@@ -9,9 +9,9 @@ from signal_env.annotators import Annotator
 
 
 class Labeling:
-    """Labels real texts by their gold labels and synthetic ones by the annotator.
+    """The labeling of batches: gold labels for real texts, the annotator's labels for synthetic ones.
 
-    To measure how often the annotator is right, it also labels the real texts of a batch that has synthetic ones.
+    To measure how often it is right, the annotator also labels the real texts of a batch that has synthetic ones.
 
     Args:
         annotate: The annotator.
@@ -26,7 +26,7 @@ class Labeling:
 
     @property
     def reliability(self) -> float:
-        """The worth of the annotator's labels, by all of its answers so far; see the function `reliability`."""
+        """The worth of the annotator's labels, from 0 to 1, by all of its answers so far; see `reliability` below."""
         return reliability(self._agreed, self._asked, self._n_classes)
 
     def __call__(self, batch: Sequence[str]) -> tuple[dict[str, int], float | None]:
@@ -57,12 +57,12 @@ class Labeling:
 
 
 def reliability(agreed: int, asked: int, n_classes: int) -> float:
-    """Compute the worth of the annotator's label in correct labels: from 0, no more than a guess, to 1.
+    """Compute the worth of the annotator's label in correct labels, from 0 (a guess) to 1.
 
-    kappa² with kappa = max(0, (a - 1/C) / (1 - 1/C)), the annotator's agreement a with gold labels corrected for chance
-    (Cohen 1960). Where two classes are confused with the probability η, kappa is 1 - 2η, and learning takes
-    1 / (1 - 2η)² times as many labels (Angluin & Laird 1988). a is smoothed by one label of each class, of which a
-    guess gets one right: of an annotator that was never asked nothing is expected.
+    It is kappa² with kappa = max(0, (a - 1/C) / (1 - 1/C)), the annotator's agreement a with gold labels corrected for
+    chance (Cohen 1960). If two classes are confused with probability η, kappa is 1 - 2η, and learning takes
+    1 / (1 - 2η)² times as many labels (Angluin & Laird 1988). The agreement is smoothed by one label of each class, of
+    which a guess gets one right. An annotator that was never asked is worth 0.
 
     Args:
         agreed: Real texts that the annotator labeled right.

@@ -1,4 +1,4 @@
-"""The learner: the paper's Algorithm 1. It knows nothing of Gymnasium.
+"""The learner: the paper's Algorithm 1. It does not depend on Gymnasium.
 
 One round is `offers` times `offer` (lines 1 to 7, for the texts offered), then `close_round` (lines 8 to 10). The
 environments are shells over it, so that a reward cannot depend on whether texts came one at a time or all at once.
@@ -37,12 +37,12 @@ from signal_env.learner.view import View
 
 
 class Learner:
-    """A pool R, a labeled set L, an unlabeled set U and a classifier M, and what Algorithm 1 does with them.
+    """A pool R, a labeled set L, an unlabeled set U and a classifier M, with the operations of Algorithm 1.
 
     Attributes:
         config: The options of the experiment.
         task: The task.
-        selection: The way to choose what is labeled.
+        selection: The way to choose the texts to label.
         sizes: Pool, initial, round, offers and budget.
         feature_names: The names of the classifier vector's features.
         episode: The state of the episode, since the last reset.
@@ -52,7 +52,7 @@ class Learner:
         config: The options of the experiment.
 
     Raises:
-        ValueError: If the options, the task, the data or a name is wrong; the message says what would be right.
+        ValueError: If the options, the task, the data or a name is invalid; the message tells how to correct it.
     """
 
     episode: Episode
@@ -84,7 +84,7 @@ class Learner:
         """Draw the pool and the initial labeled set, and train the classifier on it.
 
         Raises:
-            ClassifierError: If the classifier returns something unusable.
+            ClassifierError: If the classifier returns unusable values.
         """
         rngs = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(5))
         prompt_rng, selection_rng, training_rng, dropout_rng, closing_rng = rngs
@@ -116,16 +116,16 @@ class Learner:
         """Add texts to U and score them under the current classifier (lines 3 to 7 and 12).
 
         A text that is empty, too long, malformed, unparsable or a duplicate of L, of U or of an earlier offer of the
-        round earns `invalid_reward` and enters nothing. Where the agent chooses what is labeled, an unlabeled real text
-        is no duplicate: it *is* that instance, the first time it is offered in the round; and the empty text is a pass,
-        which earns nothing.
+        round earns `invalid_reward` and does not enter U. With selection="submitted" two kinds of texts differ: an
+        unlabeled real text, the first time it is offered in the round, is no duplicate but *is* that instance; and the
+        empty text is a pass, which earns nothing.
 
         Args:
             texts: The texts.
             prompts: The prompts that they answer, for reward terms that read them.
 
         Raises:
-            ClassifierError: If the classifier returns something unusable.
+            ClassifierError: If the classifier returns unusable values.
             RewardError: If a reward term does.
         """
         offer, valid = self._judge.judge(texts, prompts, self.opened)
@@ -133,22 +133,22 @@ class Learner:
         return offer
 
     def score(self, texts: Sequence[str], prompts: Sequence[str] = ()) -> Offer:
-        """Return what `offer` would for these texts as the round's first; nothing enters U, and nothing changes.
+        """Return the result of `offer` for these texts as the round's first. Nothing enters U, and nothing changes.
 
-        With it a policy is compared to another one under the same classifier.
+        It serves to compare policies under the same classifier.
         """
         return self._judge.judge(texts, prompts, self.opened, as_first=True)[0]
 
     def look(self, texts: Sequence[str]) -> Looked:
-        """Return which texts would be valid if they were offered now; nothing enters U, and nothing changes."""
+        """Return which texts would be valid if they were offered now. Nothing enters U, and nothing changes."""
         return self._judge.look(texts, (), self.opened)
 
     def close_round(self) -> Round:
-        """Label a batch, retrain the classifier on all of L unless it is to stay, and measure it (lines 8 to 10).
+        """Label a batch, retrain the classifier on all of L (unless `retrain` is False) and measure it (lines 8 to 10).
 
         Raises:
             AnnotatorError: If the annotator cannot label a synthetic text.
-            ClassifierError: If the classifier returns something unusable.
+            ClassifierError: If the classifier returns unusable values.
             AcquisitionError: If the acquisition function does.
         """
         return self._label(self.opened.offers, *self.selection.choose(self.opened))
@@ -207,7 +207,7 @@ class Learner:
         )
 
     def _train(self) -> None:
-        """Retrain M on all of L (line 10), unless it stays as the initial labels made it."""
+        """Retrain M on all of L (line 10), or only on the initial labels if `retrain` is False."""
         episode = self.episode
         episode.dropout_seed = int(episode.dropout_rng.integers(2**31))
         if self.config.retrain or not episode.n_trained:
@@ -253,7 +253,7 @@ class Learner:
 
     @property
     def terminated(self) -> bool:
-        """Whether the budget is spent, or nobody has anything left to submit."""
+        """Whether the budget is spent, or no text is left to submit."""
         spent = len(self.episode.labeled) >= self.sizes.budget
         return spent or self.selection.end_reason(self.episode) is not None
 
@@ -289,12 +289,12 @@ class Learner:
 
     @property
     def labels_left(self) -> int:
-        """The number of labels of the round that no valid offer has taken yet."""
+        """The number of the round's labels that no valid offer has taken yet."""
         return self.batch_size - len(self.opened.offered)
 
     @property
     def round_is_full(self) -> bool:
-        """Whether the round has all its offers, and is to be closed."""
+        """Whether the round has all its offers and must be closed."""
         return self.opened.made == self.sizes.offers
 
     @property
@@ -303,28 +303,28 @@ class Learner:
         return max(self._corpus.train.texts, key=len)
 
     def state(self, offers_made: int) -> NDArray[np.float32]:
-        """Return the classifier vector as it stands after so many offers of this round; see `feature_names`."""
+        """Return the classifier vector after so many offers of this round; see `feature_names`."""
         vector = self._features.copy()
         vector[0] = offers_made / self.sizes.offers
         return vector
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the experiment between two rounds, as plain data that JSON keeps to the bit.
+        """Return the state between two rounds, as plain data that survives JSON to the bit.
 
         Raises:
             RuntimeError: In the middle of a round.
         """
         if self.offers_made:
             raise RuntimeError(
-                f"The state can be kept between rounds; {self.offers_made} of {self.sizes.offers} offers are made."
+                f"The state exists only between rounds; {self.offers_made} of {self.sizes.offers} offers are made."
             )
         return self.episode.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned, after a reset with the same seed: M is trained as it was.
+        """Restore what `state_dict` returned, after a reset with the same seed, and train M as before.
 
         Raises:
-            ValueError: If another version of signal_env kept it.
+            ValueError: If another version of signal_env made it.
         """
         self.episode.load_state_dict(state)
         self._fit()

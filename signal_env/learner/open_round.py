@@ -1,4 +1,4 @@
-"""The open round: what is known since the classifier was trained last, each thing computed once."""
+"""The open round: all values that follow from the classifier's last training, each computed once."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -20,9 +20,9 @@ class Fitted(NamedTuple):
     """The classifier's last training.
 
     Attributes:
-        texts: The `m` texts that it was trained on.
+        texts: The `m` texts of the training.
         labels: `(m,)` their labels.
-        prediction: What it then says of them.
+        prediction: The trained classifier's prediction for them.
         accuracy: Its accuracy on the evaluation split.
     """
 
@@ -33,25 +33,25 @@ class Fitted(NamedTuple):
 
 
 class OpenRound:
-    """A round between two trainings of the classifier: U as it opened, and what was offered since.
+    """A round between two trainings of the classifier: U as the round opened, and the offers since then.
 
     Attributes:
         labeled_texts: The `m` texts that the classifier was trained on.
         labels: `(m,)` their labels.
         labeled: The classifier's prediction for them.
-        batch_size: How many texts may be labeled at the close.
+        batch_size: The number of texts that may be labeled at the close.
         unlabeled: U as the round opened.
         nothing: The view of no texts.
         offers: The offers, in order.
         made: The number of texts in them.
-        seen: These texts, valid or not, but for passes.
+        seen: These texts, valid or not, without passes.
 
     Args:
         episode: The episode.
         classifier: The classifier.
         config: The options of the experiment.
         fitted: The classifier's last training.
-        batch_size: See above.
+        batch_size: See the attribute.
     """
 
     def __init__(
@@ -67,20 +67,20 @@ class OpenRound:
         self.offers: list[Offer] = []
         self.made = 0
         self.seen: set[str] = set()
-        self._valid: list[View] = [self.nothing]  # the valid offers, in parts that are joined when they are asked for
+        self._valid: list[View] = [self.nothing]  # the valid offers, in parts that are joined on demand
         self._entered: list[View] = [self.nothing]  # those of them that were new in U
 
     def view(self, texts: Sequence[str]) -> View:
-        """Return texts under the current classifier; without texts nothing is asked of it."""
+        """Return texts under the current classifier. Without texts the classifier is not called."""
         return View(self, texts, self.classifier.predict(texts)) if texts else self.nothing
 
     def candidates(self, texts: Sequence[str], prompts: Sequence[str], as_first: bool = False) -> View:
-        """Return valid texts of an offer (lines 4 and 5); what is known of texts of U is not computed again.
+        """Return the view of an offer's valid texts (lines 4 and 5). Values of texts of U are not computed again.
 
         Args:
             texts: The texts.
             prompts: The prompts that they answer.
-            as_first: Whether the round is shown as it was before its first offer.
+            as_first: Whether the view shows the round as it was before its first offer.
         """
         rows = [self._rows.get(text, -1) for text in texts]
         if not rows or min(rows) < 0:
@@ -112,13 +112,13 @@ class OpenRound:
         return _joined(self._valid)
 
     def selectable(self) -> View:
-        """Return U at the close: as the round opened, and what has entered it since and was not discarded."""
+        """Return U at the close: U as the round opened, and the texts that have entered it without being discarded."""
         entered = _joined(self._entered)
         left = [i for i, text in enumerate(entered.texts) if text in self.episode.unlabeled]
         return self.unlabeled.joined(entered if len(left) == len(entered) else entered.rows(np.array(left, dtype=int)))
 
     def best_entered(self) -> list[str]:
-        """Return the offers that entered U, those with the highest rewards first."""
+        """Return the offers that entered U, by falling reward."""
         entered = set(_joined(self._entered).texts)
         rewards: dict[str, float] = {}
         for offer in self.offers:
@@ -129,16 +129,16 @@ class OpenRound:
 
     @cached_property
     def pool(self) -> View:
-        """The real pool R, labeled and unlabeled texts alike; encoded once, when it is asked for."""
+        """The real pool R, labeled and unlabeled texts alike, encoded on first use."""
         return self.view(self.episode.pool)
 
     @cached_property
     def before(self) -> View:
-        """The valid texts offered in earlier rounds of the episode, in order; encoded once, when it is asked for."""
+        """The valid texts offered in earlier rounds of the episode, in order, encoded on first use."""
         return self.view(tuple(self.episode.offered))
 
     def find_neighbors(self, embeddings: Floats) -> Neighbors:
-        """Return the nearest labeled neighbors of encodings (line 5)."""
+        """Return the nearest labeled neighbors of encodings `(n, d)` (line 5)."""
         return nearest(scaled(embeddings, self.config.normalize), self._points, self.config.n_neighbors)
 
     def dropout(self, texts: tuple[str, ...]) -> Floats:

@@ -16,11 +16,12 @@ class Offer:
     """The result of offering texts.
 
     Attributes:
-        texts: `n` texts, in their one written form: `Task.write`, runs of white space as one space.
+        texts: `n` texts in canonical form: `Task.write`, with runs of white space as one space.
         terms: For each reward term its values; "invalid" is the term of texts that are not valid.
-        invalid: For each text why it is not valid ("empty", "too long", "malformed", "unparsable", "duplicate"), or "".
+        invalid: For each text the reason why it is not valid, or "": "empty", "too long", "malformed", "unparsable" or
+            "duplicate".
         real: For each text whether it is an unlabeled text of the real pool.
-        passed: For each text whether it is a pass: the empty text, where the agent chooses what is labeled.
+        passed: For each text whether it is a pass, the empty text with selection="submitted".
         at_close: For each term that is computed at the round's close, its values for the last text, `(1,)`.
         rewards: `(n,)` rewards, each the sum of the contributions of the text's terms.
     """
@@ -40,7 +41,7 @@ class Offer:
         object.__setattr__(self, "rewards", read_only(rewards))
 
     def closed(self, at_close: Mapping[str, TermValues]) -> "Offer":
-        """Return the offer with what its last text earns by closing the round."""
+        """Return the offer with the closing terms of its last text, which closes the round."""
         return dataclasses.replace(self, at_close=at_close) if at_close else self
 
     def reward_terms(self, index: int) -> dict[str, dict[str, float]]:
@@ -60,14 +61,14 @@ class Round:
         pool: Size of the real pool R.
         budget: Number of labels at which the episode ends.
         accuracy: Accuracy on the evaluation split, from 0 to 1.
-        evaluation_size: Number of texts that it was measured on.
+        evaluation_size: Number of texts on which it was measured.
         labeled: Size of the labeled set L.
         unlabeled: Size of the unlabeled set U.
         selected_real: Real texts labeled in this round.
         selected_synthetic: Synthetic texts labeled in this round.
         synthetic_share: Fraction of synthetic texts in L.
-        synthetic_target: Fraction of synthetic texts that the batch aimed at; None if none was aimed at: with the plain
-            rule, with submitted texts, for the initial labels and for an empty U.
+        synthetic_target: Target fraction of synthetic texts in the batch; None if there was none: with the plain rule,
+            with submitted texts, for the initial labels and for an empty U.
         label_counts: `(C,)` labels in L.
         synthetic_label_counts: `(C,)` labels that the annotator gave to this round's synthetic texts.
         offers: Texts offered in this round, without passes.
@@ -80,7 +81,7 @@ class Round:
             in rounds in which it labeled none of them.
         idle_rounds: Rounds in a row, up to this one, that labeled nothing.
         finished: Whether the episode ends with this round.
-        end_reason: Why it ends; None if it goes on.
+        end_reason: The reason why it ends; None if it goes on.
         at_close: For each reward term that is computed at the close, its value, `(1,)`; no part of logs.
     """
 

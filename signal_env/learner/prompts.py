@@ -29,10 +29,10 @@ class Prompts:
     Args:
         task: The task.
         pool: R, of which the in-context examples are drawn.
-        rng: For the draws.
+        rng: Random numbers for the draws.
         n_examples: The paper's p, examples per prompt.
-        group: Number of times in a row that each prompt is shown.
-        fixed: Whether the first prompt is shown all the time.
+        group: The number of times in a row that each prompt is shown.
+        fixed: Whether every prompt is the first one.
 
     Example:
         >>> from signal_env.tasks import get_task
@@ -50,7 +50,7 @@ class Prompts:
         self._shown, self._uses = "", 0
 
     def next(self) -> str:
-        """Return a new prompt, or the last one while its group is not complete, or always the first if it is fixed."""
+        """Return a new prompt. The last one is repeated until its group is complete; a fixed one is always repeated."""
         if self._shown and self._fixed:
             return self._shown
         if self._uses == 0:
@@ -61,7 +61,7 @@ class Prompts:
         return self._shown
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the last prompt, how often it is still to be shown, and the state of the random numbers."""
+        """Return the last prompt, the number of its uses left, and the state of the random numbers."""
         return {"shown": self._shown, "uses": self._uses, "rng": self._rng.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The two ways to choose what is labeled: by an acquisition function among all of U, or by the agent's submissions."""
+"""The two ways to choose the texts to label: by an acquisition function among all of U, or by submission."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -10,11 +10,11 @@ from signal_env.learner.open_round import OpenRound
 
 
 class Selection(ABC):
-    """One of the two ways; no other module asks which one it is.
+    """One of the two ways to choose. No other module depends on which one it is.
 
     Attributes:
         name: Its name, as the option `selection` has it.
-        chooser: Who chooses.
+        chooser: The one who chooses, "agent" or "acquisition function".
         budget_fraction: The default budget as a fraction of R.
         submits_real: Whether a text that equals an unlabeled real one *is* that instance. Otherwise it is a duplicate.
         empty_passes: Whether the empty text is a pass. Otherwise it is invalid.
@@ -27,7 +27,7 @@ class Selection(ABC):
     empty_passes: ClassVar[bool]
 
     def require(self, chooser: str, who: str) -> None:
-        """Raise a `ConfigError` if it is not this chooser, "agent" or "acquisition function", that someone needs."""
+        """Raise a `ConfigError` if the chooser is another one than `who` needs."""
         if self.chooser != chooser:
             (needed,) = (way.name for way in SELECTIONS.values() if way.chooser == chooser)
             raise ConfigError(
@@ -35,15 +35,15 @@ class Selection(ABC):
                 f"the environment has {self.name!r}."
             )
 
-    def check(self, config: SignalConfig) -> None:  # noqa: B027  (a way may have nothing to refuse)
-        """Raise a `ConfigError` for an option that means nothing here."""
+    def check(self, config: SignalConfig) -> None:  # noqa: B027  (a way may accept every option)
+        """Raise a `ConfigError` for an option that has no effect here."""
 
     def batch_size(self, labels: int, offers: int) -> int:
-        """Return how many texts may be labeled at a close, of so many labels that are left and offers a round."""
+        """Return the number of texts that may be labeled at a close, from the labels left and the offers of a round."""
         return labels
 
     def end_reason(self, episode: Episode) -> str | None:
-        """Return why nothing can be labeled any more, or None."""
+        """Return the reason why no text can be labeled any more, or None."""
         return None
 
     @abstractmethod
@@ -52,13 +52,13 @@ class Selection(ABC):
 
 
 class ByAcquisition(Selection):
-    """The acquisition function chooses the batch among all of U (Algorithm 1)."""
+    """Choice by the acquisition function among all of U (Algorithm 1)."""
 
     name, chooser, budget_fraction = "acquisition", "acquisition function", 2.0
     submits_real, empty_passes = False, False
 
     def choose(self, opened: OpenRound) -> tuple[list[str], Allocated]:
-        """Discard all but the best offers, if so configured, and choose among what is left."""
+        """Discard all but the best `keep_best` offers, if this is given, and choose among the rest of U."""
         episode = opened.episode
         if opened.config.keep_best is not None:
             for text in opened.best_entered()[opened.config.keep_best :]:
@@ -69,13 +69,13 @@ class ByAcquisition(Selection):
 
 
 class BySubmission(Selection):
-    """The agent chooses: the first valid texts that it submits are the batch, as many as the round may label."""
+    """Choice by the agent: the first valid texts that it submits are the batch, up to the round's labels."""
 
     name, chooser, budget_fraction = "submitted", "agent", 1.0
     submits_real, empty_passes = True, True
 
     def check(self, config: SignalConfig) -> None:
-        """Raise a `ConfigError` for options of the acquisition function's choice."""
+        """Raise a `ConfigError` for options that only apply to the other way."""
         for option in ("keep_best", "synthetic_share"):
             if getattr(config, option) is not None:
                 raise ConfigError(
@@ -83,11 +83,11 @@ class BySubmission(Selection):
                 )
 
     def batch_size(self, labels: int, offers: int) -> int:
-        """Return at most as many as there are offers."""
+        """Return the number of labels left, or of offers if these are fewer."""
         return min(labels, offers)
 
     def end_reason(self, episode: Episode) -> str | None:
-        """Return that all real texts are labeled, unless the agent writes and its last round labeled something."""
+        """Return a reason if all real texts are labeled, unless the agent writes and its last round labeled a text."""
         if episode.real_left or (episode.n_synthetic and not episode.idle_rounds):
             return None
         return "all real texts are labeled"
@@ -104,10 +104,10 @@ def selection_of(config: SignalConfig) -> Selection:
     """Return the way that the options name.
 
     Raises:
-        ConfigError: If there is no such way, or an option means nothing with it.
+        ConfigError: If there is no such way, or an option has no effect with it.
     """
     if config.selection not in list(SELECTIONS):
-        raise ConfigError(f"selection is {' or '.join(map(repr, SELECTIONS))}; got {config.selection!r}.")
+        raise ConfigError(f"selection must be {' or '.join(map(repr, SELECTIONS))}; got {config.selection!r}.")
     selection = SELECTIONS[config.selection]
     selection.check(config)
     return selection

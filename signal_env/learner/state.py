@@ -11,18 +11,18 @@ from signal_env.tasks import Task
 def feature_names(task: Task) -> tuple[str, ...]:
     """Return the names of the classifier vector's features, in order. All lie between 0 and 1.
 
-    They are computed from the labeled set and the unlabeled texts; the evaluation split and hidden labels have no part.
+    They are computed from the labeled set and the unlabeled texts, without the evaluation split and hidden labels.
 
-    - `round_progress`: offers made in this round, as a share of `offers_per_round`.
-    - `labeled_share`: labeled instances, as a share of the budget.
-    - `synthetic_share`: the share of synthetic texts in the labeled set.
+    - `round_progress`: offers made in this round, as a fraction of `offers_per_round`.
+    - `labeled_share`: labeled instances, as a fraction of the budget.
+    - `synthetic_share`: fraction of synthetic texts in the labeled set.
     - `train_accuracy`: accuracy on the labeled set.
     - `entropy_labeled`, `entropy_unlabeled`: mean predictive entropy over log C.
     - `margin_unlabeled`: mean of 1 minus the lead of the likeliest class.
-    - `distance_unlabeled`, `score_unlabeled`: mean distance d to the nearest labeled neighbour and mean s_x of the
-      unlabeled texts, each squashed as v / (1 + v).
-    - `label_share/CLASS`: share of the class among the labels.
-    - `predicted_share/CLASS`: share of the class among the predictions for the unlabeled texts.
+    - `distance_unlabeled`, `score_unlabeled`: mean distance d to the nearest labeled neighbor and mean s_x of the
+      unlabeled texts, each mapped to v / (1 + v).
+    - `label_share/CLASS`: fraction of the class among the labels.
+    - `predicted_share/CLASS`: fraction of the class among the predictions for the unlabeled texts.
 
     Example:
         >>> from signal_env.tasks import get_task

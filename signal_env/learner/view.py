@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class View:
-    """Texts as the current classifier sees them, beside the labeled set; nothing in it can be changed.
+    """Texts under the current classifier, beside the labeled set. It is read-only.
 
-    What costs time is computed once, when it is first asked for.
+    Expensive values are computed once, on first use.
 
     Attributes:
         texts: `n` texts. In the unlabeled set the real ones come first.
@@ -57,13 +57,13 @@ class View:
         alone: bool = False,
         as_first: bool = False,
     ) -> None:
-        """Gather the texts with what is known of them.
+        """Gather the texts with the values computed so far.
 
         Args:
             opened: The round.
-            texts, prediction, neighbors, scores, prompts: See the attributes; None is computed when it is asked for.
-            alone: Whether each text gets dropout masks of its own, whatever texts are beside it.
-            as_first: Whether the round is shown as it was before its first offer.
+            texts, prediction, neighbors, scores, prompts: See the attributes. None is computed on first use.
+            alone: Whether each text gets dropout masks of its own, independent of the texts beside it.
+            as_first: Whether the view shows the round as it was before its first offer.
         """
         known: dict[str, Any] = {"texts": tuple(texts), "prompts": tuple(prompts) or ("",) * len(texts)}
         known["probabilities"], known["embeddings"] = prediction.read_only()
@@ -74,7 +74,7 @@ class View:
         self.__dict__.update(known, _round=opened, _alone=alone, _as_first=as_first)
 
     def __setattr__(self, name: str, value: object) -> Never:
-        """Refuse to change anything."""
+        """Raise an `AttributeError`."""
         raise AttributeError(f"A view cannot be changed; {name!r} was to be set.")
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""A composition of reward terms: the values of each for a text, and their sum."""
+"""The composition of reward terms into a reward."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ Values = NDArray[np.float64]
 
 
 class Texts(Protocol):
-    """Valid texts, with all that terms may ask for as attributes (see `signal_env.utils.plugins`)."""
+    """Valid texts, with the arguments of terms as attributes (see `signal_env.utils.plugins`)."""
 
     texts: tuple[str, ...]
 
@@ -34,15 +34,15 @@ class _Part:
 class Reward:
     """A weighted sum of reward terms.
 
-    There are two kinds of terms. Most give a value to each valid text. A closing term, marked by `at_close`, gives one
-    to a round, which is added to the reward of the offer that closes it.
+    Most terms have a value for each valid text. A closing term, marked by `at_close`, has one for a round, which is
+    added to the reward of the offer that closes it.
 
-    `normalize(TERM)` is the term minus its mean over its standard deviation, both over the episode's values up to and
-    with this one (Welford 1962); 0 as long as they do not differ.
+    `normalize(TERM)` is the term minus its mean, divided by its standard deviation, both over the episode's values up
+    to and including this one (Welford 1962). It is 0 as long as all values are equal.
 
     Args:
         reward: An expression such as "signal + 0.1*novelty - 0.5*clip(repetition, 0, 1)"; a mapping from names or
-            expressions to weights; or a function whose parameters name what it needs.
+            expressions to weights; or a function whose parameters name its arguments.
 
     Attributes:
         weights: The weight of each term.
@@ -51,8 +51,8 @@ class Reward:
 
     Raises:
         UnknownName: If a name is not registered.
-        RewardError: If an expression is not well formed, a weight is not a finite number, a term asks for something
-            that does not exist, or there is no term.
+        RewardError: If an expression is not well formed, a weight is not a finite number, a term asks for an unknown
+            argument, or there is no term.
 
     Example:
         >>> Reward("signal + 0.1*entropy").weights
@@ -73,7 +73,7 @@ class Reward:
             weighted, own = {Factor(name): 1.0}, {name: reward}
         if not weighted:
             raise RewardError(
-                "A reward is an expression such as 'signal + 0.1*novelty', a mapping from terms to weights, or a "
+                "A reward must be an expression such as 'signal + 0.1*novelty', a mapping from terms to weights, or a "
                 f"function; got {reward!r}."
             )
         self._texts: list[_Part] = []
@@ -82,10 +82,12 @@ class Reward:
             if factor.name == "invalid" or factor.name.startswith("_"):
                 raise RewardError(
                     f"A reward term cannot be called {factor.name!r}: 'invalid' is the term of invalid texts, and "
-                    "names that begin with '_' are Gymnasium's own in vector infos."
+                    "Gymnasium reserves names that begin with '_' in vector infos. Give it another name."
                 )
             if not np.isfinite(weight):
-                raise RewardError(f"The weight of the reward term {str(factor)!r} is a finite number; got {weight!r}.")
+                raise RewardError(
+                    f"The weight of the reward term {str(factor)!r} must be a finite number; got {weight!r}."
+                )
             term = own[factor.name] if factor.name in own else reward_terms[factor.name]
             closing = getattr(term, "at_close", False)
             known = plugins.CLOSING if closing else plugins.REWARD
@@ -97,7 +99,7 @@ class Reward:
         self._moments: dict[str, list[float]] = {}
 
     def reset(self) -> None:
-        """Begin an episode: running means and deviations start anew."""
+        """Begin an episode, with new running means and deviations."""
         self._moments = {}
 
     def state_dict(self) -> dict[str, list[float]]:
@@ -113,7 +115,7 @@ class Reward:
 
         Args:
             valid: The valid texts.
-            keep: Whether running means and deviations keep what they learn from these texts.
+            keep: Whether running means and deviations are updated for later texts.
 
         Raises:
             RewardError: If a term returns the wrong shape or a value that is not finite.
@@ -142,7 +144,7 @@ class Reward:
             value = part.term(closing) if closing.batch_texts else 0.0
             if not _is_finite(value):
                 raise RewardError(
-                    f"The reward term {part.factor.name!r} returned {value!r:.80}; expected a finite number, one "
+                    f"The reward term {part.factor.name!r} returned {value!r:.80}; expected one finite number "
                     "for the whole round."
                 )
             values[str(part.factor)] = self._valued(part, np.array([value], dtype=np.float64))
@@ -175,9 +177,9 @@ def _from_mapping(reward: Mapping[str, float]) -> dict[Factor, float]:
     weighted: dict[Factor, float] = {}
     for name, weight in reward.items():
         if not isinstance(name, str):
-            raise RewardError(f"A reward's mapping goes from terms, as text, to weights; got {name!r}.")
+            raise RewardError(f"The keys of a reward's mapping must be terms, as str; got {name!r}.")
         if isinstance(weight, bool) or not _is_finite(weight):
-            raise RewardError(f"The weight of the reward term {name!r} is a finite number; got {weight!r}.")
+            raise RewardError(f"The weight of the reward term {name!r} must be a finite number; got {weight!r}.")
         for factor, inner in ({Factor(name): 1.0} if name in reward_terms else parse(name)).items():
             weighted[factor] = weighted.get(factor, 0.0) + inner * float(weight)
     return weighted
@@ -198,7 +200,7 @@ def _check_finite(name: str, verb: str, values: Values, texts: Sequence[str]) ->
 
 
 def _checked(part: _Part, valid: Texts) -> Values:
-    """Call a term, and check its values."""
+    """Call a term, and return its values `(n,)` after checking them."""
     name = part.factor.name
     returned = np.array(part.term(valid))
     if returned.dtype.kind not in "fiub":

@@ -1,4 +1,4 @@
-"""Reads a reward such as "signal + 0.1*novelty - 0.5*clip(repetition, 0, 1)": Python's grammar, never evaluated."""
+"""The parser of rewards such as "signal + 0.1*novelty": Python's grammar, but never evaluated."""
 
 import ast
 import dataclasses
@@ -11,28 +11,28 @@ from typing import NoReturn
 from signal_env.rewards.term import RewardError
 
 LONGEST = 2000
-"""Characters of the longest expression."""
+"""The most characters of an expression."""
 
 FORMS = {"clip": "clip(TERM, LOW, HIGH)", "normalize": "normalize(TERM)"}
 
 NUMBERS: dict[str, tuple[str, ...]] = {"clip": ("low", "high"), "normalize": ()}
-"""The numbers that each of them takes after its term."""
+"""The names of the numbers that each of them takes after its term."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Factor:
-    """A term as an expression names it.
+    """A term of an expression, with its clipping and normalization.
 
     Attributes:
         name: The registered name.
-        transforms: The changes to the term's value, in their order: clipping is (low, high), normalization is ().
+        transforms: The changes to the term's value, in order: (low, high) for clipping, () for normalization.
     """
 
     name: str
     transforms: tuple[tuple[float, ...], ...] = ()
 
     def __str__(self) -> str:
-        """Return the factor as `parse` reads it; a bare name stays bare even if it is no identifier."""
+        """Return the factor in the form that `parse` reads. A name alone is never quoted."""
         if not self.transforms:
             return self.name
         plain = self.name.isascii() and self.name.isidentifier() and not iskeyword(self.name)
@@ -45,10 +45,10 @@ class Factor:
 def parse(text: str) -> dict[Factor, float]:
     """Read the terms of an expression with their weights.
 
-    Terms are added and subtracted, multiplied and divided by numbers; a name that is no identifier stands in quotes.
+    Terms are added and subtracted, and multiplied and divided by numbers. A name that is no identifier is quoted.
 
     Raises:
-        RewardError: If the expression is not of this form; the message points at the place.
+        RewardError: If the expression is not of this form; the message shows the position.
 
     Example:
         >>> for factor, weight in parse("signal - 0.5*(clip(entropy, 0, 1) + 'my-term')").items():
@@ -66,14 +66,14 @@ def parse(text: str) -> dict[Factor, float]:
 
 
 class _Reader:
-    """Reader of one expression, which knows its text for the messages."""
+    """A reader of one expression."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     def read(self) -> dict[Factor, float]:
         if len(self.text) > LONGEST:
-            raise RewardError(f"A reward has at most {LONGEST} characters; got {len(self.text)}.")
+            raise RewardError(f"A reward must have at most {LONGEST} characters; got {len(self.text)}.")
         try:
             tree = ast.parse(self.text, mode="eval")
             comment = self._comment()
@@ -89,7 +89,7 @@ class _Reader:
         if comment is not None:
             self._fail("a reward has no comments", comment)
         if isinstance(terms, float):
-            self._fail("a reward has at least one term, and a number on its own is none", 0)
+            self._fail("expected at least one term, not only a number", 0)
         return terms
 
     def _comment(self) -> int | None:
@@ -105,7 +105,7 @@ class _Reader:
             case ast.Constant(value=int() | float() as number):
                 return float(number)
             case ast.Name(id="nan" | "inf" as name):
-                self._at(node, f"a weight is a finite number; got {name}")
+                self._at(node, f"a weight must be a finite number; got {name}")
             case ast.Constant(value=str() as name) | ast.Name(id=name):
                 return {Factor(name): 1.0}
             case ast.UnaryOp(op=ast.UAdd() | ast.USub() as op, operand=operand):
@@ -116,10 +116,14 @@ class _Reader:
                 one, other = self._sum(left), self._sum(right)
                 if isinstance(other, float):
                     return _weighted(one, other)
-                return _weighted(other, one) if isinstance(one, float) else self._at(right, "terms are not multiplied")
+                return (
+                    _weighted(other, one)
+                    if isinstance(one, float)
+                    else self._at(right, "a term cannot be multiplied by a term")
+                )
             case ast.BinOp(left=left, op=ast.Div(), right=right):
                 divisor = self._number(right)
-                return _weighted(self._sum(left), 1 / divisor) if divisor else self._at(right, "this is zero")
+                return _weighted(self._sum(left), 1 / divisor) if divisor else self._at(right, "the divisor is zero")
             case ast.Call(func=ast.Name(id=function)):
                 return {self._called(node, function): 1.0}
         return self._unexpected(node)
@@ -131,7 +135,7 @@ class _Reader:
         terms: dict[Factor, float] = {}
         for side, value, weight in ((node.left, left, 1.0), (node.right, right, sign)):
             if isinstance(value, float):
-                self._at(side, "a number on its own is no term")
+                self._at(side, "expected a term; a number alone cannot be added to one")
             else:
                 terms |= {factor: terms.get(factor, 0.0) + weight * w for factor, w in value.items()}
         return terms
@@ -161,7 +165,7 @@ class _Reader:
             return dataclasses.replace(factor, transforms=(*factor.transforms, ()))
         low, high = numbers.get("low", float("-inf")), numbers.get("high", float("inf"))
         if not low <= high or low == float("inf") or high == float("-inf"):
-            self._at(node, f"clip wants low <= high, one of them finite; got {low:g} and {high:g}")
+            self._at(node, f"clip needs low <= high, one of them finite; got {low:g} and {high:g}")
         return dataclasses.replace(factor, transforms=(*factor.transforms, (low, high)))
 
     def _number(self, node: ast.expr) -> float:
@@ -180,7 +184,7 @@ class _Reader:
 
 
 def _limits(low: float, high: float) -> str:
-    """Return the limits of a clip as `parse` reads them."""
+    """Return the limits of a clip in the form that `parse` reads."""
     if low == float("-inf"):
         return f"high={_shown(high)}"
     return f"{_shown(low)}" if high == float("inf") else f"{_shown(low)}, {_shown(high)}"

@@ -1,4 +1,4 @@
-"""Reward terms: their registry, their values, and what closing terms get."""
+"""Reward terms: their registry, their values, and the arguments of closing terms."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -12,17 +12,17 @@ from signal_env.utils.registry import Registry
 
 
 class RewardError(ValueError):
-    """A reward that is not well described, or a term that returned something unusable; the message says which."""
+    """An invalid reward, or a term that returned unusable values; the message names it."""
 
 
 RewardTerm = Callable[..., Any]
-"""Maps what its parameters name (see `signal_env.utils.plugins`) to one finite value per text, `(n,)`.
+"""Maps the arguments that its parameters name (see `signal_env.utils.plugins`) to one finite value per text, `(n,)`.
 
-A text's value may depend on the texts offered before it, not on those after it: the environment is then the same with
-one text a step and with many."""
+A text's value may depend on texts offered before it, but not on those after it, so that the environment gives the same
+rewards with one text a step and with many."""
 
 reward_terms: Registry[RewardTerm] = Registry("reward term")
-"""The terms by name, closing terms among them."""
+"""The terms by name, including closing terms."""
 
 Term = TypeVar("Term", bound=RewardTerm)
 
@@ -30,7 +30,7 @@ Term = TypeVar("Term", bound=RewardTerm)
 def at_close(term: Term) -> Term:
     """Mark a closing term: it returns one number for a round, which is added to the reward of the offer that closes it.
 
-    It gets what its parameters name in `Closing`.
+    Its parameters name attributes of `Closing`.
 
     Example:
         >>> @reward_terms.register("newly_labeled")
@@ -57,7 +57,7 @@ class TermValues(NamedTuple):
 
     @property
     def contribution(self) -> NDArray[np.float64]:
-        """The term's part of the reward, `(n,)`: the contributions of all terms sum to the reward."""
+        """The term's part of the reward, `(n,)`. The contributions of all terms sum to the reward."""
         return self.weight * self.value
 
     def row(self, index: int) -> dict[str, float]:
@@ -66,7 +66,11 @@ class TermValues(NamedTuple):
         return {"raw": float(self.raw[index]), "weight": self.weight, "contribution": contribution}
 
     def spread(self, valid: NDArray[np.bool_]) -> "TermValues":
-        """Return the values of the valid texts among all; the others have zeros."""
+        """Return values for all texts from those of the valid ones, with zeros for the others.
+
+        Args:
+            valid: `(n,)` mask of the valid texts.
+        """
         if valid.all():
             return self
         raw, value = np.zeros(len(valid)), np.zeros(len(valid))
@@ -85,7 +89,7 @@ class Closing:
         labels: `(m,)` their labels.
         accuracy: Trains a classifier from the pretrained weights on some texts and labels, and returns its accuracy on
             others: `accuracy((texts, labels), (held_out_texts, held_out_labels))`.
-        seed: Seed for random draws.
+        seed: A seed for random draws.
     """
 
     batch_texts: tuple[str, ...]

@@ -15,14 +15,14 @@ from signal_env.utils.prediction import Floats, Prediction, scaled
 Values = NDArray[np.float64]
 
 NGRAM = 3
-"""Words of the n-grams that `repetition` looks for."""
+"""Words of an n-gram of `repetition`."""
 
 HELD_OUT = 0.2
-"""Fraction of the labeled set that `accuracy_gain` is measured on."""
+"""Fraction of the labeled set on which `accuracy_gain` is measured."""
 
 
 class KnownTexts(Protocol):
-    """Texts under the current classifier, as terms get them in `offered`, `earlier`, `pool` and `unlabeled`."""
+    """Texts under the current classifier: the arguments `offered`, `earlier`, `pool` and `unlabeled` of terms."""
 
     texts: tuple[str, ...]
     embeddings: Floats
@@ -90,8 +90,8 @@ def diversity(embeddings: Floats, offered: KnownTexts, normalize: bool) -> Value
 def proximity(texts: Sequence[str], embeddings: Floats, pool: KnownTexts, normalize: bool) -> Values:
     """Compute the closeness to real text: 1 / (1 + d), d the distance to the nearest other text of the real pool.
 
-    It lies between 0 and 1. The reward of this name in AcquisitionSynthesis (arXiv 2605.13149), with the pool as its
-    target data.
+    It lies between 0 and 1. AcquisitionSynthesis (arXiv 2605.13149) has a reward of this name, with the pool as target
+    data.
     """
     neighbors = nearest(scaled(embeddings, normalize), scaled(pool.embeddings, normalize), 2)
     values = np.zeros(len(texts))
@@ -105,9 +105,9 @@ def proximity(texts: Sequence[str], embeddings: Floats, pool: KnownTexts, normal
 def gradient(probabilities: Floats, embeddings: Floats) -> Values:
     """Compute the expected length of the last layer's gradient (Settles, Craven & Ray 2007).
 
-    It is the mean of ||(p(x) - onehot(y)) ⊗ Φ(x)|| over y ~ p(x). The norm is inside the mean: the expected gradient
-    itself is 0 where y is drawn from the prediction. Φ is not normalized, as in BADGE. "Gradient magnitude" in
-    AcquisitionSynthesis (arXiv 2605.13149).
+    It is the mean of ||(p(x) - onehot(y)) ⊗ Φ(x)|| over y ~ p(x). The norm is inside the mean, since the expected
+    gradient itself is 0 if y is drawn from the prediction. Φ is not normalized, as in BADGE. In AcquisitionSynthesis
+    (arXiv 2605.13149) it is called "gradient magnitude".
     """
     p = probabilities.astype(np.float64)
     squared = (p * p).sum(axis=1, keepdims=True)
@@ -121,8 +121,8 @@ def gradient(probabilities: Floats, embeddings: Floats) -> Values:
 def answer_variance(dropout: Floats) -> Values:
     """Compute the disagreement under dropout: the variance of each class's probability, summed over the classes.
 
-    "Answer variance" in AcquisitionSynthesis (arXiv 2605.13149), where a language model is asked several times. It
-    needs a classifier with dropout: "finetune" with an encoder whose configuration has it.
+    In AcquisitionSynthesis (arXiv 2605.13149), "answer variance" comes from several answers of a language model. The
+    term needs a classifier with dropout: "finetune" with an encoder whose configuration has it.
     """
     values: Values = dropout.astype(np.float64).var(axis=0).sum(axis=1)
     return values
@@ -132,7 +132,7 @@ def answer_variance(dropout: Floats) -> Values:
 def repetition(texts: Sequence[str], prompts: Sequence[str], earlier: KnownTexts) -> Values:
     """Compute the fraction of the text's word trigrams that its prompt or an earlier text has too, from 0 to 1.
 
-    A text of fewer words counts as one n-gram. Case is ignored.
+    A text of fewer than three words counts as one n-gram. Case is ignored.
     """
     before = [_spaced(text) for text in earlier.texts]
     values = np.zeros(len(texts))
@@ -168,11 +168,11 @@ def accuracy_gain(
     accuracy: Callable[..., float],
     seed: int,
 ) -> float:
-    """Compute what the round's batch adds to the accuracy on a held-out fifth of the labeled set, from -1 to 1.
+    """Compute the gain in accuracy from the round's batch on a held-out fifth of the labeled set, from -1 to 1.
 
-    A classifier is trained on the other four fifths, and one on these and the batch; both are tested on the fifth,
-    drawn anew each round from the labeled set before the batch. The evaluation split has no part in it. That is two
-    trainings a round. With few labels it is a coarse measure: of 50 labels 10 are held out.
+    The fifth is drawn anew each round, from the labeled set before the batch. One classifier is trained on the other
+    four fifths, another one on these and the batch, and both are tested on the fifth: two trainings a round. The
+    evaluation split is not used. With few labels the measure is coarse: of 50 labels 10 are held out.
     """
     n = len(labeled_texts)
     if n < 2 or not batch_texts:

@@ -1,4 +1,4 @@
-"""K texts to choose from and their features: for the wrapper, and for agents that play policies trained with it."""
+"""Draws of K candidate texts with their features, for the wrapper and for agents that play trained policies."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,11 +12,11 @@ from signal_env.learner.view import View
 from signal_env.utils.prediction import unit
 
 Generator = Callable[[Sequence[str]], Sequence[str]]
-"""Writes one text for each prompt. For episodes that repeat, its texts depend on the prompts alone."""
+"""Writes one text for each prompt. For reproducible episodes its texts must depend on the prompts alone."""
 
 
 class CandidateBox(Box):
-    """A flat box of K candidates, `n_features` numbers each, and then the state, with the names of all.
+    """A flat box of K candidates' features and of the state, with their names.
 
     Args:
         n_candidates: K.
@@ -41,13 +41,13 @@ def candidate_features(embedding_size: int) -> tuple[str, ...]:
 
     All lie between 0 and 1, those of the embedding between -1 and 1.
 
-    - `present`: 1; a place without a candidate has 0 here and everywhere.
+    - `present`: 1. A place without a candidate has 0 in all features.
     - `real`: 1 for an unlabeled text of R, 0 for a synthetic one.
     - `entropy`: of the classifier's prediction, over log C.
     - `margin`: 1 minus the lead of the likeliest class.
-    - `distance`, `score`: the distance d to the nearest labeled neighbor, and s_x, each squashed as v / (1 + v).
-    - `embedding/0`, ...: tanh of projections of the l2-normalized encoding on fixed random directions, scaled so that
-      those of a random encoding have variance 1.
+    - `distance`, `score`: the distance d to the nearest labeled neighbor, and s_x, each mapped to v / (1 + v).
+    - `embedding/0`, ...: tanh of the l2-normalized encoding's projections on fixed random directions. Those of a random
+      encoding have variance 1 before tanh.
 
     Example:
         >>> candidate_features(embedding_size=1)
@@ -85,36 +85,36 @@ def written(generator: Generator, prompts: Sequence[str]) -> list[str]:
     """Return the texts that a generator writes.
 
     Raises:
-        ValueError: If they are not one text for each prompt.
+        ValueError: If it does not return one text for each prompt.
     """
     texts = list(generator(prompts))
     if len(texts) != len(prompts) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"A generator writes one text for each prompt; for {len(prompts)} it returned {texts!r:.200}.")
+        raise ValueError(f"A generator must return one text per prompt; for {len(prompts)} it returned {texts!r:.200}.")
     return texts
 
 
 class CandidateDraw:
-    """Draws the candidates of one offer after another, with the features that an agent sees.
+    """The draws of an episode: the candidates of each offer, with the features that an agent sees.
 
-    Real candidates are unlabeled texts that have not been taken in this round; they come first. After them come the
-    valid texts that a generator wrote for the step's prompt. Nothing is left to choose once as many texts are taken as
-    the round may label. A draw depends on the random numbers, on the texts taken and, with a generator, on the prompts;
-    not on whether offers are made one at a time or several at once.
+    Real candidates come first: unlabeled texts that have not been taken in this round. After them come the valid texts
+    that a generator wrote for the step's prompt. No candidates are left once all labels of the round are taken. A draw
+    depends on the random numbers, on the texts taken and, with a generator, on the prompts. It does not depend on
+    the number of offers per step.
 
     Attributes:
         space: The space of an agent's observations.
         texts: The K candidates of the last draw, "" in places without one.
-        mask: `(K,)` which places have one.
+        mask: `(K,)` mask of the places with a candidate.
 
     Args:
-        learner: The experiment, in which the agent chooses what is labeled.
+        learner: The learner of an experiment with selection="submitted".
         n_candidates: K.
         embedding_size: See `candidate_features`; 0 leaves the embedding out.
-        generator: Writes synthetic candidates; without one there are none.
-        synthetic_candidates: The fraction of the K places, rounded to a whole number, that it writes for.
+        generator: The generator of synthetic candidates; default: none.
+        synthetic_candidates: The fraction of the K places, rounded to a whole number, for synthetic candidates.
 
     Raises:
-        ValueError: If a number is out of its range, or the acquisition function chooses what is labeled.
+        ValueError: If a number is out of its range, or the experiment has another selection.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class CandidateDraw:
         learner.selection.require("agent", "Choosing among candidates")
         if n_candidates < 1 or embedding_size < 0 or not 0 <= synthetic_candidates <= 1:
             raise ValueError(
-                "n_candidates is at least 1, embedding_size at least 0 and synthetic_candidates from 0 to 1; got "
+                "n_candidates must be at least 1, embedding_size at least 0 and synthetic_candidates from 0 to 1; got "
                 f"{n_candidates}, {embedding_size} and {synthetic_candidates}."
             )
         self.space = CandidateBox(n_candidates, candidate_features(embedding_size), learner.feature_names)
@@ -136,7 +136,7 @@ class CandidateDraw:
         self.mask = np.zeros(n_candidates, dtype=bool)
         self._learner, self._embedding_size, self._generator = learner, embedding_size, generator
         self._n_written = 0 if generator is None else round(synthetic_candidates * n_candidates)
-        self._left: NDArray[np.int64]  # the rows of the real texts that may still be drawn, among the next two
+        self._left: NDArray[np.int64]  # rows of the two arrays below that may still be drawn
         self._real: tuple[str, ...]
         self._features: NDArray[np.float32]
 
@@ -168,9 +168,13 @@ class CandidateDraw:
         return np.concatenate([features.ravel(), self._learner.state(offer)])
 
     def take(self, place: int) -> str:
-        """Take the candidate in a place, from 0, and return its text; "" if there is none."""
+        """Take the candidate in a place, from 0, and return its text; "" if there is none.
+
+        Raises:
+            ValueError: If there is no such place.
+        """
         if not 0 <= place < len(self.texts):
-            raise ValueError(f"There are {len(self.texts)} candidates, from 0; got {place}.")
+            raise ValueError(f"A place must be from 0 to {len(self.texts) - 1}; got {place}.")
         if self.mask[place]:
             self._labels_left -= 1
             self._taken.add(self.texts[place])
@@ -179,7 +183,7 @@ class CandidateDraw:
         return self.texts[place]
 
     def _open_round(self) -> None:
-        """Compute the features of all real texts of U at once, for the round to come."""
+        """Compute the features of all real texts of U, once for the new round."""
         unlabeled = self._learner.unlabeled
         n = int(unlabeled.real.sum())
         self._labels_left = self._learner.batch_size

@@ -15,15 +15,15 @@ from signal_env.vector_env import SignalVectorEnv, closed_round, offer_of
 
 
 class LineLog:
-    """A file of JSON objects, one a line; each is flushed as it is written.
+    """A file of JSON objects, one a line. Each line is flushed at once.
 
     Args:
-        file: Where to write.
-        size: Bytes to keep of a file that exists; what follows them is cut off. None: the file must be new.
+        file: The file.
+        size: Bytes to keep of an existing file; the rest is cut off. None: the file must be new.
 
     Raises:
-        FileExistsError: If there is a file already, and no size is given: nothing is ever written over.
-        ValueError: If the file is shorter than its size.
+        FileExistsError: If the file exists and no size is given, since no log is ever overwritten.
+        ValueError: If the file is shorter than `size`.
     """
 
     def __init__(self, file: Path, size: int | None = None) -> None:
@@ -35,12 +35,12 @@ class LineLog:
 
     @property
     def size(self) -> int:
-        """Bytes written."""
+        """The size of the file in bytes."""
         return self.file.stat().st_size
 
     def write(self, line: dict[str, Any]) -> None:
         """Append an object."""
-        # A lone surrogate, which UTF-8 cannot write, is written as its JSON escape.
+        # UTF-8 has no lone surrogates: they are written as JSON escapes.
         self._lines.write(json.dumps(line, ensure_ascii=False, default=_plain) + "\n")
         self._lines.flush()
 
@@ -50,18 +50,18 @@ class LineLog:
 
 
 class RunLog:
-    """`offers.jsonl`, `labels.jsonl` and `rounds.jsonl` in a folder; each line is flushed as it is written.
+    """The logs of an episode: `offers.jsonl`, `labels.jsonl` and `rounds.jsonl` in a folder.
 
     A line of `offers.jsonl` has `round`, `offer` (from 0 in each round), `text`, `reward`, `real`, `invalid`, `passed`
-    and `reward_terms`; one of `labels.jsonl` has `round`, `text`, `label` (the class's name) and `real`, for each text
-    that was labeled; one of `rounds.jsonl` has the fields of `signal_env.learner.outcomes.Round`.
+    and `reward_terms`. A line of `labels.jsonl` has `round`, `text`, `label` (the name of the class) and `real` of a
+    labeled text. A line of `rounds.jsonl` has the fields of `signal_env.learner.outcomes.Round`.
 
     Args:
-        folder: The folder to write to; it is made if it does not exist.
-        state: What `state_dict` returned at a round's close: the logs go on from there.
+        folder: The folder to write to. It is made if it does not exist.
+        state: The result of `state_dict` at a round's close, from which the logs go on.
 
     Raises:
-        FileExistsError: If the folder holds a log already, and no state is given: nothing is ever written over.
+        FileExistsError: If the folder holds a log already and no state is given, since no log is ever overwritten.
     """
 
     def __init__(self, folder: str | Path, state: dict[str, int] | None = None) -> None:
@@ -74,7 +74,7 @@ class RunLog:
         self._round, self._offer, self._labeled = state.get("round", 0), 0, state.get("labeled", 0)
 
     def state_dict(self) -> dict[str, int]:
-        """Return the sizes of the logs at a round's close."""
+        """Return the state at a round's close: the sizes of the logs in bytes, and counts."""
         sizes = {"offers": self._offers.size, "labels": self._labels.size, "rounds": self._rounds.size}
         return sizes | {"round": self._round, "labeled": self._labeled}
 
@@ -103,14 +103,14 @@ class RunLog:
 
 
 def _plain(value: Any) -> Any:
-    """Return NumPy's numbers and arrays as Python's."""
+    """Return NumPy's numbers and arrays as Python's; raise a TypeError for other objects."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
-    raise TypeError(f"{value!r} cannot be written to a log.")
+    raise TypeError(f"Expected a value that JSON can hold; got {value!r}.")
 
 
 class Record(gym.Wrapper[Any, str, Any, str]):
-    """Logs a `SignalEnv`'s offers and rounds to a folder; see `RunLog`."""
+    """A wrapper that logs a `SignalEnv`'s offers and rounds to a folder; see `RunLog`."""
 
     def __init__(self, env: gym.Env[Any, str], folder: str | Path, state: dict[str, int] | None = None) -> None:
         super().__init__(env)
@@ -124,7 +124,7 @@ class Record(gym.Wrapper[Any, str, Any, str]):
         return observation, info
 
     def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step, and log the offer and the round if it closed."""
+        """Take a step; log the offer, and the round if it closed."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         self.log.offer(info["text"], float(reward), info)
         if "round" in info:
@@ -138,7 +138,7 @@ class Record(gym.Wrapper[Any, str, Any, str]):
 
 
 class VectorRecord(VectorWrapper):
-    """Logs a `SignalVectorEnv`'s offers and rounds to a folder; see `RunLog`."""
+    """A wrapper that logs a `SignalVectorEnv`'s offers and rounds to a folder; see `RunLog`."""
 
     def __init__(self, envs: VectorEnv[Any, Any, Any], folder: str | Path, state: dict[str, int] | None = None) -> None:
         super().__init__(envs)
@@ -152,7 +152,7 @@ class VectorRecord(VectorWrapper):
         return observations, infos
 
     def step(self, actions: Sequence[str]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Step, and log the offers and the round if it closed."""
+        """Take a step; log the offers, and the round if it closed."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         for i in range(self.num_envs):
             info = offer_of(infos, i)

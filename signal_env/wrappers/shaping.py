@@ -18,18 +18,18 @@ from signal_env.utils.plugins import Plugin
 from signal_env.utils.prediction import read_only
 from signal_env.utils.registry import Registry
 from signal_env.vector_env import SignalVectorEnv
-from signal_env.wrappers.candidates import signal_env_of
+from signal_env.wrappers.candidate_selection import signal_env_of
 
 Values = NDArray[np.float64]
 
 Potential = Callable[..., float]
-"""Maps features of the classifier's state, by parameter name, to a finite number.
+"""Maps features of the classifier's state, given by parameter name, to a finite number.
 
 `label_share` and `predicted_share` are `(C,)` arrays, all other features numbers; see `signal_env.learner.state`.
 """
 
 potentials: Registry[Potential] = Registry("potential")
-"""Potentials by name. The name of each feature is a potential too."""
+"""The potentials by name. The name of each feature is a potential too."""
 
 
 class Shaping:
@@ -43,12 +43,12 @@ class Shaping:
 
     Raises:
         UnknownName: If no potential and no feature has this name.
-        RewardError: If a number is out of its range, or the function asks for something that is no feature.
+        RewardError: If a number is out of its range, or the function has a parameter that is no feature.
     """
 
     def __init__(self, learner: Learner, potential: str | Potential, gamma: float, weight: float) -> None:
         if not 0 <= gamma <= 1 or not np.isfinite(weight):
-            raise RewardError(f"gamma is from 0 to 1 and weight a finite number; got {gamma} and {weight}.")
+            raise RewardError(f"gamma must be from 0 to 1 and weight a finite number; got {gamma} and {weight}.")
         self.gamma, self.weight, self._learner = float(gamma), float(weight), learner
         names = learner.feature_names
         if callable(potential):
@@ -70,7 +70,7 @@ class Shaping:
         return [self._height(self._learner.state(made + i)) for i in range(n)]
 
     def of_steps(self, before: Sequence[float]) -> Values:
-        """Compute the shaping `(n,)` of the steps that have just been made, without the weight."""
+        """Compute the shaping `(n,)` of the last n offers, without the weight."""
         ended = self._learner.terminated
         last = 0.0 if ended else self._height(self._learner.state(self._learner.offers_made))
         raw: Values = self.gamma * np.array([*before[1:], last]) - np.array(before)
@@ -95,7 +95,7 @@ def _feature(state: NDArray[np.float32], place: int) -> float:
 
 
 class PotentialShaping(gym.Wrapper[Any, str, Any, str], RecordConstructorArgs):
-    """Adds gamma times the potential of the state after a step minus that of the state before to each reward.
+    """A wrapper that adds to each reward gamma times the potential after the step minus the potential before it.
 
     The state at the episode's end has the potential 0 (Ng, Harada & Russell 1999). The optimal policy is unchanged for
     an agent whose own discount factor is gamma and whose step is an offer. The info has the shaping among its
@@ -111,7 +111,7 @@ class PotentialShaping(gym.Wrapper[Any, str, Any, str], RecordConstructorArgs):
     Raises:
         TypeError: If the environment is no `SignalEnv`.
         UnknownName: If no potential and no feature has this name.
-        RewardError: If a number is out of its range, or the function asks for something that is no feature.
+        RewardError: If a number is out of its range, or the function has a parameter that is no feature.
 
     Example:
         >>> import signal_env
@@ -132,7 +132,7 @@ class PotentialShaping(gym.Wrapper[Any, str, Any, str], RecordConstructorArgs):
         self._shaping = Shaping(signal_env_of(env).learner, potential, gamma, weight)
 
     def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step, and add the shaping to the reward."""
+        """Take a step; add the shaping to the reward."""
         shaping = self._shaping
         before = shaping.before(1)
         observation, reward, terminated, truncated, info = self.env.step(action)
@@ -143,7 +143,7 @@ class PotentialShaping(gym.Wrapper[Any, str, Any, str], RecordConstructorArgs):
 
 
 class VectorPotentialShaping(VectorWrapper):
-    """Adds to each reward of a `SignalVectorEnv` what `PotentialShaping` would; the steps are its offers in turn."""
+    """`PotentialShaping` of a `SignalVectorEnv`, whose offers are the steps, one after the other."""
 
     def __init__(
         self, envs: VectorEnv[Any, Any, Any], potential: str | Potential, gamma: float = 1.0, weight: float = 1.0
@@ -152,7 +152,7 @@ class VectorPotentialShaping(VectorWrapper):
         self._shaping = Shaping(cast(SignalVectorEnv, envs.unwrapped).learner, potential, gamma, weight)
 
     def step(self, actions: Sequence[str]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Step, and add the shaping to the rewards."""
+        """Take a step; add the shaping to the rewards."""
         shaping = self._shaping
         before = shaping.before(self.num_envs)
         observations, rewards, terminated, truncated, infos = self.env.step(actions)

@@ -102,7 +102,7 @@ def test_an_interruption_keeps_what_was_learned(tmp_path):
         (["--n-envs", "0"], "n_envs is from 1 to 1000"),
         (["--env", "SignalEnv-sst3-v0"], "SignalEnv-sst2-v0"),
         (["--selection", "acquisition"], "selection='submitted'"),
-        (["--n-candidates", "0"], "n_candidates is at least 1"),
+        (["--n-candidates", "0"], "n_candidates must be at least 1"),
     ],
 )
 def test_bad_input_ends_in_one_line(tmp_path, capsys, args, message):

@@ -94,7 +94,7 @@ def test_a_round_and_the_initial_labels_are_part_of_the_pool(option, size):
 
 @pytest.mark.parametrize("offers", [0, -1])
 def test_a_round_has_an_offer_at_least(offers):
-    assert f"offers_per_round is at least 1; got {offers}" in refused(offers_per_round=offers)
+    assert f"offers_per_round must be at least 1; got {offers}" in refused(offers_per_round=offers)
 
 
 @pytest.mark.parametrize("budget", [{"budget": 5}, {"budget": 3}, {"budget": 0}, {"budget_fraction": 0.1}])
@@ -135,15 +135,15 @@ def test_a_task_is_needed():
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("max_idle_rounds", 0, "max_idle_rounds is at least 1; got 0"),
-        ("n_neighbors", 0, "n_neighbors is at least 1; got 0"),
-        ("n_examples", -1, "n_examples is at least 0; got -1"),
-        ("max_text_length", 0, "max_text_length is at least 1; got 0"),
+        ("max_idle_rounds", 0, "max_idle_rounds must be at least 1; got 0"),
+        ("n_neighbors", 0, "n_neighbors must be at least 1; got 0"),
+        ("n_examples", -1, "n_examples must be at least 0; got -1"),
+        ("max_text_length", 0, "max_text_length must be at least 1; got 0"),
         ("invalid_reward", float("nan"), "invalid_reward is finite; got nan"),
         ("invalid_reward", float("inf"), "invalid_reward is finite; got inf"),
         ("invalid_reward", -float("inf"), "invalid_reward is finite; got -inf"),
-        ("evaluation_size", 0, "evaluation_size is at least 1; got 0"),
-        ("synthetic_share", 1.5, "synthetic_share is a number from 0 to 1, 'linear', 'adaptive' or None; got 1.5"),
+        ("evaluation_size", 0, "evaluation_size must be at least 1; got 0"),
+        ("synthetic_share", 1.5, "synthetic_share must be a number from 0 to 1, 'linear', 'adaptive' or None; got 1.5"),
         ("synthetic_share", float("nan"), "got nan"),
         ("synthetic_share", True, "got True"),
         ("synthetic_share", "half", "got 'half'"),
@@ -168,7 +168,7 @@ def test_an_agent_that_submits_texts_has_no_best_offers():
 
 @pytest.mark.parametrize("selection", ["random", None, ["submitted"]])
 def test_there_are_two_ways_to_choose(selection):
-    with pytest.raises(ConfigError, match="selection is 'acquisition' or 'submitted'; got "):
+    with pytest.raises(ConfigError, match="selection must be 'acquisition' or 'submitted'; got "):
         selection_of(SignalConfig(task="sst2", selection=selection))
 
 

@@ -1,4 +1,4 @@
-"""The writer of an episode: which values it writes, and when."""
+"""The writer of an episode's events."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -22,15 +22,15 @@ CARDS = 5
 
 @dataclasses.dataclass
 class Episode:
-    """The memory of an episode, beside its open round.
+    """The state of an episode, without its open round.
 
     Attributes:
         index: 0 for the first one of a board.
-        ended: Whether its end is written.
+        ended: Whether its end has been written.
         offers: Texts offered, without passes.
         reward_sum: The sum of their rewards.
         curve: Labeled instances and accuracy after each round.
-        rewards: Of those texts of L and U that were offered.
+        rewards: The rewards of the texts of L and U that were offered.
         scaled: The reward terms whose values have differed from their contributions.
     """
 
@@ -48,13 +48,13 @@ class Board:
 
     Args:
         learner: The environment's learner.
-        folder: The folder to write to; it is made if it does not exist.
-        state: What `state_dict` returned at a round's close: the episode goes on from there.
-        hparams: Values for the HParams page beside the environment's options: plain values, or mappings of such.
-        every: Texts per point of `reward/...`, however many come at a time; default: a tenth of a round's.
+        folder: The folder to write to. It is made if it does not exist.
+        state: The result of `state_dict` at a round's close, from which the episode goes on.
+        hparams: Values for the HParams page beside the environment's options: plain values, or mappings of them.
+        every: Texts per point of `reward/...`, independent of the texts per step; default: a tenth of a round's offers.
 
     Raises:
-        FileExistsError: If the folder holds events already, and no state is given: nothing is ever written over.
+        FileExistsError: If the folder holds events already and no state is given, since no event is overwritten.
         ValueError: If `every` is no positive number, or `hparams` has the name of an option of the environment.
     """
 
@@ -71,20 +71,20 @@ class Board:
         self._hparams = hyperparameters(learner, hparams or {})
         self._every = max(1, learner.sizes.offers // 10) if every is None else every
         if self._every < 1:
-            raise ValueError(f"every is a number of texts, at least 1; got {every}.")
+            raise ValueError(f"every must be at least 1 text; got {every}.")
         self._episode = Episode(**state["episode"]) if state else Episode(-1, ended=True)
         self._files = EventFiles(self._place(), state["files"] if state else None)
         self._snapshot: Snapshot | None = None
         self._open_round()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state from which a new board goes on at a round's close, as plain data; all is on the disk.
+        """Return the state at a round's close, as plain data, and flush all events to the disk.
 
         Raises:
             RuntimeError: In the middle of a round.
         """
         if self._round:
-            raise RuntimeError(f"The state can be kept between rounds; {len(self._round)} texts of one are recorded.")
+            raise RuntimeError(f"The state exists only between rounds; {len(self._round)} texts of one are recorded.")
         episode = {name: copy(value) for name, value in vars(self._episode).items()}
         return {"episode": episode, "files": self._files.sizes()}
 
@@ -100,7 +100,7 @@ class Board:
         self.round(info)
 
     def offer(self, text: str, reward: float, info: dict[str, Any]) -> None:
-        """Record one offered text and its info; a pass counts only by what it earns at a round's close."""
+        """Record one offered text and its info. A pass counts only if it earns a reward at a round's close."""
         self._episode.reward_sum += reward
         if info["passed"] and not reward:
             return
@@ -123,12 +123,12 @@ class Board:
         self._open_round()
 
     def metrics(self, metrics: Mapping[str, float]) -> None:
-        """Write an agent's metrics, such as its `learn` returns; see the table for the tags."""
+        """Write an agent's metrics, such as the result of its `learn`; the package's table has the tags."""
         if metrics:
             self._files.scalars({of_metric(name): value for name, value in metrics.items()}, self._episode.offers)
 
     def end(self, success: bool) -> None:
-        """End an episode, once, with its projector; `success` tells whether it was played to its end."""
+        """End an episode, unless it has ended, and write its projector; `success`: it was played to its end."""
         if self._episode.ended or not self._episode.curve:
             return
         self._episode.ended = True
@@ -140,7 +140,7 @@ class Board:
             write_projector(self._files.folder, f"texts after {self._episode.curve[-1][0]} labels", *points)
 
     def close(self) -> None:
-        """End the episode if it was left before its end, and close its files."""
+        """End the episode, if it has not ended, and close its files."""
         self.end(success=False)
         self._files.close()
 
@@ -159,10 +159,10 @@ class Board:
 
     def _open_round(self) -> None:
         self._round: list[Offered] = []
-        self._written = 0  # how many of them `reward/...` has
+        self._written = 0  # the number of them in `reward/...`
 
     def _write_offers(self) -> None:
-        """Write one point of `reward/...`, from the texts offered since the last one."""
+        """Write one point of `reward/...`, from the texts offered since the last point."""
         offered = self._round[self._written :]
         if not offered:
             return

@@ -1,4 +1,4 @@
-"""Texts as Markdown tables."""
+"""Texts and their rewards as Markdown tables."""
 
 import re
 import textwrap
@@ -9,7 +9,7 @@ from signal_env.wrappers.tensorboard.offered import Offered
 LONGEST = 400
 """The most characters of a text that a card shows."""
 LINE = 80
-"""Characters of a line: with longer ones the page makes the other columns too narrow for their numbers."""
+"""The most characters of a line. With longer lines the page makes the other columns too narrow for numbers."""
 
 
 def card(offered: Sequence[Offered]) -> str:
@@ -30,9 +30,9 @@ def card(offered: Sequence[Offered]) -> str:
 
 
 def literal(text: str) -> str:
-    """Return a text as Markdown that shows its characters; those that Markdown or HTML could interpret are entities.
+    """Return a text as literal Markdown, with entities for characters that Markdown or HTML could interpret.
 
-    Invisible characters are written as Python's escapes, and texts longer than `LONGEST` are cut.
+    Invisible characters become Python's escapes, and texts longer than `LONGEST` are cut.
 
     Example:
         >>> literal("<b>2*3</b>")

@@ -1,4 +1,4 @@
-"""The event files of one run in TensorBoard: they grow, and go on from where they were at a round's close."""
+"""The event files of one run in TensorBoard, which can go on from a round's close."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -15,28 +15,29 @@ PATTERN = "events.out.tfevents.*"
 
 
 class EventFiles:
-    """Writes a run's events through torch's `SummaryWriter`, which is made with the first of them.
+    """The event files of a run. Torch's `SummaryWriter` writes them; it is made with the first event.
 
-    A run that goes on gets a new event file beside the earlier ones, which are cut to what they had at the round's
-    close: what a run that was killed had written after it is gone, whatever the events' steps count, while
-    `SummaryWriter`'s `purge_step` knows one kind of steps. A TensorBoard that is open meanwhile shows the new events in
-    place of the old ones, but for one with `--load_fast=false`, which keeps what it has read until it is started again.
+    A run that is resumed gets a new event file. The earlier files are cut to their sizes at the round's close, which
+    removes events that a killed run has written after it. (`SummaryWriter`'s `purge_step` would not do, since events
+    here have steps of different units.) An open TensorBoard then shows the new events in the place of the old ones, or
+    after a restart if it has `--load_fast=false`.
 
     Args:
         folder: The run's folder.
-        sizes: What `sizes` returned. Files that were not there then are removed. None: there must be no event files.
+        sizes: The result of `sizes` at the round's close. Event files that it does not name are removed. None: there
+            must be no event files.
 
     Raises:
-        FileExistsError: If there are events already, and no sizes are given: nothing is ever written over.
+        FileExistsError: If there are events already and no sizes are given, since no event is overwritten.
         ValueError: If a file is shorter than its size.
     """
 
     def __init__(self, folder: Path, sizes: Mapping[str, int] | None = None) -> None:
         self.folder = folder
         self._made: Any = None
-        self._last = -1  # when the youngest of the earlier files was made, in seconds
+        self._last = -1  # the time of the youngest earlier file, in seconds
         if sizes is None and any(folder.glob(PATTERN)):
-            raise FileExistsError(f"{folder} holds a run's events already; give another folder.")
+            raise FileExistsError(f"{folder} holds the events of a run already: give another folder.")
         for file in folder.glob(PATTERN):
             if sizes is not None and file.name not in sizes:
                 file.unlink()
@@ -49,35 +50,35 @@ class EventFiles:
         if self._made is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            # Files are read in the order of their names, which begin with a second.
+            # TensorBoard reads files in the order of their names, which have the time in whole seconds.
             while int(time.time()) == self._last:
                 time.sleep(0.02)
             self._made = SummaryWriter(str(self.folder), max_queue=1000)
         return self._made
 
     def sizes(self) -> dict[str, int]:
-        """The bytes of each event file, all that was written included."""
+        """Flush all events; return the size of each event file in bytes, by name."""
         if self._made is not None:
             self._made.flush()
         return {file.name: file.stat().st_size for file in sorted(self.folder.glob(PATTERN))}
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """Writes scalars by tag, all in one event."""
+        """Write scalars by tag, all in one event."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         summary = Summary(value=[Summary.Value(tag=plain(tag), simple_value=value) for tag, value in values.items()])
         self._writer.file_writer.add_summary(summary, step)
 
     def histogram(self, tag: str, values: NDArray[np.float64], step: int) -> None:
-        """Writes a histogram of 30 bins, as many as the page draws."""
+        """Write a histogram of 30 bins, the number that the page draws."""
         self._writer.add_histogram(plain(tag), values, step, bins=30)
 
     def text(self, tag: str, markdown: str, step: int) -> None:
-        """Writes Markdown; torch appends "/text_summary" to the tag."""
+        """Write Markdown; torch appends "/text_summary" to the tag."""
         self._writer.add_text(tag, markdown, step)
 
     def layout(self, layout: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
-        """Writes the page of custom scalars: categories, their charts, and patterns of the tags in each."""
+        """Write the page of custom scalars: categories, their charts, and patterns of the tags in each."""
         charts = {
             category: {title: ["Multiline", list(tags)] for title, tags in charts.items()}
             for category, charts in layout.items()
@@ -85,10 +86,10 @@ class EventFiles:
         self._writer.add_custom_scalars(charts)
 
     def begin_session(self, hyperparameters: Mapping[str, Plain]) -> None:
-        """Writes the hyperparameters of the run.
+        """Write the hyperparameters of the run.
 
-        `SummaryWriter.add_hparams` would put them into a run beside this one, under the columns of whichever run
-        TensorBoard reads first; without such columns it shows those of all runs together.
+        `SummaryWriter.add_hparams` would write a second run, with a list of columns. TensorBoard then shows only the
+        columns of the run that it reads first. Without such a list it shows the columns of all runs.
         """
         from tensorboard.plugins.hparams import metadata
         from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo
@@ -100,7 +101,7 @@ class EventFiles:
         self._session(metadata.SESSION_START_INFO_TAG, session_start_info=start)
 
     def end_session(self, success: bool) -> None:
-        """Writes that the run has ended, in success or, as far as this file knows, otherwise."""
+        """Write the end of the run, with the status "success" or "unknown"."""
         from tensorboard.plugins.hparams import api_pb2, metadata
         from tensorboard.plugins.hparams.plugin_data_pb2 import SessionEndInfo
 
@@ -118,18 +119,18 @@ class EventFiles:
         self._writer.file_writer.add_summary(Summary(value=[value]))
 
     def flush(self) -> None:
-        """Writes to the disk what is still in memory."""
+        """Write all events in memory to the disk."""
         self._writer.flush()
 
     def close(self) -> None:
-        """Flushes and closes."""
+        """Flush and close the files."""
         if self._made is not None:
             self._made.close()
             self._made = None
 
 
 def plain(tag: str) -> str:
-    """A tag with brackets for parentheses, after which the page of custom scalars expects the name of a run.
+    """Return a tag with brackets for parentheses, which the page of custom scalars takes for the name of a run.
 
     Example:
         >>> plain("reward/clip(signal, 0, 2)")

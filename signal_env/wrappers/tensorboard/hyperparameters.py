@@ -12,18 +12,22 @@ Plain = bool | int | float | str
 
 
 def hyperparameters(learner: Learner, others: Mapping[str, Any]) -> dict[str, Plain]:
-    """The environment's options and others as plain values; callables and objects by name, what is None left out.
+    """Return the environment's options and other values as plain values.
+
+    Callables and objects are represented by their names, and values of None are left out.
 
     Raises:
         ValueError: If one of the others has the name of an option of the environment.
     """
     ours = _flat(vars(learner.config))
-    sizes = learner.sizes  # what the fractions came to
+    sizes = learner.sizes  # in the place of fractions
     ours |= {"pool_size": sizes.pool, "initial_labeled": sizes.initial, "round_size": sizes.round}
     ours |= {"offers_per_round": sizes.offers, "budget": sizes.budget}
     more = _flat(others)
     if both := sorted(ours.keys() & more.keys()):
-        raise ValueError(f"hparams has the names of the environment's own options: {', '.join(both)}. Rename them.")
+        raise ValueError(
+            f"hparams must not have names of the environment's options; got {', '.join(both)}: rename them."
+        )
     return ours | more
 
 

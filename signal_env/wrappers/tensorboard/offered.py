@@ -16,7 +16,7 @@ class Offered(NamedTuple):
     Attributes:
         text: The text.
         reward: Its reward.
-        origin: "real", "synthetic", "pass", or why it is not valid.
+        origin: "real", "synthetic", "pass", or the reason why it is not valid.
         terms: For each reward term `raw`, `weight` and `contribution`.
     """
 
@@ -27,7 +27,7 @@ class Offered(NamedTuple):
 
     @classmethod
     def of(cls, text: str, reward: float, info: Mapping[str, Any]) -> "Offered":
-        """Make it from the environment's info."""
+        """Return the text with the values of the environment's info."""
         origin = info["invalid"] or ("pass" if info["passed"] else "real" if info["real"] else "synthetic")
         return cls(text, reward, origin, info["reward_terms"])
 
@@ -52,7 +52,7 @@ class Rewards(NamedTuple):
 
     @classmethod
     def of(cls, offered: Sequence[Offered]) -> "Rewards":
-        """Gather them from texts.
+        """Collect the rewards of texts.
 
         Raises:
             ValueError: If a term is called "total".
@@ -66,7 +66,9 @@ class Rewards(NamedTuple):
                 if term["weight"] != 1 or term["raw"] != term["contribution"]:
                     scaled.add(name)
         if "total" in raws:
-            raise ValueError("TensorBoard shows the whole reward as 'total': give the reward term another name.")
+            raise ValueError(
+                "A reward term cannot be called 'total', TensorBoard's name of the whole reward: rename it."
+            )
         total = {"total": np.array([one.reward for one in offered])}
         return cls(total | _arrays(contributions), _arrays(raws), scaled)
 

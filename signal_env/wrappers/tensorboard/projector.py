@@ -17,11 +17,11 @@ COLUMNS = ("text", "origin", "label", "reward")
 
 
 class Snapshot:
-    """The labeled and the unlabeled set at a round's close, as the current classifier sees them.
+    """The labeled and the unlabeled set at a round's close, under the current classifier.
 
     Args:
         labeled: The texts of L with their labels, in the order of labeling.
-        unlabeled: U, beside the texts of L that the classifier was trained on, the first of them.
+        unlabeled: U. Its labeled texts are the first ones of L, on which the classifier was trained.
         is_real: Returns whether a text is one of R.
     """
 
@@ -38,10 +38,10 @@ class Snapshot:
     ) -> tuple[Floats, list[tuple[str, str, str, str]]]:
         """Return the projector's points: `(n, d)` embeddings, and `n` rows of `COLUMNS`.
 
-        The labeled texts come first. Of more than `MOST_POINTS` texts some are left out, by equal steps:
-        unlabeled ones, and labeled ones only if these alone are too many. `label` is the class for texts
-        of L and "unlabeled" for all others, whose labels are hidden; `reward` is empty for texts that nobody offered.
-        With `retrain=False` only the initial texts of L are shown, since the classifier was trained on these.
+        The labeled texts come first. At most `MOST_POINTS` texts are shown: as many of the unlabeled ones as
+        there is room for, at equal steps, and all labeled ones unless these alone are too many. `label` is the class
+        for texts of L and "unlabeled" for the others, whose labels are hidden. `reward` is empty for texts that were
+        not offered. With `retrain=False` only the initial texts of L are shown, on which the classifier was trained.
         """
         embeddings = self.unlabeled.labeled.embeddings
         labeled = _evenly(len(embeddings), MOST_POINTS)
@@ -62,14 +62,14 @@ class Snapshot:
 
 
 def _evenly(n: int, most: int) -> NDArray[np.int64]:
-    """Return the indices of at most so many of n things, by equal steps."""
+    """Return at most `most` of the indices from 0 to n - 1, at equal steps."""
     return np.linspace(0, n - 1, min(n, most)).round().astype(np.int64) if n else np.zeros(0, dtype=np.int64)
 
 
 def write_projector(folder: Path, title: str, embeddings: Floats, rows: list[tuple[str, str, str, str]]) -> None:
     """Write the files that TensorBoard's projector reads from a run's folder.
 
-    `SummaryWriter.add_embedding` writes the same, but takes five times as long, and leaves tabs in the metadata.
+    `SummaryWriter.add_embedding` takes five times as long, and leaves tabs in the metadata.
     """
     from google.protobuf import text_format
     from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig

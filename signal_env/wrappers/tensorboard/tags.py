@@ -1,4 +1,4 @@
-"""The tags of what is written; the package's documentation lists all of them."""
+"""The tags of scalars, and the page of custom scalars. The package's docstring lists all tags."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ LAYOUT = {
     "Reward": {
         "mean reward and its terms by round": ["reward_mean/"],
         "reward by offers": ["reward/total$"],
-        "invalid texts and annotator agreement, shares by labels": ["charts/invalid$", "labeling/annotator_agreement$"],
+        "invalid texts and annotator agreement, shares by labels": [
+            "charts/invalid$",
+            "labeling/annotator_agreement$",
+        ],
     },
     "Agent": {
         "lift: policy and reference on the same prompts": ["lift/policy$", "lift/reference$"],
@@ -21,7 +24,7 @@ LAYOUT = {
         "losses": ["losses/.*loss"],
     },
 }
-"""The page of custom scalars; each chart has the tags that begin with one of its patterns."""
+"""The page of custom scalars. Each chart has the tags that begin with one of its patterns."""
 
 GROUPS = {
     "trainer": "losses",
@@ -31,11 +34,11 @@ GROUPS = {
     "labels": "labels",
     "speed": "speed",
 }
-"""Tags of the groups of an agent's metrics; all others go to "metrics"."""
+"""The tag of each group of an agent's metrics; all other groups have the tag "metrics"."""
 
 
 def of_round(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
-    """Return the scalars of a round's info, to be drawn over the labels."""
+    """Return the scalars of a round's info by tag; their steps are labels."""
     names, synthetic = learner.task.class_names, info["selected_synthetic"]
     values = {"charts/accuracy": info["accuracy"], "charts/synthetic_in_labeled": info["synthetic_share"]}
     values |= {f"labeling/count/{name}": n for name, n in zip(names, info["label_counts"], strict=True)}

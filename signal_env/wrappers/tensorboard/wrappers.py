@@ -1,4 +1,4 @@
-"""The wrappers: each hands its environment's results to a `Board`."""
+"""The wrappers that hand the results of an environment to a `Board`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from signal_env.wrappers.tensorboard.board import Board
 
 
 class TensorBoard(gym.Wrapper[Any, str, Any, str]):
-    """Writes what happens in a `SignalEnv` for TensorBoard; the arguments are those of `Board`.
+    """A wrapper that writes the events of a `SignalEnv` for TensorBoard. The arguments are those of `Board`.
 
     Attributes:
         board: The `Board`, for an agent's own metrics.
@@ -43,7 +43,7 @@ class TensorBoard(gym.Wrapper[Any, str, Any, str]):
         return observation, info
 
     def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step, and write what happened."""
+        """Take a step; write its offers, and the round if it closed."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         self.board.offer(info["text"], float(reward), info)
         if "round" in info:
@@ -59,7 +59,7 @@ class TensorBoard(gym.Wrapper[Any, str, Any, str]):
 
 
 class VectorTensorBoard(VectorWrapper):
-    """Writes what happens in a `SignalVectorEnv` for TensorBoard, the same as `TensorBoard` would of its texts."""
+    """A wrapper that writes the events of a `SignalVectorEnv`, the same ones as `TensorBoard` for the same texts."""
 
     def __init__(self, envs: VectorEnv[Any, Any, Any], folder: str | Path, **options: Any) -> None:
         super().__init__(envs)
@@ -72,7 +72,7 @@ class VectorTensorBoard(VectorWrapper):
         return observations, infos
 
     def step(self, actions: Sequence[str]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Step, and write what happened."""
+        """Take a step; write its offers, and the round if it closed."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         for i in range(self.num_envs):
             info = offer_of(infos, i)
@@ -99,7 +99,7 @@ def learner_of(env: Any) -> Learner:
     learner = getattr(env.unwrapped, "learner", None)
     if not isinstance(learner, Learner):
         raise TypeError(
-            f"TensorBoard wraps a SignalEnv, VectorTensorBoard a SignalVectorEnv; got {type(env.unwrapped).__name__}. "
-            "Independent experiments want a TensorBoard each."
+            f"Expected a SignalEnv for TensorBoard, or a SignalVectorEnv for VectorTensorBoard; got "
+            f"{type(env.unwrapped).__name__}. Wrap each of several independent experiments in a TensorBoard."
         )
     return learner

@@ -83,7 +83,7 @@ def test_the_samples_are_more_uncertain_than_what_is_written_at_random():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_candidates": 0}, "n_candidates is at least 1; got 0"),
+        ({"n_candidates": 0}, "n_candidates must be at least 1; got 0"),
         ({"uncertainty": "badge"}, "asks for probabilities alone.*got 'badge'"),
         ({"uncertainty": "entropi"}, "Did you mean 'entropy'"),
     ],

@@ -111,8 +111,8 @@ def test_the_metrics_are_about_what_it_writes():
 @pytest.mark.parametrize(
     ("agent", "options", "message"),
     [
-        ({"real_share": 1.5}, {}, "real_share is from 0 to 1; got 1.5"),
-        ({}, {"n_examples": 0}, "n_examples is at least 1"),
+        ({"real_share": 1.5}, {}, "real_share must be from 0 to 1; got 1.5"),
+        ({}, {"n_examples": 0}, "n_examples must be at least 1"),
         ({}, {"initial_labeled": 40}, "lower initial_labeled"),
         ({"strategy": "entropi"}, {}, "Did you mean 'entropy'"),
     ],

@@ -150,5 +150,5 @@ def test_rounds_without_anything_to_choose_truncate_the_episode(folder, monkeypa
 
 
 def test_no_candidates_are_not_the_default(folder):
-    with pytest.raises(ValueError, match="n_candidates is at least 1; got 0"):
+    with pytest.raises(ValueError, match="n_candidates must be at least 1; got 0"):
         SB3Agent(policy=folder, n_candidates=0).reset(gym.make_vec(REVIEWS, num_envs=6, **SMALL), 0)

@@ -187,7 +187,7 @@ def test_contrast_is_always_finite_and_never_negative(predictions, k, normalize,
 def test_a_direction_that_does_not_exist_is_refused():
     rng = np.random.default_rng(0)
     unlabeled, labeled = random_prediction(rng, 3, 2, 4), random_prediction(rng, 3, 2, 4)
-    with pytest.raises(ValueError, match="direction is 'unlabeled' or 'labeled'; got 'both'"):
+    with pytest.raises(ValueError, match="direction must be 'unlabeled' or 'labeled'; got 'both'"):
         contrastive(*unlabeled, labeled, direction="both", divide_by_distance=True)
 
 

@@ -330,7 +330,7 @@ def test_an_option_that_the_function_does_not_have_is_an_error():
 
 @pytest.mark.parametrize("batch_size", [0, -1])
 def test_a_batch_has_at_least_one_text(batch_size):
-    with pytest.raises(AcquisitionError, match=f"batch_size is at least 1; got {batch_size}"):
+    with pytest.raises(AcquisitionError, match=f"batch_size must be at least 1; got {batch_size}"):
         select("entropy", **arrays(), batch_size=batch_size)
 
 

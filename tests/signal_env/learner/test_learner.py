@@ -457,7 +457,7 @@ def test_a_fixed_prompt_is_the_first_one_for_good():
     fixed.offer([f"a film with {i} scenes" for i in range(fixed.sizes.offers)])
     fixed.close_round()
     assert fixed.prompts(2) == shown[0][:2]
-    with pytest.raises(ConfigError, match="fixed_prompt is True or False; got 1"):
+    with pytest.raises(ConfigError, match="fixed_prompt must be True or False; got 1"):
         small(fixed_prompt=1)
 
 

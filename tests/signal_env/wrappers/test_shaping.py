@@ -114,7 +114,7 @@ def test_what_does_not_exist_is_answered_with_what_does(own_registry):
     with pytest.raises(RewardError, match=r"asks for 'accuracy'. It may ask for: .*train_accuracy"):
         shaped(lambda accuracy: accuracy)
     for gamma, weight in ((1.5, 1.0), (-0.1, 1.0), (0.5, float("inf"))):
-        with pytest.raises(RewardError, match="gamma is from 0 to 1 and weight a finite number"):
+        with pytest.raises(RewardError, match="gamma must be from 0 to 1 and weight a finite number"):
             shaped("train_accuracy", gamma, weight)
 
 

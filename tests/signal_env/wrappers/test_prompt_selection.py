@@ -10,7 +10,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
 from agents.llm import FrozenGenerator
 from signal_env.wrappers import PromptSelection
-from signal_env.wrappers.prompts import FEATURES
+from signal_env.wrappers.prompt_selection import FEATURES
 
 REVIEWS = "SignalEnv-reviews-v0"
 SMALL = {"pool_size": 40, "round_size": 4, "evaluation_size": 40, "n_examples": 2}

@@ -16,30 +16,30 @@ Floats = NDArray[np.float32]
 
 
 class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
-    """Shows K unlabeled texts as numbers; the action chooses which of them is offered, and so labeled.
+    """A wrapper that shows K unlabeled texts as numbers. The action chooses one of them to be offered, and so labeled.
 
     The observation is a flat box: the features of each candidate (see `candidate_features`), one candidate after
-    another, and the classifier's state (`env.unwrapped.feature_names`). `action_masks()` tells which places hold a
-    candidate: when fewer than K texts are left, the last ones do not. Choosing such a place passes.
+    another, and the classifier's state (`env.unwrapped.feature_names`). `action_masks()` has the places that hold a
+    candidate. When fewer than K texts are left, the last places are empty. Choosing an empty place passes.
 
-    When nothing is left to choose in a round, because its labels are taken or no text is left, the wrapper itself
-    passes until the round is closed: a step's reward is then the sum of its offers' rewards. `Record` and `TensorBoard`
-    go inside this wrapper, where they see every offer.
+    When a round has no candidates left, because its labels are taken or no text is left, the wrapper itself passes
+    until the round closes. The step's reward is then the sum of its offers' rewards. Put `Record` and `TensorBoard`
+    inside this wrapper, where they see every offer.
 
-    Draws are seeded from the seed of `reset`. With a generator some of the candidates are texts that it writes for the
-    environment's prompt; one that is chosen and labeled is labeled by the annotator. For episodes that repeat, its
-    texts must depend on the prompts alone, as with `agents.llm.FrozenGenerator`.
+    The seed of `reset` also seeds the draws. With a generator some of the candidates are texts that it writes for the
+    environment's prompt, which the annotator labels if they are chosen. For reproducible episodes its texts must depend
+    on the prompts alone, as with `agents.llm.FrozenGenerator`.
 
     Args:
         env: A `SignalEnv` with `selection="submitted"`, wrapped or not.
         n_candidates: K.
         embedding_size: Directions in which the candidates' encodings are shown; 0: none.
-        generator: Writes synthetic candidates, from prompts to texts; without one all candidates are real.
-        synthetic_candidates: The fraction of the K places that it writes for, rounded to a whole number.
+        generator: A function from prompts to texts, for synthetic candidates; default: all candidates are real.
+        synthetic_candidates: The fraction of the K places for them, rounded to a whole number.
 
     Raises:
         TypeError: If the environment is no `SignalEnv`.
-        ValueError: If the acquisition function chooses what is labeled, or a number is out of its range.
+        ValueError: If the environment has another selection, or a number is out of its range.
 
     Example:
         >>> import signal_env
@@ -82,7 +82,7 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         return self._draw.texts
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Return which places hold a candidate, `(K,)`."""
+        """Return the mask `(K,)` of the places that hold a candidate."""
         return self._draw.mask.copy()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
@@ -95,7 +95,7 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         return self._draw.draw(self.learner.offers_made, observation["prompt"]), info
 
     def step(self, action: int) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Offer the text in a place, from 0, and pass while nothing is left to choose in the round.
+        """Offer the text in a place, from 0, and pass while the round has no candidates left.
 
         Raises:
             ValueError: If there is no such place.
@@ -122,12 +122,12 @@ def signal_env_of(env: gym.Env[Any, Any]) -> SignalEnv:
         TypeError: If it is another environment.
     """
     if not isinstance(env.unwrapped, SignalEnv):
-        raise TypeError(f"This wraps a SignalEnv, as gym.make('SignalEnv-...') makes it; got {env.unwrapped!r}.")
+        raise TypeError(f"Expected a SignalEnv, such as gym.make('SignalEnv-...') returns; got {env.unwrapped!r}.")
     return env.unwrapped
 
 
 def with_pass(info: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:
-    """Return the info of a step with that of a pass after it: the round that it closed, and its closing terms."""
+    """Return the info of a step together with that of a pass after it: its reward terms and the round it closed."""
     terms = {name: dict(term) for name, term in info["reward_terms"].items()}
     for name, term in passed["reward_terms"].items():
         before = terms.get(name, {"raw": 0.0, "contribution": 0.0})

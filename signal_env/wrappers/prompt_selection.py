@@ -1,4 +1,4 @@
-"""Choice among K sets of in-context examples as a `Discrete` action, for a frozen generator to write from."""
+"""Choice among K sets of in-context examples as a `Discrete` action; a frozen generator answers the prompt."""
 
 from operator import index
 from typing import Any
@@ -11,32 +11,31 @@ from numpy.typing import NDArray
 
 from signal_env.learner.prompts import prompt
 from signal_env.wrappers.candidate_draw import CandidateBox, Generator, describe, written
-from signal_env.wrappers.candidates import signal_env_of
+from signal_env.wrappers.candidate_selection import signal_env_of
 
 FEATURES = ("present", "labeled", "entropy", "margin", "distance", "score")
-"""Features of a set of examples: 1, the fraction of labeled texts, and means over the texts of the features of the same
-names in `signal_env.wrappers.candidate_draw.candidate_features`."""
+"""The features of a set of examples: 1, the fraction of labeled texts, and means over the set's texts of the features
+that `signal_env.wrappers.candidate_draw.candidate_features` describes under the same names."""
 
 
 class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
-    """Shows K sets of in-context examples as numbers; the generator answers the prompt of the chosen one.
+    """A wrapper that shows K sets of in-context examples as numbers. A generator answers the prompt of the chosen set.
 
-    A set holds `n_examples` texts of R, labeled and unlabeled ones. The observation is a flat box: the features of each
-    set (`FEATURES`), one set after another, and the classifier's state (`env.unwrapped.feature_names`). The text that
-    the generator writes is offered, and the reward is that of the text. The prompts that the environment itself draws
-    are not used.
+    A set has `n_examples` texts of R, labeled or unlabeled. The observation is a flat box: the features of each
+    set (`FEATURES`), one set after another, and the classifier's state (`env.unwrapped.feature_names`). The generator's
+    text is offered, and its reward is the step's. The prompts that the environment itself draws are not used.
 
-    Draws are seeded from the seed of `reset`. For episodes that repeat, the generator's texts must depend on the
-    prompts alone, as with `agents.llm.FrozenGenerator`.
+    The seed of `reset` also seeds the draws. For reproducible episodes the generator's texts must depend on the prompts
+    alone, as with `agents.llm.FrozenGenerator`.
 
     Args:
         env: A `SignalEnv` with `selection="acquisition"`, wrapped or not.
-        generator: Writes one text for each of a list of prompts.
+        generator: A function from a list of prompts to one text for each.
         n_sets: K.
 
     Raises:
         TypeError: If the environment is no `SignalEnv`.
-        ValueError: If the agent chooses what is labeled, prompts have no examples, or K is under 1.
+        ValueError: If the environment has another selection, prompts have no examples, or K is under 1.
 
     Example: a generator that changes the last example of its prompt.
         >>> import signal_env
@@ -81,14 +80,14 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
         """Offer the generator's text for the set in a place, from 0.
 
         Raises:
-            ValueError: If there is no such place, or the generator writes no text.
+            ValueError: If there is no such place, or the generator does not return one text.
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
         if self._random is None:
             raise gym.error.ResetNeeded("The episode has not begun: call reset before step.")
         place = index(action)
         if not 0 <= place < self.n_sets:
-            raise ValueError(f"There are {self.n_sets} sets, from 0; got {place}.")
+            raise ValueError(f"A place must be from 0 to {self.n_sets - 1}; got {place}.")
         shown = self.prompts[place]
         self.signal_env.prompt = shown
         (text,) = written(self.generator, [shown])
