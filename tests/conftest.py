@@ -1,4 +1,4 @@
-"""Shared fixtures: where the real texts and models are, and small experiments on each registered environment."""
+"""Shared fixtures: the folders of real texts and models, and small experiments on each registered environment."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Other work on the machine slows a single example down; the same examples are drawn every time.
+# No deadline, since other work on the machine slows single examples down; the draws are the same every time.
 settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("untimed")
 
@@ -33,9 +33,9 @@ def models_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def colours_task(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A user's own task with three classes: a .yaml file and a folder of texts."""
-    folder = tmp_path_factory.mktemp("colours")
+def colors_task(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A user's own task of three classes: a .yaml file and a folder of texts."""
+    folder = tmp_path_factory.mktemp("colors")
     things = [
         "apple",
         "house",
@@ -53,23 +53,23 @@ def colours_task(tmp_path_factory: pytest.TempPathFactory) -> str:
     for split, places in (("train", ("here", "there", "outside", "below")), ("test", ("above", "inside"))):
         rows = [f"the {c} {t} is {p},{c}" for t in things for p in places for c in ("red", "green", "blue")]
         (folder / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
-    (folder / "colours.yaml").write_text(
-        "name: colours\ninstruction: 'Write something of a colour:'\nclass_names: [red, green, blue]\n",
+    (folder / "colors.yaml").write_text(
+        "name: colors\ninstruction: 'Write something of a color:'\nclass_names: [red, green, blue]\n",
         encoding="utf-8",
     )
-    return str(folder / "colours.yaml")
+    return str(folder / "colors.yaml")
 
 
 @pytest.fixture(scope="session")
 def small_options(request: pytest.FixtureRequest):
-    """Returns a function from a registered id to options that make it a small experiment on real parts."""
+    """Return a function from a registered id to the options of a small experiment with real parts."""
 
     def options(env_id: str) -> dict[str, object]:
         small = {"pool_size": 24, "round_size": 4, "evaluation_size": 20, "classifier": "linear"}
         if env_id == "SignalEnv-reviews-v0":
             return small
         if env_id == "SignalEnv-v0":
-            task = request.getfixturevalue("colours_task")
+            task = request.getfixturevalue("colors_task")
             return small | {"task": task, "encoder": "embedded", "annotator": always_first}
         task = env_id.split("-")[1]
         annotator = str(request.getfixturevalue("models_dir") / f"annotator-{task}")
@@ -80,13 +80,13 @@ def small_options(request: pytest.FixtureRequest):
 
 
 def always_first(texts):
-    """An annotator of a user's own."""
+    """A user's own annotator."""
     return [0] * len(texts)
 
 
 @pytest.fixture(scope="session")
 def read_events():
-    """Returns a function from a folder to what its event files say: for each tag, steps with their values."""
+    """Return a function from a folder to the content of its event files: for each tag, steps with their values."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     kinds = ("scalars", "histograms", "tensors")
@@ -107,7 +107,7 @@ def read_events():
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    """Headless Chromium, which can reach this machine and nothing else."""
+    """Headless Chromium, which can reach this machine only."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install 'signal-env[dev]'")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:

@@ -108,8 +108,8 @@ def check_features(saved: "SavedPolicy", state_features: Sequence[str], folder: 
 
     if tuple(saved.features) != candidate_features(saved.embedding_size):
         raise PolicyError(
-            f"The policy in {folder} was trained on the features {', '.join(saved.features)}; this version has "
-            f"{', '.join(candidate_features(saved.embedding_size))}: train it again."
+            f"The policy in {folder} was trained on the features {', '.join(saved.features)}; this agent has "
+            f"{', '.join(candidate_features(saved.embedding_size))}: train it again on CandidateSelection."
         )
     if len(saved.state_features) != len(state_features):
         raise PolicyError(

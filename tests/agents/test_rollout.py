@@ -1,4 +1,4 @@
-"""The one loop: a user's own agent in ten lines, and the built-in agents."""
+"""The rollout loop: a user's own agent in ten lines, and the built-in agents."""
 
 import gymnasium as gym
 import numpy as np
@@ -13,10 +13,10 @@ SMALL = {"pool_size": 43, "round_size": 4, "evaluation_size": 40}
 
 
 class CountingAgent(Agent):
-    """Offers numbered texts and keeps what it is paid."""
+    """An agent that offers numbered texts and keeps its rewards."""
 
     def reset(self, envs, seed):
-        self.num_envs, self.count, self.paid = envs.num_envs, 0, []
+        self.num_envs, self.count, self.rewards = envs.num_envs, 0, []
 
     def act(self, observations):
         assert len(observations["prompt"]) == self.num_envs
@@ -24,8 +24,8 @@ class CountingAgent(Agent):
         return [f"film number {self.count - i}" for i in range(self.num_envs)]
 
     def learn(self, rewards, infos):
-        self.paid.extend(rewards)
-        return {"paid": float(np.sum(rewards))}
+        self.rewards.extend(rewards)
+        return {"rewards": float(np.sum(rewards))}
 
 
 def test_an_agent_of_a_users_own_sees_prompts_and_rewards():
@@ -33,8 +33,8 @@ def test_an_agent_of_a_users_own_sees_prompts_and_rewards():
     steps = list(rollout(envs, agent, seed=0))
     assert [step.round["labeled"] for step in steps if step.round] == [4, 8, 12]
     assert steps[0].texts == ()
-    assert len(agent.paid) == 8
-    assert sum(step.metrics.get("paid", 0.0) for step in steps) == pytest.approx(sum(agent.paid))
+    assert len(agent.rewards) == 8
+    assert sum(step.metrics.get("rewards", 0.0) for step in steps) == pytest.approx(sum(agent.rewards))
     assert agent.state_dict() == {}
 
 
@@ -66,7 +66,7 @@ def test_random_repeats_with_its_seed_and_only_then():
 
 
 def test_random_draws_each_text_equally_often():
-    """Chi-squared test of the first draw over many seeds, at a level of one in a thousand."""
+    """Test the first draw over many seeds by chi-squared, at a level of 0.001."""
     from scipy.stats import chisquare
 
     envs = gym.make_vec(REVIEWS, num_envs=1, selection="submitted", pool_size=12, round_size=2, evaluation_size=5)
@@ -96,14 +96,14 @@ def test_names():
         get_agent("randon")
 
 
-def test_random_offers_again_what_was_not_labeled():
+def test_random_offers_unlabeled_texts_again():
     options = SMALL | {"offers_per_round": 8}
     envs = gym.make_vec(REVIEWS, num_envs=8, selection="submitted", **options)
     steps = list(rollout(envs, pool_agent("random")(), seed=0))
     assert steps[-1].round["labeled"] == 43
 
 
-def test_random_wants_to_choose_what_is_labeled():
+def test_random_needs_the_submitted_selection():
     envs = gym.make_vec(REVIEWS, num_envs=4, **SMALL)
     with pytest.raises(ValueError, match="selection='submitted'"):
         next(rollout(envs, pool_agent("random")(), seed=0))

@@ -45,14 +45,14 @@ def test_a_small_generator_reads_no_text_of_a_pool(data_dir):
             assert not read & set(env.unwrapped.learner.pool)
 
 
-def test_annotator_is_made_found_and_used(tmp_path, monkeypatch, colours_task):
+def test_annotator_is_made_found_and_used(tmp_path, monkeypatch, colors_task):
     monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path))
-    task = get_task(colours_task)
+    task = get_task(colors_task)
     with pytest.raises(AnnotatorError, match="experiments annotator"):
         make_annotator("model", task)(["the red apple is here"])
     options = ["--epochs", "8", "--learning-rate", "2e-3"]
-    assert main(["annotator", "--task", colours_task, "--encoder", "embedded", *options]) == 0
-    record = json.loads((tmp_path / "annotators" / "colours" / "annotator.json").read_text())
+    assert main(["annotator", "--task", colors_task, "--encoder", "embedded", *options]) == 0
+    record = json.loads((tmp_path / "annotators" / "colors" / "annotator.json").read_text())
     annotate = make_annotator("model", task)
     texts, gold = load(task).evaluation
     assert record["accuracy"] == pytest.approx(np.mean(annotate(texts) == gold), abs=0.05)  # saved in half precision

@@ -163,8 +163,8 @@ def test_commands_are_listed(capsys):
     assert "usage" in capsys.readouterr().out
 
 
-def test_a_users_own_task_needs_no_code(tmp_path, colours_task):
-    args = ["--env", "SignalEnv-v0", "--task", colours_task, "--classifier", "linear", "--encoder", "embedded"]
+def test_a_users_own_task_needs_no_code(tmp_path, colors_task):
+    args = ["--env", "SignalEnv-v0", "--task", colors_task, "--classifier", "linear", "--encoder", "embedded"]
     assert run(tmp_path, *args, "--annotator", "gold") == 0
     last = json.loads((tmp_path / "run" / "rounds.jsonl").read_text().splitlines()[-1])
     assert len(last["label_counts"]) == 3

@@ -16,7 +16,7 @@ def sizes(original=1000, available=1000, **options):
 
 
 def refused(original=1000, available=1000, **options):
-    """The message with which sizes are refused."""
+    """Return the error message for these options."""
     with pytest.raises(ConfigError) as caught:
         sizes(original, available, **options)
     return str(caught.value)
@@ -28,7 +28,7 @@ def refused(original=1000, available=1000, **options):
 @pytest.mark.parametrize(
     ("original", "fraction", "pool", "batch", "budget"),
     [
-        # R is a share of the original training split (section 5.1), a round a tenth of R, the budget 200 % of R (5.3).
+        # R is a fraction of the original training split (section 5.1), a round 10 % of R, the budget 200 % of R (5.3).
         (67_349, 0.01, 673, 67, 1346),  # SST-2: 673.49; 67.3
         (67_349, 0.001, 67, 7, 134),  # 67.349; 6.7
         (120_000, 0.01, 1200, 120, 2400),  # AG News
@@ -70,12 +70,12 @@ def test_the_initial_labels_and_offers_are_a_round_by_default():
     assert sizes(pool_size=40, round_size=7) == Sizes(40, 7, 7, 7, 80)
 
 
-# Their errors.
+# Errors of sizes.
 
 
 @pytest.mark.parametrize("pool", [0, -1, 1001])
 def test_the_pool_is_part_of_the_training_split(pool):
-    assert f"pool_size is from 1 to 1000 texts of the training split; got {pool}" in refused(pool_size=pool)
+    assert f"pool_size must be from 1 to 1000 texts of the training split; got {pool}" in refused(pool_size=pool)
 
 
 def test_a_share_that_needs_more_texts_than_there_are_is_refused():
@@ -89,7 +89,7 @@ def test_a_share_of_nothing_is_refused():
 @pytest.mark.parametrize("size", [0, -3, 51])
 @pytest.mark.parametrize("option", ["round_size", "initial_labeled"])
 def test_a_round_and_the_initial_labels_are_part_of_the_pool(option, size):
-    assert f"{option} is from 1 to the pool's 50 texts; got {size}" in refused(pool_size=50, **{option: size})
+    assert f"{option} must be from 1 to the pool's 50 texts; got {size}" in refused(pool_size=50, **{option: size})
 
 
 @pytest.mark.parametrize("offers", [0, -1])
@@ -139,9 +139,9 @@ def test_a_task_is_needed():
         ("n_neighbors", 0, "n_neighbors must be at least 1; got 0"),
         ("n_examples", -1, "n_examples must be at least 0; got -1"),
         ("max_text_length", 0, "max_text_length must be at least 1; got 0"),
-        ("invalid_reward", float("nan"), "invalid_reward is finite; got nan"),
-        ("invalid_reward", float("inf"), "invalid_reward is finite; got inf"),
-        ("invalid_reward", -float("inf"), "invalid_reward is finite; got -inf"),
+        ("invalid_reward", float("nan"), "invalid_reward must be finite; got nan"),
+        ("invalid_reward", float("inf"), "invalid_reward must be finite; got inf"),
+        ("invalid_reward", -float("inf"), "invalid_reward must be finite; got -inf"),
         ("evaluation_size", 0, "evaluation_size must be at least 1; got 0"),
         ("synthetic_share", 1.5, "synthetic_share must be a number from 0 to 1, 'linear', 'adaptive' or None; got 1.5"),
         ("synthetic_share", float("nan"), "got nan"),
@@ -173,7 +173,7 @@ def test_there_are_two_ways_to_choose(selection):
 
 
 def test_an_adaptive_share_needs_an_annotator():
-    with pytest.raises(ConfigError, match="'gold' is nobody"):
+    with pytest.raises(ConfigError, match="got annotator='gold', which is none"):
         check(SignalConfig(task="sst2", annotator="gold", synthetic_share="adaptive"))
     check(SignalConfig(task="sst2", annotator="gold", synthetic_share=0.0))
 

@@ -1,4 +1,4 @@
-"""The environment under every registered id: Gymnasium's own checks, determinism, and each documented behaviour."""
+"""The environment under every registered id: Gymnasium's own checks, determinism, and documented behavior."""
 
 import json
 import pickle
@@ -25,7 +25,7 @@ def small_env(**options):
 
 
 def actions(n):
-    """Texts of all kinds: plain ones, copies, empty ones, and random Unicode."""
+    """Return texts of all kinds: plain ones, copies, empty ones, and random Unicode."""
     rng = np.random.default_rng(0)
     space = gym.make(REVIEWS, **SMALL).action_space
     space.seed(0)
@@ -113,7 +113,7 @@ def test_every_render_mode(env_id, mode, small_options, capsys):
     assert (frame is None) == (mode == "human")
 
 
-def test_rendering_without_a_mode_says_what_to_give():
+def test_rendering_without_a_mode_names_the_option():
     env = small_env()
     env.reset(seed=0)
     with pytest.raises(ValueError, match="render_mode="):
@@ -142,7 +142,7 @@ def test_reward_is_the_papers_score_under_the_classifier_before_retraining():
     for j in np.argsort(distances)[:3]:
         p, q = (np.clip(v, SMALLEST, 1).astype(float) for v in (x.probabilities[0], points.probabilities[j]))
         expected += sum(a * np.log(a / b) for a, b in zip(p, q, strict=True)) / distances[j] / 3
-    for fillers in (0, 3):  # the fourth step of a round closes it, and is still paid under the old classifier
+    for fillers in (0, 3):  # the fourth step closes a round, but its reward is still that of the old classifier
         env.reset(seed=0)
         for i in range(fillers):
             env.step(f"filler number {i}")
@@ -168,7 +168,7 @@ def test_reward_is_the_papers_score_under_the_classifier_before_retraining():
         ("a new film", ""),
     ],
 )
-def test_odd_texts_are_legal_and_named(text, reason):
+def test_invalid_texts_are_legal_and_named(text, reason):
     env = small_env(invalid_reward=-0.5, render_mode="ansi")
     env.reset(seed=0)
     before = set(env.unwrapped.learner.episode.unlabeled)
@@ -217,11 +217,11 @@ def test_unparsable_texts_of_a_task_with_two_fields(data_dir, small_options):
 def test_an_action_that_is_no_text_raises(action):
     env = small_env().unwrapped
     env.reset(seed=0)
-    with pytest.raises(TypeError, match="An action is a text"):
+    with pytest.raises(TypeError, match="An action must be a text"):
         env.step(action)
 
 
-def test_the_episode_ends_at_the_budget_and_then_wants_a_reset():
+def test_the_episode_ends_at_the_budget_and_then_needs_a_reset():
     env = small_env(budget=10)
     env.reset(seed=0)
     ends = []
@@ -257,7 +257,7 @@ def test_a_submitting_agent_ends_when_nothing_is_left():
     assert info["round"]["unlabeled"] == 0
 
 
-def test_rounds_that_label_nothing_truncate_the_episode_and_the_info_says_why():
+def test_idle_rounds_truncate_the_episode_and_the_info_has_the_reason():
     env = small_env(selection="submitted", max_idle_rounds=2)
     env.reset(seed=0)
     ends = []
@@ -287,21 +287,21 @@ def test_the_same_seed_gives_nested_pools_and_the_next_reset_another_experiment(
 
 
 @pytest.mark.parametrize("share", [None, "adaptive"])
-def test_neither_hidden_labels_nor_evaluation_labels_change_what_an_agent_sees(share):
-    """Flips every label that the agent has not paid for, and sees the same observations and rewards."""
+def test_neither_hidden_labels_nor_evaluation_labels_change_observations(share):
+    """Flip every hidden label, and expect the same observations and rewards."""
     plain, flipped = (small_env(annotator="rule", synthetic_share=share) for _ in range(2))
     plain.reset(seed=0)
     learner = flipped.unwrapped.learner
     flipped.reset(seed=0)
-    paid = {text for text, _ in learner.labeled}
+    known = {text for text, _ in learner.labeled}
     gold = learner.episode.gold
-    learner.episode.labeling._gold = {text: y if text in paid else 1 - y for text, y in gold.items()}
+    learner.episode.labeling._gold = {text: y if text in known else 1 - y for text, y in gold.items()}
     learner._evaluation = (learner._evaluation[0], 1 - learner._evaluation[1])
     for i in range(3):
         one, other = (env.step(f"a {'fine' if i else 'poor'} film, take {i}") for env in (plain, flipped))
         assert data_equivalence(one, other, exact=True)
     texts = {text: label for text, label in plain.unwrapped.learner.labeled}
-    assert all(text in paid for text in texts)
+    assert all(text in known for text in texts)
 
 
 def test_features_have_names_and_lie_between_0_and_1():
@@ -326,22 +326,22 @@ def test_reset_options_are_refused():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"round_size": 100}, "round_size is from 1 to the pool's 40 texts; got 100"),
+        ({"round_size": 100}, "round_size must be from 1 to the pool's 40 texts; got 100"),
         ({"budget": 4}, "spent by the 4 initial ones"),
-        ({"pool_size": 10**9}, "pool_size is from 1 to 30000"),
+        ({"pool_size": 10**9}, "pool_size must be from 1 to 30000"),
         ({"classifier": "lineer"}, "Did you mean 'linear'"),
         ({"acquisition": "sginal"}, "Did you mean 'signal'"),
         ({"reward": "sginal"}, "Did you mean 'signal'"),
         ({"annotator": "golden"}, "Did you mean 'gold'"),
         ({"task": "sst3"}, "Did you mean 'sst2'"),
         ({"task": None}, "Give task="),
-        ({"selection": "all"}, "selection is"),
+        ({"selection": "all"}, "selection must be"),
         ({"encoder": "/no/such/folder"}, "No model folder at /no/such/folder"),
         ({"evaluation_size": 10**6}, "at most the split's 2000"),
         ({"annotator_noise": 2.0}, "probability from 0 to 1"),
     ],
 )
-def test_options_that_do_not_fit_say_what_would(options, message):
+def test_options_that_do_not_fit_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         small_env(**options)
 
@@ -351,7 +351,7 @@ def test_an_unknown_option_is_named():
         small_env(pool_sise=3)
 
 
-def test_no_data_and_no_hub_says_the_ways_to_get_it(monkeypatch):
+def test_without_data_and_hub_the_error_has_the_ways_to_get_data(monkeypatch):
     monkeypatch.delenv("SIGNAL_ENV_DATA", raising=False)
     for client in ("huggingface_hub.constants", "datasets.config"):  # which read the variable when they are imported
         monkeypatch.setattr(f"{client}.HF_HUB_OFFLINE", True)
@@ -359,7 +359,7 @@ def test_no_data_and_no_hub_says_the_ways_to_get_it(monkeypatch):
         gym.make("SignalEnv-sst2-v0")
 
 
-def test_a_round_that_failed_to_close_wants_a_reset():
+def test_a_round_that_failed_to_close_needs_a_reset():
     def unreachable(texts):
         raise ConnectionError("no annotator today")
 

@@ -1,4 +1,4 @@
-"""The vector environment: the same experiment as the single one, many texts a step."""
+"""The vector environment: the same experiment as the single one, with many texts a step."""
 
 import json
 import pickle
@@ -17,7 +17,7 @@ SMALL = {"pool_size": 40, "round_size": 4, "evaluation_size": 40}
 
 
 def texts(n):
-    """Texts that are new, repeated, empty and not well formed."""
+    """Return texts that are new, repeated, empty and malformed."""
     return [
         ("", "a film that comes twice", "bad \ud800")[i % 7 % 3] if i % 7 < 3 else f"film {i} is odd" for i in range(n)
     ]
@@ -61,7 +61,7 @@ def test_rewards_and_observations_equal_those_of_single_steps(env_id, num_envs, 
             )
 
 
-def test_spaces_hold_what_the_environment_shows():
+def test_spaces_contain_the_observations():
     envs = gym.make_vec(REVIEWS, num_envs=4, **SMALL)
     observations, _ = envs.reset(seed=0)
     assert observations in envs.observation_space
@@ -91,7 +91,7 @@ def test_more_offers_than_labels_per_round():
     assert closed_round(infos)["labeled"] == 8
 
 
-def test_all_end_together_and_a_later_step_wants_a_reset():
+def test_all_end_together_and_a_later_step_needs_a_reset():
     envs = gym.make_vec(REVIEWS, num_envs=4, budget=8, **SMALL)
     envs.reset(seed=0)
     _, _, terminated, _, _ = envs.step([f"film {i}" for i in range(4)])
@@ -120,7 +120,7 @@ def test_the_number_of_texts_is_checked(wrong):
 def test_each_action_is_a_text():
     envs = gym.make_vec(REVIEWS, num_envs=2, **SMALL)
     envs.reset(seed=0)
-    with pytest.raises(TypeError, match="An action is a text"):
+    with pytest.raises(TypeError, match="An action must be a text"):
         envs.step(["one", 2])
 
 
@@ -134,7 +134,7 @@ def test_rendering_shows_the_shared_learner_once():
 
 
 def play(envs, n_steps=6):
-    """Everything that a few steps return."""
+    """Return all results of a few steps."""
     results = [envs.reset(seed=[4, 5][: envs.num_envs])]
     results += [envs.step([f"film {i} is fine", f"film {i} is poor"][: envs.num_envs]) for i in range(n_steps)]
     envs.close()
@@ -181,7 +181,7 @@ def test_an_episode_goes_on_from_its_state(num_envs):
         return gym.make(REVIEWS, **options) if num_envs is None else gym.make_vec(REVIEWS, num_envs=num_envs, **options)
 
     def play(env, observation, rounds):
-        """Each text repeats a word of its prompt."""
+        """Return texts that each repeat a word of their prompt."""
         told = []
         for step in range(rounds.start * 4, rounds.stop * 4, num_envs or 1):
             shown = observation["prompt"]

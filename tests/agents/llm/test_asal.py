@@ -1,4 +1,4 @@
-"""ASAL: the most uncertain of what is written, and the nearest unlabeled real texts to it."""
+"""ASAL: the most uncertain of the texts written, and their nearest unlabeled real texts."""
 
 import gymnasium as gym
 import numpy as np
@@ -13,7 +13,7 @@ OPTIONS = {"pool_size": 60, "round_size": 12, "evaluation_size": 40, "selection"
 
 
 class Watched(ASALAgent):
-    """Keeps what was known when it chose: U, what had been offered, what it wrote, and what the classifier says."""
+    """An agent that keeps the state of each choice: U, the offers, the texts written, and their predictions."""
 
     def reset(self, envs, seed):
         super().reset(envs, seed)
@@ -32,7 +32,7 @@ class Watched(ASALAgent):
 
 
 def by_hand(samples, unlabeled, seen, n):
-    """Entropy by SciPy, distances between unit vectors, and one real text after another taken away."""
+    """Return the choice by SciPy's entropy and distances between unit vectors, one real text after the other."""
     order = np.argsort(-entropy(samples.probabilities.astype(float), axis=1), kind="stable")[:n]
     unit = [e / np.linalg.norm(e, axis=1, keepdims=True) for e in (samples.embeddings[order], unlabeled.embeddings)]
     distances = cdist(*(e.astype(float) for e in unit))
@@ -69,8 +69,8 @@ def test_each_uncertain_sample_is_replaced_by_its_nearest_real_text(num_envs):
     assert last["synthetic_share"] == 0
 
 
-def test_the_samples_are_more_uncertain_than_what_is_written_at_random():
-    """Of ten texts a prompt the most uncertain are kept; of one there is nothing to choose."""
+def test_the_samples_are_more_uncertain_than_random_texts():
+    """Compare ten texts a prompt, of which the most uncertain are kept, with a single text a prompt."""
     uncertain = []
     for n_candidates in (1, 10):
         agent = ASALAgent(max_new_tokens=10, n_candidates=n_candidates, uncertainty="margin")

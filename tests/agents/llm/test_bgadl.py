@@ -1,4 +1,4 @@
-"""BGADL: the most informative real texts are labeled, and shown to the generator, whose texts are labeled too."""
+"""BGADL: the most informative real texts are labeled and shown to the generator, whose texts are labeled too."""
 
 import gymnasium as gym
 import numpy as np
@@ -13,7 +13,7 @@ OPTIONS = {"pool_size": 40, "round_size": 10, "evaluation_size": 40, "selection"
 
 
 class Watched(BGADLAgent):
-    """Keeps the unlabeled texts of each round, and the prompts that it writes for."""
+    """An agent that keeps the unlabeled texts of each round, and its own prompts."""
 
     def reset(self, envs, seed):
         super().reset(envs, seed)
@@ -76,7 +76,7 @@ def test_without_real_texts_it_goes_on_to_200_percent_after_the_last_informative
 
 
 @pytest.mark.parametrize(("share", "real"), [(0.0, 0), (0.2, 2), (1.0, 10)])
-def test_the_share_of_real_texts_is_an_option(share, real):
+def test_the_fraction_of_real_texts_is_an_option(share, real):
     agent = Watched(max_new_tokens=10, real_share=share)
     _, rounds = play(agent, budget=20)
     ((unlabeled, prompts),) = agent.rounds
@@ -84,7 +84,7 @@ def test_the_share_of_real_texts_is_an_option(share, real):
     best = np.argsort(-entropy(unlabeled.probabilities.astype(float), axis=1), kind="stable")
     assert list(step.texts[:real]) == [unlabeled.texts[i] for i in best[:real]]
     assert len(prompts) == 10 - real
-    informative = {unlabeled.texts[i] for i in best[: max(real, 3)]}  # three examples want three texts
+    informative = {unlabeled.texts[i] for i in best[: max(real, 3)]}  # a prompt of three examples needs three texts
     assert all(set(examples(prompt)) <= informative for prompt in prompts)
     assert ("texts/tokens" in step.metrics) == (real < 10)
 
@@ -98,7 +98,7 @@ def test_another_acquisition_function_is_an_option():
     assert list(rounds[0][0].texts[:5]) == [unlabeled.texts[i] for i in chosen]
 
 
-def test_the_metrics_are_about_what_it_writes():
+def test_the_metrics_are_about_the_texts_it_writes():
     _, rounds = play(BGADLAgent(max_new_tokens=10), budget=20)
     (step,) = rounds[0]
     assert step.metrics["reward/mean"] == pytest.approx(step.rewards[5:].mean())

@@ -1,4 +1,4 @@
-"""The exchange: turns, errors in both directions, an end without a thread left, and separate random numbers."""
+"""The exchange: turns, errors in both directions, an end that leaves no thread, and separate random numbers."""
 
 import random
 import signal
@@ -69,7 +69,7 @@ def test_closing_unwinds_the_trainer_past_its_own_error_handling(exchange):
             while True:
                 try:
                     exchange.next_prompts()
-                except Exception:  # what a trainer might do
+                except Exception:  # as a trainer might do
                     continue
         finally:
             unwound.append(True)
@@ -87,7 +87,7 @@ def test_an_interrupt_while_the_trainer_works_reaches_the_rollout(exchange):
         exchange.rewards([[1]])
 
     exchange.start(train, seed=0)
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)  # what Ctrl-C does
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)  # as Ctrl-C does
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         with pytest.raises(KeyboardInterrupt):
@@ -125,7 +125,7 @@ def test_each_side_has_its_own_random_numbers(exchange):
     play(meddle=False)
     assert [first, draw()] == expected  # the trainer left the global generators alone
     play(meddle=True)
-    assert drawn[:3] == drawn[3:]  # and drew from its seed alone
+    assert drawn[:3] == drawn[3:]  # and its draws depend on its seed alone
     assert len(set(drawn[:3])) == 3
 
 

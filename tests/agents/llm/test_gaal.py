@@ -1,4 +1,4 @@
-"""GAAL: paid for uncertainty alone, and labeled as written."""
+"""GAAL: only uncertainty is rewarded, and the texts written are labeled."""
 
 import gymnasium as gym
 import numpy as np
@@ -11,7 +11,7 @@ OPTIONS = {"pool_size": 40, "round_size": 8, "evaluation_size": 40, "budget": 24
 
 
 class Watched(GAALAgent):
-    """Asks the classifier itself, before it is retrained, about what is offered."""
+    """An agent that keeps the classifier's predictions for its offers, before the classifier is retrained."""
 
     def reset(self, envs, seed, exchange=None):
         super().reset(envs, seed, exchange)
@@ -24,7 +24,7 @@ class Watched(GAALAgent):
         return texts
 
 
-def test_the_reward_is_the_margin_and_what_is_written_is_labeled():
+def test_the_reward_is_the_margin_and_the_texts_written_are_labeled():
     envs = gym.make_vec("SignalEnv-reviews-v0", num_envs=4, **GAALAgent.env_options, **OPTIONS)
     agent = Watched(max_new_tokens=10)
     steps = list(rollout(envs, agent, seed=0))[1:]

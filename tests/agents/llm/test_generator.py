@@ -1,4 +1,4 @@
-"""The frozen generator: embedded, from a folder with a chat template, and what is said when there is none."""
+"""The frozen generator: the embedded one, one from a folder with a chat template, and errors for missing ones."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ def play(num_envs=30, seed=0, **options):
 
 
 class Step(NamedTuple):
-    """As much of a step as holds texts."""
+    """The part of a step that holds texts."""
 
     texts: list[str]
 
@@ -64,14 +64,14 @@ def test_cold_sampling_leaves_less_to_chance():
         return sum(a == b for a, b in zip(one, other, strict=True))
 
     def replay(temperature):
-        """The same prompts, answered with another seed."""
+        """Answer the same prompts with another seed."""
         envs, agent = gym.make_vec(REVIEWS, num_envs=30, budget=60, **SMALL), GeneratorAgent(temperature=temperature)
         observations, _ = envs.reset(seed=0)
         agent.reset(envs, 1)
         return [Step(agent.act(observations))]
 
     assert in_common(1.0) <= 2
-    assert in_common(1e-4) >= 25  # the grammar makes near ties, which a higher temperature draws among
+    assert in_common(1e-4) >= 25  # the corpus's grammar makes near ties
 
 
 def test_max_new_tokens_bounds_the_answer():
@@ -96,7 +96,7 @@ def test_a_model_without_padding_token_pads_with_its_end_token(tmp_path):
     assert texts_of(play(generator=str(folder))) == texts_of(play())
 
 
-def test_missing_models_say_what_to_do(monkeypatch, tmp_path):
+def test_errors_of_missing_models_name_the_remedy(monkeypatch, tmp_path):
     with pytest.raises(ModelError, match="No model folder at /no/such/model"):
         play(generator="/no/such/model")
     monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path))

@@ -1,4 +1,4 @@
-"""The language model: prompts in, responses out, and what it thinks of both."""
+"""The language model: prompts, responses and their log-probabilities."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ def model():
 
 @pytest.fixture
 def folder(tmp_path):
-    """A copy of the embedded generator, and its tokenizer to be changed."""
+    """A copy of the embedded generator, and its tokenizer for changes."""
     place = tmp_path / "generator"
     shutil.copytree(EMBEDDED / "generator", place)
     return place, AutoTokenizer.from_pretrained(place)
@@ -48,7 +48,7 @@ def test_a_line_end_ends_a_text(model):
     always = model.tokenizer("\n")["input_ids"][0]
 
     class Newline(torch.nn.Module):
-        """A head that finds the line end the likeliest by far."""
+        """A head under which the line end is the likeliest token by far."""
 
         def forward(self, hidden):
             logits = torch.zeros(*hidden.shape[:-1], len(model.tokenizer))
@@ -63,7 +63,7 @@ def test_a_line_end_ends_a_text(model):
     assert model.text([always]) == ""
 
 
-def test_log_probabilities_are_the_models_own_whatever_the_padding(model):
+def test_log_probabilities_are_the_models_own_with_any_padding(model):
     prompts = model.encode(PROMPTS)
     responses = model.respond(prompts, 3, max_new_tokens=20)
     log_probabilities, entropies = model.log_probabilities(prompts, responses, temperature=0.7, batch=2)
@@ -84,7 +84,7 @@ def test_prompts_go_through_the_chat_template(folder):
     assert model.tokenizer.decode(model.encode(["write one"])[0]) == "<user>write one<assistant>"
 
 
-def test_padding_is_told_from_the_end(folder):
+def test_padding_differs_from_the_end_token(folder):
     place, tokenizer = folder
     assert LanguageModel(str(place), "cpu", "float32").own_padding
     tokenizer.pad_token = None
@@ -94,7 +94,7 @@ def test_padding_is_told_from_the_end(folder):
     assert model.tokenizer.pad_token_id == model.tokenizer.eos_token_id
 
 
-def test_a_checkpoint_s_own_sampling_habits_are_not_taken_over(folder):
+def test_a_checkpoints_own_sampling_settings_are_ignored(folder):
     place, _ = folder
     plain = LanguageModel(str(place), "cpu", "float32")
     prompts = plain.encode(PROMPTS)

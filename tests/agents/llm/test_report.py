@@ -1,4 +1,4 @@
-"""What is said of a round's texts, checked against counts by hand and against SciPy."""
+"""The metrics of a round's texts, checked against counts by hand and against SciPy."""
 
 import gymnasium as gym
 import numpy as np
@@ -6,11 +6,12 @@ import pytest
 from scipy.stats import ttest_1samp
 
 import signal_env  # noqa: F401  (registers the environments)
-from agents.llm.report import RoundReport, distinct, paired_lift
+from agents.llm.comparison import paired_lift
+from agents.llm.report import RoundReport, distinct
 from agents.llm.scale import RewardScale
 
 
-def test_a_round_is_summed_up():
+def test_a_round_is_summarized():
     envs = gym.make_vec("SignalEnv-reviews-v0", num_envs=3, pool_size=40, round_size=6, evaluation_size=40)
     observations, _ = envs.reset(seed=0)
     report = RoundReport(envs.unwrapped.learner)
@@ -27,7 +28,7 @@ def test_a_round_is_summed_up():
     closed = {name: values[-1] for name, values in infos["round"].items() if not name.startswith("_")}
     assert metrics["reward/mean"] == pytest.approx(np.mean(rewards)) == pytest.approx(metrics["reward/signal"])
     assert metrics["texts/copied"] == 1 / 6
-    assert metrics["texts/duplicate"] == 2 / 6  # the example is a text of the pool, and a film comes twice
+    assert metrics["texts/duplicate"] == 2 / 6  # the example is in the pool, and "a fine film" comes twice
     assert metrics["texts/invalid"] == 3 / 6
     assert metrics["texts/tokens"] == 2
     assert metrics["texts/written"] == 6

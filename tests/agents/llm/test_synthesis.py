@@ -1,4 +1,4 @@
-"""What gaal, asal and bgadl have in common: any number of texts a step, resuming, and an end whatever is written."""
+"""The common behavior of gaal, asal and bgadl: any number of texts a step, resuming, and an end of every episode."""
 
 import json
 
@@ -22,7 +22,7 @@ EXHAUSTED = {
     "budget": 40,
     "max_text_length": 1,
 }
-"""All real texts are labeled in the first round, and nothing that is written is valid."""
+"""All real texts are labeled in the first round, and no text written is valid."""
 
 
 def make(agent_class, num_envs=4, **options):
@@ -56,8 +56,8 @@ def test_with_more_offers_than_labels_asal_and_bgadl_pass_once_the_labels_are_ta
             assert offered[-2:] == ["", ""]
 
 
-def test_with_more_offers_than_labels_gaal_practises():
-    """All of the round's eight offers are texts that train the policy, and the first four valid ones are labeled."""
+def test_with_more_offers_than_labels_gaal_practices():
+    """All of the round's eight offers train the policy, and the first four valid ones are labeled."""
     agent, envs = GAALAgent(max_new_tokens=8), make(GAALAgent, 4, offers_per_round=8, budget=12)
     offered, updates = [], 0
     for step in rollout(envs, agent, seed=0):
@@ -72,7 +72,7 @@ def test_with_more_offers_than_labels_gaal_practises():
 
 
 @pytest.mark.parametrize("agent_class", AGENTS)
-def test_they_want_to_choose_what_is_labeled(agent_class):
+def test_they_need_the_submitted_selection(agent_class):
     with pytest.raises(ValueError, match="selection='submitted'; the environment has 'acquisition'"):
         rounds(agent_class(), selection="acquisition")
 
@@ -103,7 +103,7 @@ def test_an_episode_whose_generator_writes_nothing_to_label_is_truncated(agent, 
     assert played[-1]["end_reason"] == "3 rounds in a row labeled nothing"
     assert len({closed["labeled"] for closed in played[-3:]}) == 1
     last = str(played[-1])
-    play(states[-2])  # two of the three rounds are behind it
+    play(states[-2])  # after two of the three idle rounds
     assert str(played[-1]) == last
 
 
@@ -126,8 +126,8 @@ def test_their_options_are_defaults_of_the_environment():
 
 
 @pytest.mark.parametrize("name", ["gaal", "asal", "bgadl"])
-def test_an_interrupted_run_goes_on_to_what_it_would_have_been(tmp_path, name, capsys):
-    """The whole run is made by the command line; the other one is interrupted after two rounds, and after the third."""
+def test_an_interrupted_run_ends_as_if_it_had_not_been_interrupted(tmp_path, name, capsys):
+    """Play one run by the command line, and interrupt another one after two rounds and after the third."""
     folders = tmp_path / "whole", tmp_path / "interrupted"
     args = ["--pool-size", "20", "--round-size", "4", "--evaluation-size", "20", "--max-new-tokens", "8"]
     args += ["--budget", "20", "--num-envs", "2", "--agent", name, "--seed", "3", "--no-tensorboard"]

@@ -1,4 +1,4 @@
-"""Agents that learn to write: what they are credited for, that they learn, and that they go on where they were."""
+"""Agents that learn to write: the tokens that get credit, learning, and resuming."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ from signal_env.rewards import RewardError
 from signal_env.utils.extras import MissingExtra
 
 REVIEWS = "SignalEnv-reviews-v0"
-WRITERS = [PPOAgent, RLOOAgent, GRPOAgent]
+TRAINED = [PPOAgent, RLOOAgent, GRPOAgent]
 SMALL = {"pool_size": 40, "round_size": 8, "offers_per_round": 16, "evaluation_size": 40, "budget": 24}
 QUICK = {"max_new_tokens": 10, "mini_batches": 2, "lora_rank": 4}
 
@@ -35,7 +35,7 @@ def make(agent_class, num_envs=8, **options):
 
 
 def told(steps):
-    """All that can be compared of steps: no seconds."""
+    """Return the values of steps that can be compared: all but speeds."""
     return [
         (list(step.texts), step.rewards.tolist(), {k: v for k, v in step.metrics.items() if "speed" not in k})
         for step in steps
@@ -55,9 +55,9 @@ def _no_thread_is_left():
     assert "signal_env.trainer" not in {thread.name for thread in threading.enumerate()}
 
 
-@pytest.mark.parametrize("agent_class", WRITERS)
-def test_the_trainer_credits_exactly_what_the_environment_pays(agent_class, monkeypatch):
-    """Every batch: the texts offered are the credited tokens' text, the trainer's rewards the environment's, scaled."""
+@pytest.mark.parametrize("agent_class", TRAINED)
+def test_the_trainer_credits_exactly_the_environments_rewards(agent_class, monkeypatch):
+    """In every batch the texts offered are those of the credited tokens, and the trainer's rewards the scaled ones."""
     agent, envs = agent_class(**QUICK), make(agent_class)
     exchanged = []
     from agents.llm.exchange import Exchange
@@ -79,7 +79,7 @@ def test_the_trainer_credits_exactly_what_the_environment_pays(agent_class, monk
         raw += step.rewards.tolist()
         assert rewards == pytest.approx(step.rewards / np.std(raw))
     last = steps[-1].metrics
-    if agent_class is PPOAgent:  # what the trainer itself says it was paid in the round's two updates
+    if agent_class is PPOAgent:  # the trainer's own log of the round's two updates
         credited = np.mean([rewards.mean() for _, rewards in exchanged[-2:]])
         assert last["trainer/objective/scores"] == pytest.approx(credited, rel=1e-5)
         assert steps[1].metrics["trainer/objective/kl"] != 0.0
@@ -102,7 +102,7 @@ def trained():
     return cache(train)
 
 
-@pytest.mark.parametrize("agent_class", WRITERS)
+@pytest.mark.parametrize("agent_class", TRAINED)
 def test_learning_changes_the_adapter_and_not_the_base(agent_class, trained):
     agent, before, metrics = trained(agent_class)
     changed = {name for name, value in agent._policy.named_parameters() if not torch.equal(value, before[name])}
@@ -131,7 +131,7 @@ def test_the_lift_is_the_reward_over_the_references_on_the_same_prompts(monkeypa
     steps = list(rollout(envs, agent, seed=0))
     (texts, policy), (written, reference) = scored[:2]
     assert list(texts) == [*steps[1].texts, *steps[2].texts]
-    assert policy == pytest.approx(np.concatenate([steps[1].rewards, steps[2].rewards]))  # as they were paid
+    assert policy == pytest.approx(np.concatenate([steps[1].rewards, steps[2].rewards]))  # the rewards of the steps
     metrics = steps[2].metrics
     assert metrics["lift/mean"] == pytest.approx(np.mean(policy - reference))
     assert metrics["lift/policy"] == pytest.approx(np.mean(policy))
@@ -146,7 +146,7 @@ def whole():
     return cache(lambda agent_class: list(rollout(make(agent_class), agent_class(**QUICK), seed=5)))
 
 
-@pytest.mark.parametrize("agent_class", WRITERS)
+@pytest.mark.parametrize("agent_class", TRAINED)
 def test_an_episode_goes_on_from_its_state(agent_class, whole, tmp_path):
     agent, envs = agent_class(**QUICK), make(agent_class)
     half = []
@@ -174,7 +174,7 @@ def test_an_episode_repeats_and_leaves_the_users_random_numbers_alone(whole):
     assert without_time(one) == without_time(whole(PPOAgent))
 
 
-@pytest.mark.parametrize("agent_class", WRITERS)
+@pytest.mark.parametrize("agent_class", TRAINED)
 def test_a_policy_learns_a_reward_with_a_known_optimum(agent_class):
     """A text with a certain first word earns 1, others 0; the frozen generator begins one text of six with it."""
 
@@ -235,7 +235,7 @@ def test_a_round_with_a_learning_agent_is_algorithm_1():
     assert step.round["selected_synthetic"] == sum(text not in pool for text in best)
 
 
-@pytest.mark.parametrize("agent_class", WRITERS)
+@pytest.mark.parametrize("agent_class", TRAINED)
 def test_the_adapter_loads_in_plain_peft_and_transformers(agent_class, trained, tmp_path):
     from peft import PeftModel
 
@@ -367,5 +367,5 @@ def test_trls_own_configuration_is_reachable():
     assert metrics[-1]["trainer/lr"] < metrics[0]["trainer/lr"]
 
 
-def test_every_writer_is_registered():
-    assert [get_agent(name) for name in ("ppo", "rloo", "grpo")] == WRITERS
+def test_every_agent_is_registered():
+    assert [get_agent(name) for name in ("ppo", "rloo", "grpo")] == TRAINED

@@ -1,4 +1,4 @@
-"""A trained policy in `rollout`: it sees, offers and is paid what it would be in the wrapper, to the bit."""
+"""A trained policy in `rollout`: observations, offers and rewards equal those in the wrapper, to the bit."""
 
 from functools import cache
 
@@ -22,7 +22,7 @@ SMALL = {"pool_size": 43, "round_size": 6, "evaluation_size": 40, "selection": "
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A policy that has learned a little, so that it is not indifferent."""
+    """A policy that has learned a little, so that its choices differ from chance."""
     env = CandidateSelection(gym.make(REVIEWS, reward="entropy", **SMALL), 5, 2)
     model = MaskablePPO(MaskableCandidatePolicy, env, n_steps=64, batch_size=64, learning_rate=1e-2, seed=0)
     place = tmp_path_factory.mktemp("trained") / "policy"
@@ -50,8 +50,8 @@ def expected_play(folder):
     """Return a function from a generator's name to an episode of 20 choices in the wrapper, which is played once."""
 
     def play(generator):
-        writer = FrozenGenerator(generator) if generator else None
-        return in_wrapper(folder, 4, generator=writer, budget=26, reward="entropy")
+        synthetic = FrozenGenerator(generator) if generator else None
+        return in_wrapper(folder, 4, generator=synthetic, budget=26, reward="entropy")
 
     return cache(play)
 
@@ -67,12 +67,12 @@ def in_rollout(folder, seed, num_envs, options=None, **agent_options):
 @pytest.mark.parametrize("generator", [None, "embedded"])
 def test_it_plays_as_in_the_wrapper(folder, expected_play, num_envs, generator):
     options = {"budget": 26, "reward": "entropy"}
-    expected, paid, closed = expected_play(generator)
+    expected, earned, closed = expected_play(generator)
     texts, rewards, rounds = in_rollout(folder, 4, num_envs, options, generator=generator, synthetic_candidates=0.4)
     assert [text for text in texts if text] == expected
     assert len(expected) == 20
-    assert texts[-4:] == [""] * 4  # 20 labels in rounds of 6: it passes where the wrapper does
-    assert [reward for text, reward in zip(texts, rewards, strict=True) if text] == paid
+    assert texts[-4:] == [""] * 4  # 20 labels in rounds of 6: the agent passes where the wrapper does
+    assert [reward for text, reward in zip(texts, rewards, strict=True) if text] == earned
     for one, other in zip(rounds, closed, strict=True):
         assert one["accuracy"] == other["accuracy"]
         assert one["labeled"] == other["labeled"]
@@ -100,10 +100,10 @@ def test_it_goes_on_from_its_state(folder):
 def test_drawing_from_the_probabilities_repeats_with_the_seed(folder):
     greedy, once, again = (in_rollout(folder, 3, 6, greedy=greedy)[0] for greedy in (True, False, False))
     assert once == again != greedy
-    assert sorted(once) == sorted(greedy)  # all of the pool in the end
+    assert sorted(once) == sorted(greedy)  # both label the whole pool
 
 
-def test_it_is_registered_and_says_what_is_missing(folder, tmp_path):
+def test_it_is_registered_and_names_what_is_missing(folder, tmp_path):
     assert get_agent("sb3") is SB3Agent
     assert SB3Agent.env_options == {"selection": "submitted"}
 
@@ -123,10 +123,10 @@ def test_it_is_registered_and_says_what_is_missing(folder, tmp_path):
         plays(SB3Agent(policy=str(tmp_path / "dqn"), greedy=False))
 
 
-def test_a_task_of_other_classes_is_an_error(folder, colours_task):
-    options = {"task": colours_task, "classifier": "linear", "encoder": "embedded", "annotator": lambda texts: [0]}
+def test_a_task_of_other_classes_is_an_error(folder, colors_task):
+    options = {"task": colors_task, "classifier": "linear", "encoder": "embedded", "annotator": lambda texts: [0]}
     envs = gym.make_vec("SignalEnv-v0", num_envs=4, selection="submitted", pool_size=40, round_size=4, **options)
-    with pytest.raises(PolicyError, match="13 features of the state, and here are 15"):
+    with pytest.raises(PolicyError, match="13 features of the state; this task has 15"):
         next(rollout(envs, SB3Agent(policy=folder), 0))
 
 
@@ -136,11 +136,13 @@ def test_a_policy_that_chose_among_prompts_is_an_error(folder, tmp_path):
     )
     save_policy(PPO(CandidatePolicy, env, n_steps=8, batch_size=8, seed=0), tmp_path / "policy")
     envs = gym.make_vec(REVIEWS, num_envs=6, **SMALL)
-    with pytest.raises(PolicyError, match=r"was trained on present, labeled, .*; this agent shows present, real"):
+    with pytest.raises(
+        PolicyError, match=r"was trained on the features present, labeled, .*; this agent has present, real"
+    ):
         SB3Agent(policy=str(tmp_path / "policy")).reset(envs, 0)
 
 
-def test_rounds_without_anything_to_choose_truncate_the_episode(folder, monkeypatch):
+def test_rounds_without_candidates_truncate_the_episode(folder, monkeypatch):
     monkeypatch.setattr("agents.sb3.agent.FrozenGenerator", lambda name: lambda prompts: [""] * len(prompts))
     envs = gym.make_vec(REVIEWS, num_envs=6, max_idle_rounds=2, **SMALL)
     agent = SB3Agent(policy=folder, generator="silent", synthetic_candidates=1.0)

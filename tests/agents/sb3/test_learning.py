@@ -1,4 +1,4 @@
-"""The four algorithms of Stable-Baselines3 learn what a reward asks for, with SB3's own tools around them."""
+"""The four algorithms of Stable-Baselines3 learn to earn a reward, with SB3's own tools around them."""
 
 import gymnasium as gym
 import numpy as np
@@ -28,7 +28,7 @@ def make(n_candidates=16):
 
 
 def mean_rank(model, n_candidates=16):
-    """The mean rank of the chosen candidate's entropy, 0 for the lowest and 1 for the highest; chance is 0.5."""
+    """Return the mean rank of the chosen candidate's entropy, from 0 (lowest) to 1 (highest); by chance it is 0.5."""
     env, ranks = make(n_candidates), []
     for seed in (100, 101):
         observation, _ = env.reset(seed=seed)

@@ -1,4 +1,4 @@
-"""Shared weights: the order of the candidates does not matter, nor their number, nor places without one."""
+"""Shared weights: neither the order nor the number of candidates matters, nor do places without one."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ POLICIES = [CandidatePolicy, MaskableCandidatePolicy, CandidateQPolicy]
 def policy_of(policy_class, k, seed=0):
     torch.manual_seed(seed)
     policy = policy_class(CandidateBox(k, FEATURES, STATE), Discrete(k), lambda _: 1e-3)
-    if policy_class is not CandidateQPolicy:  # a new policy is nearly indifferent
+    if policy_class is not CandidateQPolicy:  # a new policy has nearly equal scores
         policy.mlp_extractor.actor.score.weight.data.mul_(300.0)
     return policy.eval()
 
@@ -32,7 +32,7 @@ def flat(candidates, state):
 
 
 def said(policy, seen):
-    """Probabilities, or action values; and the state's value."""
+    """Return probabilities or action values, and the state's value."""
     with torch.no_grad():
         if isinstance(policy, CandidateQPolicy):
             return policy.q_net(seen), policy.q_net(seen).amax(dim=1)
@@ -40,7 +40,7 @@ def said(policy, seen):
 
 
 @pytest.mark.parametrize("policy_class", POLICIES)
-def test_permuting_candidates_permutes_what_is_said_of_them(policy_class):
+def test_permuting_candidates_permutes_their_scores(policy_class):
     policy = policy_of(policy_class, 8)
     candidates, state = observations(5, 8)
     order = np.random.default_rng(1).permutation(8)
@@ -48,7 +48,7 @@ def test_permuting_candidates_permutes_what_is_said_of_them(policy_class):
     permuted, same_value = said(policy, flat(candidates[:, order], state))
     assert torch.allclose(permuted, scores[:, order], atol=1e-6)
     assert torch.allclose(value, same_value, atol=1e-6)
-    assert float(scores.std(dim=1).min()) > 0.01  # they do differ
+    assert float(scores.std(dim=1).min()) > 0.01  # the scores differ
 
 
 @pytest.mark.parametrize("policy_class", POLICIES)

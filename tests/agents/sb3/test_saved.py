@@ -1,4 +1,4 @@
-"""A policy's folder: what was saved is what plays, and what cannot be loaded says why."""
+"""A policy's folder: a loaded policy plays as the saved one, and errors name the reason."""
 
 import json
 
@@ -27,7 +27,7 @@ def make(n_candidates=6, embedding_size=2):
 
 
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
-def test_what_is_loaded_says_what_was_saved(name, tmp_path):
+def test_a_loaded_policy_chooses_as_the_saved_one(name, tmp_path):
     algorithm, policy_class = ALGORITHMS[name]
     env = make()
     model = algorithm(policy_class, env, policy_kwargs={"net_arch": [16, 8]}, seed=0)
@@ -69,7 +69,7 @@ def test_sb3_s_own_save_and_load(tmp_path):
         one = model.predict(observation, action_masks=env.action_masks(), deterministic=deterministic)[0]
         torch.manual_seed(0)
         assert one == again.predict(observation, action_masks=env.action_masks(), deterministic=deterministic)[0]
-    again.learn(16)  # goes on
+    again.learn(16)  # training goes on
 
 
 def test_other_policies_are_not_saved_this_way(tmp_path):
@@ -80,7 +80,7 @@ def test_other_policies_are_not_saved_this_way(tmp_path):
         save_policy(PPO(CandidatePolicy, make()), tmp_path)
 
 
-def test_what_cannot_be_loaded_says_why(tmp_path):
+def test_a_policy_that_cannot_be_loaded_is_an_error_with_a_reason(tmp_path):
     with pytest.raises(PolicyError, match="holds no policy"):
         load_policy(tmp_path / "nowhere")
     folder = tmp_path / "policy"

@@ -1,4 +1,4 @@
-"""An open round whose classifier says what a test tabulates."""
+"""An open round whose classifier returns a test's table."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from signal_env.utils.prediction import Prediction
 
 
 class Table:
-    """A classifier that looks the n-th text up in the n-th row."""
+    """A classifier that returns the n-th row for the n-th text."""
 
     def __init__(self, rows, rng):
         self.rows, self.rng = rows, rng
@@ -29,7 +29,7 @@ class Table:
 
 @pytest.fixture(scope="session")
 def tabulated():
-    """Returns a function from predictions to the unlabeled set of a round; its first `n_real` texts are real."""
+    """Return a function from predictions to a round's unlabeled set, whose first `n_real` texts are real."""
 
     def make(unlabeled, labeled, labels=None, n_real=None, batch_size=5, n_neighbors=3, normalize=False):
         n, rng = len(unlabeled.embeddings), np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Budget allocation: how many real and synthetic texts a round's batch has, and which."""
+"""Budget allocation: the numbers of real and synthetic texts in a round's batch, and their choice."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def whole(batch_size, embeddings, rng):
 
 @pytest.fixture(scope="session")
 def made(tabulated):
-    """Returns a function that makes an unlabeled set of random texts."""
+    """Return a function that makes an unlabeled set of random texts."""
 
     def make(n_real, n_synthetic, batch_size=5, seed=0):
         rng = np.random.default_rng(seed)
@@ -40,7 +40,7 @@ def allocated(function, share, unlabeled, labeled=10, reliability=1.0):
 
 
 def kinds(unlabeled, indices):
-    """How many real and how many synthetic texts these are."""
+    """Return the numbers of real and of synthetic texts."""
     return int(unlabeled.real[indices].sum()), int((~unlabeled.real[indices]).sum())
 
 

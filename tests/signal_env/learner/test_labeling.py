@@ -1,4 +1,4 @@
-"""Who labels what, and how often the annotator was right."""
+"""The labels of real and synthetic texts, and the annotator's agreement with gold labels."""
 
 import json
 
@@ -11,7 +11,7 @@ GOLD = {"a": 0, "b": 1, "c": 2, "d": 0}
 
 
 class Ones:
-    """Labels any text 1, and remembers which ones."""
+    """An annotator that labels any text 1, and records the texts."""
 
     def __init__(self):
         self.asked = []
@@ -37,7 +37,7 @@ def test_reliability_is_of_all_answers_about_texts_that_are_labeled():
     assert labeling.reliability == 0
     assert labeling(["a", "b"])[1] == 0.5
     labeling(["b", "written"])
-    assert labeling.reliability == pytest.approx(((3 / 6 - 1 / 3) / (2 / 3)) ** 2)  # 2 of 3, and 1 of 3 beside them
+    assert labeling.reliability == pytest.approx(((3 / 6 - 1 / 3) / (2 / 3)) ** 2)  # 2 of 3, smoothed by 1 of 3
     again = Labeling(Ones(), 3, GOLD, always=True)
     again.load_state_dict(json.loads(json.dumps(labeling.state_dict())))
     assert again.reliability == labeling.reliability

@@ -1,4 +1,4 @@
-"""The learner: one round of Algorithm 1 walked by hand, and what a user's own parts may and may not return."""
+"""The learner: one round of Algorithm 1 computed by hand, and the checks of a user's own parts."""
 
 import dataclasses
 import json
@@ -46,7 +46,7 @@ class CountingClassifier:
 
 
 def scores_by_hand(classifier, texts, labeled, k):
-    """Algorithm 1, lines 4 to 7, straight from the paper."""
+    """Compute s_x as the paper's Algorithm 1 does, lines 4 to 7."""
     unlabeled, known = classifier.predict(texts), classifier.predict(labeled)
     scores = []
     for p, x in zip(unlabeled.probabilities, unlabeled.embeddings, strict=True):
@@ -209,7 +209,7 @@ def test_every_episode_ends(options, texts):
 
 
 def test_per_training_u_is_predicted_and_searched_once(monkeypatch):
-    """One prediction and one neighbor search of U for each training, whatever agents, terms and the close ask for."""
+    """Count one prediction and one neighbor search of U per training, with agents, terms and the close using them."""
     searched = []
 
     def counted(queries, points, k):
@@ -259,7 +259,7 @@ def test_without_real_texts_an_agent_that_writes_goes_on_until_a_round_labels_no
     learner.reset(seed=0)
     learner.offer([*learner.unlabeled.texts[:4], "film 0"])
     assert not learner.close_round().finished
-    learner.offer([*learner.unlabeled.texts, "", "", "", ""])  # the last real one, and nothing else
+    learner.offer([*learner.unlabeled.texts, "", "", "", ""])  # the last real text, and passes
     assert not learner.close_round().finished
     learner.offer(["film 1", "", "", "", ""])
     closed = learner.close_round()
@@ -305,7 +305,7 @@ def test_accuracy_equals_a_count_over_the_evaluation_split():
 
 
 class Broken(CountingClassifier):
-    """A classifier whose predictions are spoilt by a function."""
+    """A classifier whose predictions a function spoils."""
 
     def __init__(self, spoil):
         super().__init__()
@@ -372,7 +372,7 @@ def test_prompts_do_not_depend_on_how_many_are_asked_for():
     assert [one.prompts(1)[0] for _ in range(6)] == many.prompts(4) + many.prompts(2)
 
 
-def test_a_real_text_can_be_submitted_whatever_its_length():
+def test_a_real_text_of_any_length_can_be_submitted():
     learner = small(selection="submitted", max_text_length=5)
     learner.reset(seed=0)
     offer = learner.offer(learner.unlabeled.texts[:5])
@@ -405,7 +405,7 @@ def test_copies_in_another_written_form_are_duplicates(data_dir):
 TEXTS = ["a warm film", "a cold film", "a warm film", "", "an odd little film about time"]
 
 
-def test_scoring_says_what_an_offer_would_and_changes_nothing():
+def test_scoring_returns_the_result_of_an_offer_and_changes_nothing():
     scoring, plain = small(offers_per_round=10), small(offers_per_round=10)
     for learner in (scoring, plain):
         learner.reset(seed=0)
@@ -485,7 +485,7 @@ def test_keep_best_leaves_the_best_offers_in_u():
     assert set(offered) <= {text for text, _ in every.labeled} | set(every.unlabeled.texts)
     rows = best.unlabeled
     assert np.array_equal(rows.probabilities, best._classifier.predict(rows.texts).probabilities)
-    assert best.offer([offered[ranked[-1]]]).invalid == ("",)  # what was dropped may come again
+    assert best.offer([offered[ranked[-1]]]).invalid == ("",)  # a discarded text may be offered again
 
 
 @pytest.mark.parametrize(
@@ -530,7 +530,7 @@ def test_the_annotators_labels_of_synthetic_texts_are_counted():
 
 
 def rounds_of(learner, seed=0):
-    """Plays an episode of texts by the same hand; returns its rounds, with each batch's texts and those of U before."""
+    """Play an episode of fixed texts; return its rounds, with the texts of each batch and of U before it."""
     closed = [(learner.reset(seed), [], None)]
     while not learner.finished:
         n = len(learner.labeled)
@@ -588,7 +588,7 @@ def test_an_adaptive_share_falls_with_the_annotators_noise():
         rounds = rounds_of(small(synthetic_share="adaptive", annotator_noise=noise, offers_per_round=10))
         targets[noise] = [closed.synthetic_target for closed, _, _ in rounds[1:]]
         assert targets[noise] == [closed.selected_synthetic / 5 for closed, _, _ in rounds[1:]]
-    assert targets[1.0] == [0.0] * 5 + [1.0] * 6  # real texts as long as there are any
+    assert targets[1.0] == [0.0] * 5 + [1.0] * 6  # real texts until none is left
     means = {noise: np.mean(of_noise[:5]) for noise, of_noise in targets.items()}
     assert means[0.0] > means[0.3] >= means[1.0]
 

@@ -46,8 +46,8 @@ def test_features_by_hand(tabulated):
     vector = features(view, labeled_share=0.1, synthetic_share=0.0)
     named = dict(zip(feature_names(get_task("sst2")), vector.tolist(), strict=True))
     assert np.isclose(named["train_accuracy"], 0.5)  # argmax of a tie is class 0, the first label is 1
-    assert np.isclose(named["entropy_labeled"], 0.5)  # one certain, one undecided
+    assert np.isclose(named["entropy_labeled"], 0.5)  # one certain, one uniform
     assert np.isclose(named["margin_unlabeled"], 0.5)
-    assert np.isclose(named["distance_unlabeled"], 2 / 3)  # the mean of 3 and 1 is 2, squashed to 2 / 3
+    assert np.isclose(named["distance_unlabeled"], 2 / 3)  # the mean of 3 and 1 is 2, mapped to 2 / 3
     assert np.isclose(named["label_share/positive"], 0.5)
     assert np.isclose(named["predicted_share/negative"], 1.0)

@@ -18,13 +18,13 @@ WORDS = ("a", "warm", "cold", "film", "that", "drags", "never", "quite")
 
 @pytest.fixture
 def own_registry(monkeypatch):
-    """Undoes what a test registers."""
+    """Remove the names that a test registers."""
     for registry in (reward_terms, potentials):
         monkeypatch.setattr(registry, "_entries", dict(registry._entries))
 
 
 class World:
-    """A classifier's say on any text, random but the same each time."""
+    """Return a random prediction for texts, the same one each time."""
 
     def __init__(self, seed=0):
         self.seed = seed
@@ -65,7 +65,7 @@ class World:
         return opened.candidates(tuple(texts), tuple(prompts or [""] * len(texts)))
 
     def offered(self, opened, texts):
-        """Records texts as offered in the round."""
+        """Record texts as offered in the round."""
         n = len(texts)
         opened.add(Offer(tuple(texts), {}, ("",) * n, (False,) * n, (False,) * n), self.candidates(texts, opened))
 

@@ -1,4 +1,4 @@
-"""Compositions of reward terms: weights, clipping, normalisation, and what is refused."""
+"""Compositions of reward terms: weights, clipping, normalization, and errors."""
 
 import inspect
 
@@ -15,12 +15,12 @@ def contributions(reward, candidates):
 
 
 def ramp(texts):
-    """A term whose values are known: the number in the text."""
+    """A term with known values: the number in the text."""
     return [float(text.split()[1]) for text in texts]
 
 
 def standard_scores(numbers):
-    """Each number's standard score among those up to it."""
+    """Return each number's standard score among those up to it."""
     return [0.0, *((numbers[i] - np.mean(numbers[: i + 1])) / np.std(numbers[: i + 1]) for i in range(1, len(numbers)))]
 
 
@@ -67,7 +67,7 @@ def test_a_name_that_is_no_identifier_stands_in_quotes_or_alone(candidates, own_
         assert contributions(reward, candidates)["my-term"].tolist() == list(range(7))
 
 
-def test_terms_get_what_their_parameters_name(candidates):
+def test_terms_get_the_arguments_that_their_parameters_name(candidates):
     seen = []
 
     def look(texts, probabilities, distances, labeled, labels, labeled_texts, unlabeled, n_neighbors, scale=3):
@@ -131,7 +131,7 @@ def test_clipping_is_per_term_and_before_the_weight(candidates, with_ramp):
     assert contributions("clip(ramp, high=2)", candidates)["clip(ramp, high=2)"].tolist() == [0, 1, 2, 2, 2, 2, 2]
 
 
-def test_normalisation_runs_over_the_episode(world, with_ramp):
+def test_normalization_runs_over_the_episode(world, with_ramp):
     reward = Reward("normalize(ramp)")
     numbers = [3, 5, 4, 4, 10, -2]
     values = []
@@ -150,7 +150,7 @@ def test_normalisation_runs_over_the_episode(world, with_ramp):
     assert later.of_texts(probe)["normalize(ramp)"].value.tolist() == [0.0]
 
 
-def test_each_normalisation_has_its_own_memory(world, with_ramp):
+def test_each_normalization_has_its_own_memory(world, with_ramp):
     reward = "normalize(ramp) + clip(normalize(ramp), -1, 1) + normalize(normalize(ramp))"
     texts = [f"text {i}" for i in (3, 5, 4, 4, 10)]
     together = Reward(reward).of_texts(world.candidates(texts))
@@ -174,13 +174,13 @@ def test_an_offer_that_is_refused_is_not_remembered(world, with_ramp, own_regist
     assert reward.state_dict() == {}
 
 
-def test_what_does_not_vary_is_normal(world, own_registry):
+def test_constant_values_are_normalized_to_zero(world, own_registry):
     reward_terms.register("constant")(lambda texts: np.full(len(texts), 0.1))
     values = Reward("normalize(constant)").of_texts(world.candidates([f"text {i}" for i in range(50)]))
     assert values["normalize(constant)"].value.tolist() == [0.0] * 50
 
 
-def test_clipping_and_normalising_go_from_the_inside_out(candidates, with_ramp):
+def test_clipping_and_normalizing_go_from_the_inside_out(candidates, with_ramp):
     values = Reward("clip(normalize(clip(ramp, 0, 2)), -1, 1)").of_texts(candidates)
     (name,) = values
     assert name == "clip(normalize(clip(ramp, 0, 2)), -1, 1)"
@@ -196,11 +196,11 @@ def test_clipping_and_normalising_go_from_the_inside_out(candidates, with_ramp):
 def test_a_closing_term_is_a_finite_number(own_registry, value):
     reward_terms.register("odd")(at_close(lambda batch_texts: value))
     closing = Closing(("a",), np.array([0]), ("b",), np.array([1]), lambda *_: 0.0, seed=0)
-    with pytest.raises(RewardError, match=r"reward term 'odd' returned .*; expected a finite number"):
+    with pytest.raises(RewardError, match=r"reward term 'odd' returned .*; expected one finite number"):
         Reward("odd").of_closing(closing)
 
 
-# What is refused.
+# Errors.
 
 
 def test_an_unknown_term_is_answered_with_the_nearest_known_one():
@@ -211,12 +211,12 @@ def test_an_unknown_term_is_answered_with_the_nearest_known_one():
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), -float("inf"), "1", None, True, [1.0], 1j, 10**400])
 def test_a_weight_is_a_finite_number(weight):
-    with pytest.raises(RewardError, match="weight of the reward term 'signal' is a finite number; got "):
+    with pytest.raises(RewardError, match="weight of the reward term 'signal' must be a finite number; got "):
         Reward({"signal": weight})
 
 
 def test_a_weight_in_an_expression_is_finite_too():
-    with pytest.raises(RewardError, match="weight of the reward term 'signal' is a finite number; got inf"):
+    with pytest.raises(RewardError, match="weight of the reward term 'signal' must be a finite number; got inf"):
         Reward("1e999*signal")
 
 
@@ -293,7 +293,7 @@ def spoil_unlabeled(unlabeled):
         *(spoil_embeddings, spoil_labeled, spoil_unlabeled),
     ],
 )
-def test_a_term_that_writes_to_what_it_gets_is_stopped_and_named(candidates, spoil):
+def test_a_term_that_changes_its_arguments_is_stopped_and_named(candidates, spoil):
     before = [np.copy(array) for array in (*candidates.prediction, *candidates.labeled)]
     with pytest.raises(ValueError, match=r"read-only|not writeable") as caught:
         Reward(spoil).of_texts(candidates)
@@ -321,7 +321,7 @@ def test_names_that_infos_use_themselves_are_refused(own_registry, name):
         Reward(name)
 
 
-def test_a_callable_is_used_whatever_it_says_of_itself(candidates):
+def test_a_callable_is_used_with_any_name_of_its_own(candidates):
     class _Empty:
         def __len__(self):
             return 0
@@ -334,11 +334,11 @@ def test_a_callable_is_used_whatever_it_says_of_itself(candidates):
 
 @pytest.mark.parametrize("name", [1, None, ("signal",)])
 def test_a_mapping_goes_from_text_to_numbers(name):
-    with pytest.raises(RewardError, match="goes from terms, as text, to weights"):
+    with pytest.raises(RewardError, match="keys of a reward's mapping must be terms"):
         Reward({name: 1.0})
 
 
-def test_what_a_term_returns_is_copied(candidates):
+def test_the_values_of_a_term_are_copied(candidates):
     values = np.ones(7)
     kept = Reward(lambda texts: values).of_texts(candidates)["<lambda>"]
     values[:] = 5

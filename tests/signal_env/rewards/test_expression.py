@@ -1,4 +1,4 @@
-"""The little language of rewards: what it means, and that whatever else is typed gets a clear error."""
+"""Reward expressions: their meaning, and clear errors for any other input."""
 
 import contextlib
 import json
@@ -42,15 +42,15 @@ def test_an_expression_is_a_weighted_sum(text, terms):
     [
         ("", None, "invalid syntax"),
         ("signal +", None, "invalid syntax"),
-        ("nan*signal", "nan", "a weight is a finite number; got nan"),
-        ("signal - inf*entropy", "inf", "a weight is a finite number; got inf"),
+        ("nan*signal", "nan", "a weight must be a finite number; got nan"),
+        ("signal - inf*entropy", "inf", "a weight must be a finite number; got inf"),
         ("signal + 0.1 novelty", "novelty", "invalid syntax"),
         ("signal + (entropy", "(entropy", "'(' was never closed"),
         ("3", "3", "at least one term"),
-        ("signal + 1", "1", "a number on its own is no term"),
-        ("2 - signal", "2 -", "a number on its own is no term"),
-        ("signal*entropy", "entropy", "terms are not multiplied"),
-        ("signal/0", "0", "this is zero"),
+        ("signal + 1", "1", "a number alone cannot be added"),
+        ("2 - signal", "2 -", "a number alone cannot be added"),
+        ("signal*entropy", "entropy", "cannot be multiplied by a term"),
+        ("signal/0", "0", "the divisor is zero"),
         ("1/signal", "signal", "expected a number"),
         ("signal**2", "signal**2", "expected a term"),
         ("signal if True else entropy", "signal if", "expected a term"),
@@ -81,7 +81,7 @@ def test_an_expression_is_a_weighted_sum(text, terms):
         ("clip(signal, *[0, 1])", "*[0", "expected a term"),
     ],
 )
-def test_what_is_not_well_formed_is_pointed_at(text, place, message):
+def test_errors_point_at_the_position(text, place, message):
     with pytest.raises(RewardError) as caught:
         parse(text)
     first, shown, caret = str(caught.value).split("\n")
@@ -101,7 +101,7 @@ def test_what_is_not_well_formed_is_pointed_at(text, place, message):
         "1" + "0" * 400 + "*signal",
     ],
 )
-def test_a_monstrous_expression_is_refused(text):
+def test_an_oversized_expression_is_refused(text):
     with pytest.raises(RewardError):
         parse(text)
 
@@ -121,7 +121,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1,
 
 
 @given(st.builds(Factor, WORDS, TRANSFORMS))
-def test_what_is_done_to_a_term_reads_back(factor):
+def test_a_transformed_term_reads_back(factor):
     assert parse(str(factor)) == {factor: 1.0}
 
 

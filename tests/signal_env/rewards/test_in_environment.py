@@ -20,7 +20,7 @@ EVERYTHING = (
 
 
 def texts(n, start=0):
-    """Odd and even ones, a copy, and an empty one."""
+    """Return unusual and plain texts, a copy, and an empty text."""
     made = [f"a {'very ' * (i % 4)}warm film number {i} that drags" for i in range(start, start + n)]
     made[1::7] = ["" for _ in made[1::7]]
     made[4::5] = [made[0] for _ in made[4::5]]
@@ -35,20 +35,20 @@ def play(env, n=12):
 @pytest.mark.parametrize("name", [*sorted(set(reward_terms) - {"answer_variance"}), EVERYTHING])
 def test_the_contributions_of_the_terms_sum_to_the_reward(name):
     steps = play(gym.make(REVIEWS, reward=name, invalid_reward=-0.25, **SMALL))
-    paid = set()
+    earned = set()
     for reward, _, _, info in steps:
         terms = info["reward_terms"]
         assert sum(term["contribution"] for term in terms.values()) == pytest.approx(reward, abs=1e-6)
         assert terms["invalid"]["contribution"] == (-0.25 if info["invalid"] else 0.0)
-        paid |= {name for name, term in terms.items() if term["contribution"]}
+        earned |= {name for name, term in terms.items() if term["contribution"]}
         if not name.startswith("accuracy_gain") and name in terms:
             assert terms[name]["contribution"] == (0.0 if info["invalid"] else terms[name]["raw"])
     if name in reward_terms and name != "accuracy_gain":
-        assert name in paid
+        assert name in earned
     assert json.loads(json.dumps([step[3]["reward_terms"] for step in steps])) == [s[3]["reward_terms"] for s in steps]
 
 
-def test_answer_variance_is_paid_where_there_is_dropout():
+def test_answer_variance_is_earned_with_dropout():
     with pytest.raises(ValueError, match="LinearClassifier has no dropout"):
         gym.make(REVIEWS, reward="signal + answer_variance", **SMALL)
     options = {"classifier": "finetune", "encoder": "minilm", "classifier_options": {"epochs": 1}, "dropout_samples": 4}
@@ -57,12 +57,12 @@ def test_answer_variance_is_paid_where_there_is_dropout():
     for num_envs in (1, 2):
         envs = gym.make_vec(REVIEWS, num_envs=num_envs, reward="answer_variance", **few, **options)
         envs.reset(seed=0)
-        offers, paid = ["a warm film", "a cold film"], []
+        offers, earned = ["a warm film", "a cold film"], []
         for i in range(0, 2, num_envs):
             _, each, _, _, infos = envs.step(offers[i : i + num_envs])
-            paid += each.tolist()
+            earned += each.tolist()
             assert infos["reward_terms"]["answer_variance"]["contribution"].tolist() == each.tolist()
-        rewards.append(paid)
+        rewards.append(earned)
     assert rewards[0] == rewards[1]
     assert min(rewards[0]) > 0
 
@@ -80,7 +80,7 @@ def test_one_text_a_step_or_many_pay_the_same_to_the_bit(num_envs):
         assert [terms_of(infos, i) for i in range(num_envs)] == [info["reward_terms"] for *_, info in single]
 
 
-def test_what_the_close_pays_is_the_closing_offer_s_and_in_the_round_s_mean():
+def test_closing_terms_count_for_the_closing_offer_and_in_the_rounds_mean():
     steps = play(gym.make(REVIEWS, reward=EVERYTHING, **SMALL))
     for i, (_, _, _, info) in enumerate(steps):
         assert ("accuracy_gain" in info["reward_terms"]) == ("round" in info) == (i % 4 == 3)
@@ -190,7 +190,7 @@ def test_prompts_are_as_many_as_texts():
     learner = gym.make(REVIEWS, **SMALL).unwrapped.learner
     learner.reset(seed=0)
     for prompts in (["only one"], "ab", ["a", "b", "c"]):
-        with pytest.raises(ValueError, match="Expected a prompt for each of 2 texts, or none"):
+        with pytest.raises(ValueError, match="Expected one prompt for each of 2 texts, or none"):
             learner.offer(["one", "two"], prompts)
 
 

@@ -50,7 +50,7 @@ def test_entropy_margin_and_confidence_are_the_text_s_own(candidates):
 
 
 @pytest.mark.parametrize("normalize", [True, False])
-def test_novelty_and_diversity_are_distances_to_what_was_offered_before(world, normalize):
+def test_novelty_and_diversity_are_distances_to_earlier_offers(world, normalize):
     before, round_so_far, texts = ["old 0", "old 1", "old 2"], ["new 0", "new 1"], [f"text {i}" for i in range(6)]
     opened = world.open_round(before=before, normalize=normalize)
     world.offered(opened, round_so_far)
@@ -105,10 +105,10 @@ def test_repetition_counts_trigrams_of_the_prompt_and_of_earlier_offers(world):
     world.offered(opened, ["five six seven"])
     texts = [
         "one two three nine",  # one of two trigrams is of an earlier round
-        "FIVE six  seven",  # all of one
+        "FIVE six  seven",  # all of an earlier one
         "example text here now",  # "example text here" is in the prompt, "text here now" is not
-        "text here now",  # of the text beside it
-        "here now",  # shorter than a trigram: the whole of it, and it is there
+        "text here now",  # in the text before it
+        "here now",  # shorter than a trigram: the whole text counts
         "ne two",  # no whole words
     ]
     prompts = ["", "", "Write:\nExample 1: an Example text here\nNew Example:", "", "", ""]

@@ -1,4 +1,4 @@
-"""Choosing among candidates: what is seen, what is hidden, that every episode ends, and that it repeats to the bit."""
+"""Choice among candidates: observations, hidden values, the end of every episode, and repetition to the bit."""
 
 import warnings
 
@@ -25,7 +25,7 @@ def make(n_candidates=5, embedding_size=2, generator=None, synthetic_candidates=
 
 
 def play(env, seed, choose=None, steps=10_000):
-    """Plays an episode by random choices; returns all that came back, the reset first."""
+    """Play an episode by random choices; return all results, the reset first."""
     rng = np.random.default_rng(seed)
     observation, info = env.reset(seed=seed)
     trace = [(observation, 0.0, False, False, info, env.candidates)]
@@ -36,7 +36,7 @@ def play(env, seed, choose=None, steps=10_000):
 
 
 def candidates_of(observation, env):
-    """The features by name, `(K,)` each."""
+    """Return the features by name, `(K,)` each."""
     space = env.observation_space
     rows = observation[: space.n_candidates * len(space.features)].reshape(space.n_candidates, -1)
     return dict(zip(space.features, rows.T, strict=True))
@@ -53,12 +53,12 @@ def test_sb3_s_checker_has_nothing_to_say_on_any_id(env_id, small_options):
 def test_gymnasium_s_checker_has_nothing_to_say():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        # It would rather see the environment without its wrapper, which is what is to be checked here.
+        # The check warns about the wrapper, which is the object of this test.
         warnings.filterwarnings("ignore", message=".*different from the unwrapped version.*")
         check_env(make())
 
 
-def test_features_are_what_the_classifier_says():
+def test_features_are_those_of_the_classifier():
     env = make(n_candidates=7, embedding_size=3)
     observation, _ = env.reset(seed=3)
     seen = candidates_of(observation, env)
@@ -83,7 +83,7 @@ def test_features_are_what_the_classifier_says():
     assert np.array_equal(observation[-len(env.unwrapped.feature_names) :], env.unwrapped.learner.state(0))
 
 
-def test_every_text_is_labeled_once_and_what_is_offered_is_what_was_chosen():
+def test_every_text_is_labeled_once_and_the_chosen_text_is_offered():
     env = make()
     rng = np.random.default_rng(0)
     env.reset(seed=0)
@@ -114,14 +114,14 @@ def test_places_without_a_candidate_are_masked_and_zero():
 
 def test_a_choice_of_nothing_passes_and_the_episode_still_ends():
     def last(env):
-        return env.action_space.n - 1  # a candidate is there as long as five texts are left
+        return env.action_space.n - 1  # a candidate as long as five texts are left
 
     trace = play(make(invalid_reward=-0.5), seed=0, choose=last, steps=200)
     passes = [step for step in trace[1:] if step[4]["passed"]]
     assert {step[4]["invalid"] for step in trace[1:]} == {""}
     assert {step[1] for step in passes} == {0.0}
     assert len(passes) >= 40
-    assert trace[-1][3]  # truncated: in ten rounds everything was a pass
+    assert trace[-1][3]  # truncated: ten rounds of passes
     assert trace[-1][4]["round"]["idle_rounds"] == 10
     assert not trace[-1][2]
     assert trace[-1][4]["round"]["selected_real"] == 0
@@ -129,14 +129,14 @@ def test_a_choice_of_nothing_passes_and_the_episode_still_ends():
 
 
 @pytest.mark.parametrize("options", [{"budget": 14}, {"offers_per_round": 6}, {"pool_size": 14}])
-def test_what_is_left_of_a_round_is_passed_in_the_same_step(options):
-    """14 labels are rounds of 4, 4 and 2: in the last one two offers are left when its labels are taken."""
+def test_the_rest_of_a_round_is_passed_in_the_same_step(options):
+    """Spend 14 labels in rounds of 4, 4 and 2: in the last one two offers are left when its labels are taken."""
     env = make(reward="entropy", **({"budget": 14} | options))
     trace = play(env, seed=1)
     closed = [step[4]["round"] for step in trace if "round" in step[4]]
     assert [one["labeled"] for one in closed] == [4, 8, 12, 14]
     assert len(trace) == 1 + 10
-    assert all(step[-1].count("") < 5 for step in trace[:-1])  # something to choose at every step
+    assert all(step[-1].count("") < 5 for step in trace[:-1])  # a candidate at every step
     for step in trace[1:]:
         assert sum(term["contribution"] for term in step[4]["reward_terms"].values()) == pytest.approx(
             step[1], abs=1e-9
@@ -152,7 +152,7 @@ def test_a_pass_earns_nothing_and_is_counted_apart():
     assert (closed["offers"], closed["invalid_offers"], closed["passes"]) == (2, 0, 2)
 
 
-def test_what_a_round_teaches_comes_with_the_pass_that_closes_it():
+def test_closing_terms_come_with_the_pass_that_closes_the_round():
     trace = play(make(reward="entropy + accuracy_gain", budget=14), seed=1)
     terms = trace[-1][4]["reward_terms"]
     assert trace[-1][1] == terms["entropy"]["contribution"] + terms["accuracy_gain"]["contribution"]
@@ -168,7 +168,7 @@ def test_episodes_repeat_to_the_bit_with_their_seed_and_only_then():
     assert first[0][5] != other[0][5]
     env = make()
     play(env, seed=9, steps=3)
-    assert np.array_equal(play(env, seed=5, steps=1)[0][0], first[0][0])  # whatever was played before
+    assert np.array_equal(play(env, seed=5, steps=1)[0][0], first[0][0])  # independent of earlier episodes
 
 
 def test_episodes_without_a_seed_go_on_from_the_last_one():
@@ -180,7 +180,7 @@ def test_episodes_without_a_seed_go_on_from_the_last_one():
 
 
 def test_each_text_is_drawn_equally_often():
-    """Chi-squared test of the first draws over many seeds, at a level of one in a thousand."""
+    """Test the first draws over many seeds by chi-squared, at a level of 0.001."""
     env = make(pool_size=16)
     env.reset(seed=0)
     draw = CandidateDraw(env.unwrapped.learner, n_candidates=3, embedding_size=0)
@@ -230,7 +230,7 @@ def test_the_spec_makes_the_same_environment_from_json():
 
 
 def writes(number):
-    """A generator of three texts a prompt at most, the second of which is always the same."""
+    """Return a generator of at most three texts a prompt, the second of which is always the same."""
 
     def generator(prompts):
         mark = prompts[0].splitlines()[-2].partition(": ")[2]
@@ -306,10 +306,10 @@ def test_bad_actions_environments_and_generators():
     with pytest.raises(gym.error.ResetNeeded):
         env.step(0)
     env.reset(seed=0)
-    with pytest.raises(ValueError, match="5 candidates, from 0; got 5"):
+    with pytest.raises(ValueError, match="A place must be from 0 to 4; got 5"):
         env.step(5)
-    with pytest.raises(TypeError, match="wraps a SignalEnv"):
+    with pytest.raises(TypeError, match="Expected a SignalEnv"):
         CandidateSelection(gym.make("CartPole-v1"))
     env = make(generator=lambda prompts: ["one"])
-    with pytest.raises(ValueError, match="one text for each prompt"):
+    with pytest.raises(ValueError, match="one text per prompt"):
         env.reset(seed=0)

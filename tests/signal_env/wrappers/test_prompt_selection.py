@@ -1,4 +1,4 @@
-"""Choosing what a generator is shown: the sets' features, the prompt that is answered, and repetition to the bit."""
+"""Choice among prompts: the features of sets, the prompt that is answered, and repetition to the bit."""
 
 import warnings
 
@@ -21,7 +21,7 @@ def shown_examples(prompt):
 
 
 def joins(prompts):
-    """A generator: the examples of a prompt in one line."""
+    """A generator that writes the examples of a prompt in one line."""
     return [" and ".join(shown_examples(prompt)) for prompt in prompts]
 
 
@@ -53,7 +53,7 @@ def test_the_prompt_that_was_chosen_is_answered_and_the_answer_is_offered():
         assert info["text"] == " and ".join(shown_examples(prompt))
         assert not terminated
         assert not truncated
-        # Every n-gram of the text but those over its seam is in the prompt that was shown, and not in any other.
+        # Every n-gram of the text, except those across two examples, is in the shown prompt and in no other.
         assert info["reward_terms"]["repetition"]["raw"] > 0.5
         assert reward == pytest.approx(sum(term["contribution"] for term in info["reward_terms"].values()))
     assert len(asked) == 3
@@ -98,20 +98,20 @@ def test_episodes_repeat_to_the_bit_with_a_frozen_language_model():
     assert len({text for text, *_ in traces[0][1:]}) > 4
 
 
-def test_what_is_wrong_says_what_would_be_right():
+def test_errors_name_the_remedy():
     with pytest.raises(ValueError, match="selection='acquisition'"):
         make(selection="submitted")
     with pytest.raises(ValueError, match="n_examples and n_sets of at least 1"):
         make(n_examples=0)
     with pytest.raises(ValueError, match="n_sets of at least 1"):
         make(n_sets=0)
-    with pytest.raises(TypeError, match="wraps a SignalEnv"):
+    with pytest.raises(TypeError, match="Expected a SignalEnv"):
         PromptSelection(gym.make("CartPole-v1"), joins)
     env = make(lambda prompts: [])
     with pytest.raises(gym.error.ResetNeeded):
         env.step(0)
     env.reset(seed=0)
-    with pytest.raises(ValueError, match="one text for each prompt"):
+    with pytest.raises(ValueError, match="one text per prompt"):
         env.step(0)
-    with pytest.raises(ValueError, match="5 sets, from 0; got 5"):
+    with pytest.raises(ValueError, match="A place must be from 0 to 4; got 5"):
         env.step(5)

@@ -1,4 +1,4 @@
-"""The logs: what they hold is what happened, the same from both wrappers, and nothing is written over."""
+"""The logs: their lines match the episode, are the same from both wrappers, and are never overwritten."""
 
 import json
 
@@ -31,7 +31,7 @@ def test_single_and_vector_logs_are_equal_line_by_line(tmp_path):
     envs.close()
 
 
-def test_lines_hold_what_happened(tmp_path):
+def test_lines_match_the_episode(tmp_path):
     env = Record(gym.make(REVIEWS, **SMALL), tmp_path)
     _, info = env.reset(seed=0)
     rewards, rounds = [], [info["round"]]

@@ -1,4 +1,4 @@
-"""Potential-based shaping: what it adds to rewards, and what it leaves alone."""
+"""Potential-based shaping: its contribution to rewards, and the values that it leaves unchanged."""
 
 import gymnasium as gym
 import numpy as np
@@ -18,12 +18,12 @@ SMALL = {"pool_size": 40, "round_size": 4, "evaluation_size": 40, "budget": 16}
 
 @pytest.fixture
 def own_registry(monkeypatch):
-    """Undoes what a test registers."""
+    """Remove the names that a test registers."""
     monkeypatch.setattr(potentials, "_entries", dict(potentials._entries))
 
 
 def texts(n, start=0):
-    """Odd and even ones, a copy, and an empty one."""
+    """Return unusual and plain texts, a copy, and an empty text."""
     made = [f"a {'very ' * (i % 4)}warm film number {i} that drags" for i in range(start, start + n)]
     made[1::7] = ["" for _ in made[1::7]]
     made[4::5] = [made[0] for _ in made[4::5]]
@@ -36,7 +36,7 @@ def shaped(potential, gamma=1.0, weight=1.0, **options):
 
 @pytest.mark.parametrize("gamma", [1.0, 0.9])
 def test_potentials_add_the_same_constant_to_every_episode(gamma):
-    """Ng et al. 1999: the discounted shaping of an episode is minus the first state's potential, whatever is done."""
+    """Check that an episode's discounted shaping is minus the first potential, for any actions (Ng et al. 1999)."""
     for offered in (texts(12), [f"another film, the {i}th" for i in range(12)], [""] * 8 + texts(12, 50)):
         env = shaped("entropy_unlabeled", gamma, 2.0, reward={"signal": 0.0})
         env = PotentialShaping(env, "round_progress", gamma)
@@ -52,7 +52,7 @@ def test_potentials_add_the_same_constant_to_every_episode(gamma):
         assert total == pytest.approx(-2 * float(height), abs=1e-6)
 
 
-def test_a_step_is_shaped_by_the_states_around_it_and_the_info_says_so():
+def test_a_step_is_shaped_by_the_states_around_it_as_the_info_shows():
     env = shaped("train_accuracy", gamma=0.9, weight=0.5)
     plain = gym.make(REVIEWS, **SMALL)
     place = env.unwrapped.feature_names.index("train_accuracy")
@@ -108,7 +108,7 @@ def test_a_potential_gets_the_features_that_its_parameters_name(own_registry):
         greedy.step("a warm film")
 
 
-def test_what_does_not_exist_is_answered_with_what_does(own_registry):
+def test_unknown_names_are_answered_with_known_ones(own_registry):
     with pytest.raises(UnknownName, match=r"potential 'train_acuracy'. Did you mean 'train_accuracy'"):
         shaped("train_acuracy")
     with pytest.raises(RewardError, match=r"asks for 'accuracy'. It may ask for: .*train_accuracy"):
@@ -126,7 +126,7 @@ def test_a_potential_is_a_finite_number(height):
         env.step("a warm film")
 
 
-def test_what_keep_best_keeps_does_not_depend_on_shaping():
+def test_keep_best_does_not_depend_on_shaping():
     kept = []
     for weight in (0.0, 5.0):
         envs = gym.make_vec(REVIEWS, num_envs=4, keep_best=1, **SMALL)

@@ -1,4 +1,4 @@
-"""TensorBoard's event files say what the infos say, the same from both wrappers, and go on where they were."""
+"""TensorBoard's event files hold the values of the infos, the same from both wrappers, and can be resumed."""
 
 import html.parser
 import json
@@ -35,7 +35,7 @@ APPROX = {"rel": 1e-5, "abs": 1e-6}  # events are in single precision
 
 
 def played(folder, texts=TEXTS, seed=0, every=3, **options):
-    """An episode of the single environment: its rounds' infos, and each offer's reward and info."""
+    """Play an episode of the single environment; return its rounds' infos, and each offer's reward and info."""
     env = TensorBoard(gym.make(REVIEWS, **options), folder, every=every)
     _, info = env.reset(seed=seed)
     rounds, offers = [info["round"]], []
@@ -53,7 +53,7 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
     events = read_events(tmp_path)
     assert [value for _, value in events["charts/synthetic_target"]] == [0.25, 0.25]
     rewards = np.array([reward for reward, _ in offers])
-    points = [(0, 3), (3, 6), (6, 8), (8, 11), (11, 14), (14, 16)]  # every three, and where a round ends
+    points = [(0, 3), (3, 6), (6, 8), (8, 11), (11, 14), (14, 16)]  # every three, and at each round's end
     assert events["reward/total"] == [(b, pytest.approx(rewards[a:b].mean(), **APPROX)) for a, b in points]
     assert events["reward_mean/total"] == [
         (i + 1, pytest.approx(rewards[8 * i : 8 * i + 8].mean(), **APPROX)) for i in (0, 1)
@@ -77,7 +77,7 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
     raws = np.array([info["reward_terms"]["margin"]["raw"] for _, info in offers])
     assert events["reward_raw/margin"] == [(b, pytest.approx(raws[a:b].mean(), **APPROX)) for a, b in points]
     assert not {"reward/margin", "reward_mean/margin", "reward_distribution/margin"} & events.keys()
-    gains = [offers[i][1]["reward_terms"]["accuracy_gain"] for i in (7, 15)]  # paid to the text that closes a round
+    gains = [offers[i][1]["reward_terms"]["accuracy_gain"] for i in (7, 15)]  # earned by the text that closes a round
     for tag, part in (("reward/accuracy_gain", "contribution"), ("reward_raw/accuracy_gain", "raw")):
         assert events.get(tag, []) == [(8 * i + 8, approx(gain[part])) for i, gain in enumerate(gains)]
     assert events["reward_mean/accuracy_gain"] == [
@@ -138,7 +138,7 @@ def test_a_card_shows_the_best_and_the_worst_texts(tmp_path, read_events):
 
 
 class Cells(html.parser.HTMLParser):
-    """The texts in a table's cells; no other element may be in one."""
+    """Return the texts of a table's cells, which must not hold other elements."""
 
     def __init__(self, page):
         super().__init__()
@@ -164,7 +164,7 @@ class Cells(html.parser.HTMLParser):
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 @example("<script>alert(1)</script> [a](javascript:b) ![](c) `d` *e* _f_ ~g~ | \\| &amp; &#42; # h\n> i\n- j\n1. k")
 @example("http://example.org <br> \x02klzzwxh:0000\x03 \u202e\u200b\ud800")
-def test_any_text_stays_what_it_is_on_a_card(text):
+def test_any_text_is_unchanged_on_a_card(text):
     terms = {"clip(signal, 0, 2)": {"weight": 1.0, "raw": 1.5, "contribution": 1.5}}
     one = " ".join(text.split())
     shown = Cells(markdown_to_safe_html(card([Offered(one, 1.5, "synthetic", terms)])))
@@ -183,7 +183,7 @@ def test_a_long_text_is_cut_and_lines_are_short():
 
 
 def documented_tags():
-    """The table of the documentation: each tag as a pattern."""
+    """Return the tags in the table of the documentation, as patterns."""
     tags = re.findall(r"^\| `([^`]+)` \|", documented.__doc__, flags=re.MULTILINE)
     return {tag: re.compile(re.sub(r"TERM|NAME|CLASS", ".+", tag)) for tag in tags}
 
@@ -254,13 +254,13 @@ def test_hyperparameters_are_the_options_as_plain_values(tmp_path):
     assert not {"none", "data_dir"} & values.keys()
     assert status == 1  # success
     played(tmp_path / "left", texts=TEXTS[:3], **SMALL)
-    assert hyperparameters(tmp_path / "left")[1] == 0  # unknown: it was left in the middle
-    with pytest.raises(ValueError, match="own options: retrain, reward"):
+    assert hyperparameters(tmp_path / "left")[1] == 0  # unknown: it was closed in the middle
+    with pytest.raises(ValueError, match="names of the environment's options; got retrain, reward"):
         TensorBoard(gym.make(REVIEWS, **SMALL), tmp_path / "no", hparams={"retrain": 1, "reward": 2, "seed": 3})
 
 
-def test_what_was_discarded_is_on_no_page(tmp_path, read_events):
-    """Two rounds kept; then a closed round and half of another one that nobody keeps; then three rounds anew."""
+def test_discarded_rounds_are_on_no_page(tmp_path, read_events):
+    """Keep two rounds, discard a closed round and half of another one, and play three rounds anew."""
     texts = [f"a film of {i} parts, {adjective}" for i in range(40) for adjective in ("fine", "dull")]
     options = MIXED | {"budget": 24}
     whole = VectorTensorBoard(gym.make_vec(REVIEWS, num_envs=4, **options), tmp_path / "whole")
@@ -279,7 +279,7 @@ def test_what_was_discarded_is_on_no_page(tmp_path, read_events):
         begun.board.metrics({"trainer/loss": float(start)})
         if start == 12:
             state = json.loads(json.dumps({"env": begun.unwrapped.state_dict(), "board": begun.board.state_dict()}))
-    begun.board._files.close()  # as if it had been killed: what it had written so far is on the disk
+    begun.board._files.close()  # as if it had been killed: all events so far are on the disk
     with next(folder.glob("events*")).open("ab") as file:
         file.write(b"half an event")
     assert len(read_events(folder)["charts/accuracy"]) == 4
@@ -325,7 +325,7 @@ def test_the_projector_has_labels_of_labeled_texts_alone(tmp_path, monkeypatch):
     assert {row[0]: row[3] for row in rows if row[3]} == offered
     tensors = _read_tensor_tsv_file(str(tmp_path / "all" / "projector" / "tensors.tsv"))
     np.testing.assert_allclose(tensors, np.concatenate([view.labeled.embeddings, view.embeddings]), rtol=1e-4)
-    for most, labeled in ((30, 8), (5, 5)):  # fewer points than texts: labeled ones are the last to go
+    for most, labeled in ((30, 8), (5, 5)):  # fewer points than texts: unlabeled ones are left out first
         monkeypatch.setattr(projector, "MOST_POINTS", most)
         embeddings, rows = projector.Snapshot(learner.labeled, view, learner.episode.is_real).points(names, {})
         assert embeddings.shape == (most, tensors.shape[1])
@@ -362,7 +362,7 @@ def test_each_episode_has_a_folder_and_the_checker_is_content(tmp_path, read_eve
 
 
 def test_bad_input_is_named(tmp_path):
-    with pytest.raises(TypeError, match="Independent experiments want a TensorBoard each"):
+    with pytest.raises(TypeError, match="Wrap each of several independent experiments"):
         VectorTensorBoard(gym.make_vec(REVIEWS, num_envs=2, vectorization_mode="sync", **SMALL), tmp_path)
     with pytest.raises(ValueError, match="at least 1; got 0"):
         TensorBoard(gym.make(REVIEWS, **SMALL), tmp_path, every=0)
@@ -370,5 +370,5 @@ def test_bad_input_is_named(tmp_path):
     def total(texts):
         return [1.0] * len(texts)
 
-    with pytest.raises(ValueError, match="give the reward term another name"):
+    with pytest.raises(ValueError, match="cannot be called 'total'"):
         played(tmp_path, **SMALL, reward=total)

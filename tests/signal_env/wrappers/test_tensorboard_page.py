@@ -1,4 +1,4 @@
-"""A real TensorBoard on real runs, looked at in headless Chromium: every page has its content, and none an error."""
+"""A real TensorBoard with real runs, in headless Chromium: every page has its content and no error."""
 
 import json
 import re
@@ -33,8 +33,8 @@ const texts = [], shapes = {};
 })(document.body);
 return [texts.join(' ').replace(/\\s+/g, ' '), shapes];
 """
-"""What is on a page, through all of its shadow roots: the text, and how many elements there are of each name; of paths
-that draw something by their class."""
+"""Script that returns the content of a page, including all shadow roots: its text, and the number of elements of each
+name. Paths that draw something are counted by their class."""
 ELEMENTS = """
 const found = [], name = arguments[0];
 (function walk(node) {
@@ -44,12 +44,12 @@ const found = [], name = arguments[0];
 })(document.body);
 return found;
 """
-"""All elements of a name, through all shadow roots."""
+"""Script that returns all elements of a name, including those in shadow roots."""
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Runs of two agents, with a reward of two terms, and one that was offered an odd text."""
+    """Runs of two agents, with a reward of two terms, and a run with an unusual text."""
     folder = tmp_path_factory.mktemp("runs")
     options = {"pool_size": 40, "round_size": 10, "evaluation_size": 100, "reward": REWARD}
     for agent in ("random", "generator"):
@@ -64,7 +64,7 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(runs):
-    """TensorBoard, once it has read all runs."""
+    """A TensorBoard that has read all runs."""
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(runs), "--host", "127.0.0.1", "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
@@ -86,17 +86,17 @@ def load(url):
 
 
 def wait(condition, seconds=60):
-    """Waits until something is so, which a busy machine may take long for."""
+    """Wait until a condition holds, which may take long on a busy machine."""
     end = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < end, "what was waited for did not come"
+        assert time.monotonic() < end, "the condition did not come true in time"
         time.sleep(0.1)
     return value
 
 
 @pytest.fixture
 def look(browser, address):
-    """Returns a function that opens a page of TensorBoard and waits until it shows what it should."""
+    """Return a function that opens a page of TensorBoard and waits for its content."""
 
     def look(page, *expected, **shapes):
         browser.get("about:blank")
@@ -110,7 +110,7 @@ def look(browser, address):
 
 
 def see(browser, *expected, **shapes):
-    """Waits until all of the texts and so many of each shape are there; returns the text and the shapes."""
+    """Wait until the page has all of the texts and so many of each shape; return its text and shapes."""
     text, found = "", {}
 
     def there():
@@ -141,7 +141,7 @@ def test_custom_scalars(look):
     look("custom_scalars", *LAYOUT, *titles, *expected, **{"path.line": 30})
 
 
-def test_texts_stay_what_they_are(look, browser, runs):
+def test_texts_are_unchanged(look, browser, runs):
     offers = [json.loads(line) for line in (runs / "random" / "offers.jsonl").read_text().splitlines()]
     last = [offer for offer in offers if offer["round"] == offers[-1]["round"]]
     best = max(last, key=lambda offer: offer["reward"])["text"]
