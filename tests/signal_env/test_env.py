@@ -334,7 +334,7 @@ def test_reset_options_are_refused():
         ({"reward": "sginal"}, "Did you mean 'signal'"),
         ({"annotator": "golden"}, "Did you mean 'gold'"),
         ({"task": "sst3"}, "Did you mean 'sst2'"),
-        ({"task": None}, "Give task="),
+        ({"task": None}, "give task="),
         ({"selection": "all"}, "selection must be"),
         ({"encoder": "/no/such/folder"}, "No model folder at /no/such/folder"),
         ({"evaluation_size": 10**6}, "at most the split's 2000"),

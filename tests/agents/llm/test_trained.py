@@ -288,8 +288,8 @@ def test_an_environment_that_fails_in_the_middle_of_a_round(whole, tmp_path):
 
 
 def test_a_reward_that_is_not_a_number_reaches_the_caller():
-    def broken(candidates):
-        return [float("nan")] * len(candidates.texts)
+    def broken(texts):
+        return [float("nan")] * len(texts)
 
     with pytest.raises(RewardError, match="'broken' returned nan for the text"):
         list(rollout(make(PPOAgent, reward=broken), PPOAgent(**QUICK), seed=0))

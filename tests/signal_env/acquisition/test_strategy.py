@@ -311,7 +311,7 @@ def test_neighbors_and_scores_are_computed_for_a_function_that_names_them():
     assert nearest.tolist() == apart.tolist()
     with pytest.raises(AcquisitionError, match="asks for probabilities: give probabilities="):
         select(lambda scores: scores, embeddings=given["embeddings"], labeled=given["labeled"], batch_size=5)
-    with pytest.raises(AcquisitionError, match="asks for labels, which only an environment knows"):
+    with pytest.raises(AcquisitionError, match="asks for labels, which only an environment has"):
         select(lambda texts, labels: labels, texts=["a"], batch_size=1)
 
 

@@ -142,10 +142,10 @@ def test_adaptive_counts_a_synthetic_score_as_much_as_its_label_is_worth(made, r
     assert set(found.indices.tolist()) == set(best)
 
 
-def test_adaptive_needs_scores_that_are_amounts():
+def test_adaptive_needs_scores_of_at_least_0():
     with pytest.raises(ConfigError, match="'badge' chooses a batch as a whole"):
         Allocation(Strategy("badge"), "adaptive", SIZES)
-    with pytest.raises(AcquisitionError, match="at least 0; got -2"):
+    with pytest.raises(AcquisitionError, match="at least 0, since it weights them; got -2"):
         adaptive_share(np.array([1.0, -2.0]), np.array([True, False]), batch_size=1, reliability=1.0)
 
 

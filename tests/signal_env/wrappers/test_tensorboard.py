@@ -364,7 +364,7 @@ def test_each_episode_has_a_folder_and_the_checker_is_content(tmp_path, read_eve
 def test_bad_input_is_named(tmp_path):
     with pytest.raises(TypeError, match="Wrap each of several independent experiments"):
         VectorTensorBoard(gym.make_vec(REVIEWS, num_envs=2, vectorization_mode="sync", **SMALL), tmp_path)
-    with pytest.raises(ValueError, match="at least 1; got 0"):
+    with pytest.raises(ValueError, match="at least 1 text; got 0"):
         TensorBoard(gym.make(REVIEWS, **SMALL), tmp_path, every=0)
 
     def total(texts):
