@@ -138,7 +138,7 @@ def test_equal_predictions_contrast_with_nothing():
         np.testing.assert_allclose(score(*unlabeled, labeled), 0, atol=1e-12)
 
 
-def test_normalising_forgets_the_encodings_lengths_and_raw_does_not():
+def test_normalizing_forgets_the_encodings_lengths_and_raw_does_not():
     rng = np.random.default_rng(0)
     unlabeled, labeled = random_prediction(rng, 6, 2, 4), random_prediction(rng, 9, 2, 4)
     longer = Prediction(unlabeled.probabilities, unlabeled.embeddings * rng.uniform(2, 50, size=(6, 1)))
