@@ -60,7 +60,7 @@ def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = 
         else:  # without the wrappers, in whose logs the episode has begun already
             observations = base(envs).load_state_dict(state["env"])
             agent.load_state_dict(state["agent"])
-        ended = state is not None and base(envs).ended
+        ended = base(envs).ended
         while not ended:
             texts = agent.act(observations)
             observations, rewards, terminated, truncated, infos = envs.step(texts)

@@ -18,7 +18,7 @@ from signal_env.spaces import Unicode
 Observation = dict[str, Any]
 
 
-class ShowsLearner:
+class LearnerAccess:
     """The part of the learner that both environments show beside observations.
 
     Attributes:
@@ -46,12 +46,12 @@ class ShowsLearner:
         if self.learner.round_is_full:
             self._last_round = None  # an error in closing leaves an episode that needs a reset
             closed = self._last_round = self.learner.close_round()
-            offer = offer.closed(closed.at_close)
+            offer = closed.last_offer or offer
         self.last_offer = offer
         return offer, closed
 
 
-class SignalEnv(ShowsLearner, gym.Env[Observation, str], EzPickle):
+class SignalEnv(LearnerAccess, gym.Env[Observation, str], EzPickle):
     """Generative active learning: the action is a text, the reward is how much it would teach a classifier.
 
     ## Description

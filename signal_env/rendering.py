@@ -17,7 +17,7 @@ def view(learner: Learner, last_round: Round, offer: Offer | None) -> Renderable
     summary = (
         f"round {last_round.index} · accuracy {last_round.accuracy:.3f} · labeled {last_round.labeled} of "
         f"{learner.sizes.budget} · synthetic {last_round.synthetic_share:.0%} · "
-        f"unlabeled {len(learner.episode.unlabeled)} · offers {learner.offers_made} of {learner.sizes.offers}\n"
+        f"unlabeled {len(learner.unlabeled)} · offers {learner.offers_made} of {learner.sizes.offers}\n"
         + " · ".join(f"{name} {count}" for name, count in counts)
     )
     parts: list[RenderableType] = [Text(summary)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from signal_env.config import ConfigError, make_config
 from signal_env.env import (
-    ShowsLearner,
+    LearnerAccess,
     episode_state,
     experiment_seed,
     make_spaces,
@@ -26,7 +26,7 @@ from signal_env.learner.learner import Learner
 Bools = NDArray[np.bool_]
 
 
-class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
+class SignalVectorEnv(LearnerAccess, VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
     """`SignalEnv` with `num_envs` prompts of one round at a time: each step offers `num_envs` texts.
 
     Row i of the first step has the observation and the reward of `SignalEnv`'s step i, and so on: the sub-environments
@@ -36,9 +36,6 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
 
     `infos` holds `SignalEnv`'s info with one row per text. A closed round is in the last row, the offer that closed it:
     `infos["round"]["accuracy"][-1]`; `closed_round(infos)` reads it.
-
-    Attributes:
-        ended: Whether the episode is over.
 
     Args:
         num_envs: Texts per step; a divisor of `offers_per_round`.
@@ -67,7 +64,11 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._steps = 0
-        self.ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the episode is over."""
+        return self._last_round is not None and (self.learner.finished or self._steps == self.max_episode_steps)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -78,7 +79,6 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
         self._last_round = self.learner.reset(experiment_seed(self.np_random))
         self.last_offer = None
         self._steps = 0
-        self.ended = False
         round_infos: dict[str, Any] = {}
         for i in range(self.num_envs):
             round_infos = self._add_info(round_infos, {"round": self._last_round.measured()}, i)
@@ -109,7 +109,6 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
             infos = self._add_info(infos, info, i)
         terminated = np.full(self.num_envs, self.learner.terminated)
         truncated = np.full(self.num_envs, self.learner.truncated or self._steps == self.max_episode_steps)
-        self.ended = bool(terminated[0] or truncated[0])
         if self.render_mode == "human":
             self.render()
         return self._observations(), offer.rewards.copy(), terminated, truncated, infos
@@ -122,13 +121,13 @@ class SignalVectorEnv(ShowsLearner, VectorEnv[dict[str, Any], Sequence[str], NDA
     def state_dict(self) -> dict[str, Any]:
         """Return the state, as `SignalEnv.state_dict` does."""
         kept = episode_state(self.learner, self._last_round, self.np_random)
-        return kept | {"prompts": list(self._prompts), "steps": self._steps, "ended": self.ended}
+        return kept | {"prompts": list(self._prompts), "steps": self._steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> dict[str, Any]:
         """Restore the state, as `SignalEnv.load_state_dict` does; return the observations."""
         self._last_round = restore_episode(self.learner, state, self.np_random)
         self.last_offer = None
-        self._prompts, self._steps, self.ended = tuple(state["prompts"]), state["steps"], state["ended"]
+        self._prompts, self._steps = tuple(state["prompts"]), state["steps"]
         return self._shown()
 
     def _observations(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class ASALAgent(GeneratorAgent):
 
     def _most_uncertain(self, texts: Sequence[str], n: int) -> Prediction:
         """Return the predictions for the n most uncertain valid texts, the most uncertain first."""
-        prediction = self._learner.look(texts).valid.prediction
+        prediction = self._learner.check_texts(texts).valid.prediction
         return prediction.rows(top(self._uncertainty(prediction.probabilities), n))
 
     def _replace(self, samples: Prediction) -> list[str]:

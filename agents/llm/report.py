@@ -93,6 +93,7 @@ class RoundReport:
             The metrics if the round is closed, else an empty mapping.
         """
         counted = np.ones(len(rewards), dtype=bool) if counted is None else counted
+        counted = counted & ~infos["passed"].astype(bool)
         self._rewards.append(rewards[counted])
         self._invalid += list(infos["invalid"][counted])
         for name, values in infos["reward_terms"].items():

@@ -71,6 +71,11 @@ class Allocation:
         self._strategy, self._share, self._sizes = strategy, share, sizes
         self.reset()
 
+    @property
+    def needs_reliability(self) -> bool:
+        """Whether batches depend on how often the annotator is right, so that it labels real texts too."""
+        return self._share == "adaptive"
+
     def reset(self) -> None:
         """Begin an episode."""
         self.left_over = 0.0

@@ -20,6 +20,7 @@ class Episode:
     """The state of an episode between two rounds. `state_dict` has every field but R, which depends on the seed.
 
     Attributes:
+        seed: The seed.
         gold: R: its texts with their gold labels, which stay hidden until a text is labeled.
         prompts, allocation, labeling, reward: The parts of the learner that have a state.
         selection_rng, training_rng, dropout_rng, closing_rng: Random numbers, one generator for each use.
@@ -33,6 +34,7 @@ class Episode:
         training_seed, dropout_seed: Seeds of M's last training and of its dropout.
     """
 
+    seed: int
     gold: Mapping[str, int]
     prompts: Prompts
     allocation: Allocation
@@ -65,13 +67,6 @@ class Episode:
         """Whether U has real texts."""
         return any(map(self.is_real, self.unlabeled))
 
-    def add(self, text: str) -> bool:
-        """Add a text to U; return whether it is new there."""
-        new = text not in self.unlabeled
-        if new:
-            self.unlabeled[text] = None
-        return new
-
     def label(self, labels: Mapping[str, int]) -> None:
         """Move texts with their labels from U to L (line 9)."""
         for text in labels:
@@ -88,10 +83,15 @@ class Episode:
         """Restore what `state_dict` returned, in an episode of the same seed.
 
         Raises:
-            ValueError: If another version of signal_env made it.
+            ValueError: If another version of signal_env made it, or an episode of another seed.
         """
         if state.keys() != set(self._kept()):
             raise ValueError("The state was made by another version of signal_env: begin a new episode.")
+        if state["seed"] != self.seed:
+            raise ValueError(
+                f"The state is of an episode of the seed {state['seed']}; this one has {self.seed}. Reset with the "
+                "same seed first."
+            )
         for name, kept in state.items():
             value = getattr(self, name)
             if isinstance(value, Rng):

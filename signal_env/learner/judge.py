@@ -17,7 +17,7 @@ from signal_env.spaces import has_visible_characters, is_utf8
 from signal_env.tasks import Task
 
 
-class Looked(NamedTuple):
+class Checked(NamedTuple):
     """Texts before they are offered.
 
     Attributes:
@@ -75,17 +75,16 @@ class Judge:
             opened: The open round.
             as_first: Whether they are judged as the round's first offer, without any effect on later ones.
         """
-        looked = self.look(texts, prompts, opened, as_first)
-        invalid = np.array([bool(reason) for reason in looked.invalid])
-        valid = ~(invalid | np.array(looked.passed, dtype=bool))
-        terms = {
-            name: values.spread(valid) for name, values in self.reward.of_texts(looked.valid, not as_first).items()
-        }
+        checked = self.check(texts, prompts, opened, as_first)
+        invalid = np.array([bool(reason) for reason in checked.invalid])
+        valid = ~(invalid | np.array(checked.passed, dtype=bool))
+        found = self.reward.of_texts(checked.valid, opened.moments if as_first else None)
+        terms = {name: values.spread(valid) for name, values in found.items()}
         ones = invalid.astype(np.float64)
         terms["invalid"] = TermValues(ones, ones, self._config.invalid_reward)
-        return Offer(looked.texts, terms, looked.invalid, looked.real, looked.passed), looked.valid
+        return Offer(checked.texts, terms, checked.invalid, checked.real, checked.passed), checked.valid
 
-    def look(self, texts: Sequence[str], prompts: Sequence[str], opened: OpenRound, as_first: bool = False) -> Looked:
+    def check(self, texts: Sequence[str], prompts: Sequence[str], opened: OpenRound, as_first: bool = False) -> Checked:
         """Find out which texts are valid, and predict their classes.
 
         Args:
@@ -113,7 +112,7 @@ class Judge:
             seen.add(text)
         rows = [i for i, reason in enumerate(invalid) if not reason and not passed[i]]
         valid = opened.candidates([texts[i] for i in rows], [prompts[i] for i in rows], as_first)
-        return Looked(tuple(texts), real, passed, tuple(invalid), valid)
+        return Checked(tuple(texts), real, passed, tuple(invalid), valid)
 
     def at_close(self, batch: Mapping[str, int], labeled: Mapping[str, int], seed: int) -> dict[str, TermValues]:
         """Compute the closing terms for a batch that is not in L yet.

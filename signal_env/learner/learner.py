@@ -26,7 +26,7 @@ from signal_env.data import load
 from signal_env.learner.allocation import NOTHING, Allocated, Allocation
 from signal_env.learner.episode import Episode
 from signal_env.learner.experiment import draw_pool, evaluation_texts, experiment_sizes, task_of
-from signal_env.learner.judge import Judge, Looked
+from signal_env.learner.judge import Checked, Judge
 from signal_env.learner.labeling import Labeling
 from signal_env.learner.open_round import Fitted, OpenRound
 from signal_env.learner.outcomes import Offer, Round
@@ -46,7 +46,6 @@ class Learner:
         sizes: Pool, initial, round, offers and budget.
         feature_names: The names of the classifier vector's features.
         episode: The state of the episode, since the last reset.
-        opened: The open round.
 
     Args:
         config: The options of the experiment.
@@ -56,7 +55,9 @@ class Learner:
     """
 
     episode: Episode
-    opened: OpenRound
+    _opened: OpenRound | None = None
+    _fitted: Fitted
+    _features: NDArray[np.float32]
 
     def __init__(self, config: SignalConfig) -> None:
         check(config)
@@ -88,17 +89,20 @@ class Learner:
         """
         rngs = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(5))
         prompt_rng, selection_rng, training_rng, dropout_rng, closing_rng = rngs
+        config = self.config
         texts, labels = self._corpus.train
         gold = {texts[i]: int(labels[i]) for i in draw_pool(len(texts), self.sizes.pool, seed)}
-        how = (self.config.n_examples, self.config.prompt_group, self.config.fixed_prompt)
-        always = self.config.synthetic_share == "adaptive"
-        for part in (self._allocation, self._judge.reward):
-            part.reset()
+        prompts = Prompts(
+            self.task, tuple(gold), prompt_rng, config.n_examples, config.prompt_group, config.fixed_prompt
+        )
+        self._allocation.reset()
+        self._judge.reward.reset()
         self.episode = Episode(
+            seed=seed,
             gold=gold,
-            prompts=Prompts(self.task, tuple(gold), prompt_rng, *how),
+            prompts=prompts,
             allocation=self._allocation,
-            labeling=Labeling(self._annotate, self.task.n_classes, gold, always),
+            labeling=Labeling(self._annotate, self.task.n_classes, gold, self._allocation.needs_reliability),
             reward=self._judge.reward,
             selection_rng=selection_rng,
             training_rng=training_rng,
@@ -106,7 +110,10 @@ class Learner:
             closing_rng=closing_rng,
             unlabeled=dict.fromkeys(gold),
         )
-        return self._label([], list(self.episode.pool[: self.sizes.initial]))
+        self._opened = None
+        initial, agreement, _ = self._annotated(self.episode.pool[: self.sizes.initial])
+        self._learn(initial)
+        return self._report([], initial, agreement, NOTHING)
 
     def prompts(self, n: int) -> list[str]:
         """Return the next n prompts, each with p in-context examples drawn from R (line 1)."""
@@ -139,9 +146,9 @@ class Learner:
         """
         return self._judge.judge(texts, prompts, self.opened, as_first=True)[0]
 
-    def look(self, texts: Sequence[str]) -> Looked:
+    def check_texts(self, texts: Sequence[str]) -> Checked:
         """Return which texts would be valid if they were offered now. Nothing enters U, and nothing changes."""
-        return self._judge.look(texts, (), self.opened)
+        return self._judge.check(texts, (), self.opened)
 
     def close_round(self) -> Round:
         """Label a batch, retrain the classifier on all of L (unless `retrain` is False) and measure it (lines 8 to 10).
@@ -151,24 +158,29 @@ class Learner:
             ClassifierError: If the classifier returns unusable values.
             AcquisitionError: If the acquisition function does.
         """
-        return self._label(self.opened.offers, *self.selection.choose(self.opened))
-
-    def _label(self, offers: Sequence[Offer], batch: list[str], chosen: Allocated = NOTHING) -> Round:
-        """Move the batch from U to L (line 9), retrain (line 10), and open the next round."""
-        episode = self.episode
-        labels, agreement = episode.labeling(batch)
-        seed = int(episode.closing_rng.integers(2**31))
-        at_close = self._judge.at_close(labels, episode.labeled, seed) if offers else {}
-        episode.label(labels)
-        if batch:
-            self._train()
-        episode.round += 1
+        episode, opened = self.episode, self.opened
+        self.selection.discard(opened)
+        batch, chosen = self.selection.choose(opened)  # line 8
+        labels, agreement, seed = self._annotated(batch)  # line 9
+        offers = opened.offers
         if offers:
-            episode.offered |= dict.fromkeys(self.opened.offered.texts)
+            offers[-1] = offers[-1].closed(self._judge.at_close(labels, episode.labeled, seed))
+            episode.offered |= dict.fromkeys(opened.offered.texts)
+        self._learn(labels)  # line 10
+        return self._report(offers, labels, agreement, chosen)
+
+    def _annotated(self, batch: Sequence[str]) -> tuple[dict[str, int], float | None, int]:
+        """Return a batch's labels, the annotator's agreement with the gold ones, and a seed for closing terms."""
+        labels, agreement = self.episode.labeling(batch)
+        return labels, agreement, int(self.episode.closing_rng.integers(2**31))
+
+    def _learn(self, labels: Mapping[str, int]) -> None:
+        """Move labeled texts from U to L, retrain if there are any, and open the next round."""
+        self.episode.label(labels)
+        self.episode.round += 1
+        if labels:
+            self._train()
         self._open_round()
-        return self._report(
-            [*offers[:-1], *(offer.closed(at_close) for offer in offers[-1:])], labels, agreement, chosen
-        )
 
     def _report(
         self, offers: Sequence[Offer], labels: Mapping[str, int], agreement: float | None, chosen: Allocated
@@ -203,7 +215,7 @@ class Learner:
             idle_rounds=episode.idle_rounds,
             finished=self.finished,
             end_reason=self.end_reason,
-            at_close=offers[-1].at_close if offers else {},
+            last_offer=offers[-1] if offers else None,
         )
 
     def _train(self) -> None:
@@ -227,7 +239,9 @@ class Learner:
 
     def _open_round(self) -> None:
         episode = self.episode
-        self.opened = OpenRound(episode, self._classifier, self.config, self._fitted, self.batch_size)
+        self._opened = OpenRound(
+            episode, self._classifier, self.config, self._fitted, self.batch_size, previous=self._opened
+        )
         self._features = features(
             self.opened.unlabeled,
             labeled_share=len(episode.labeled) / self.sizes.budget,
@@ -268,6 +282,22 @@ class Learner:
         return self.terminated or self.truncated
 
     @property
+    def opened(self) -> OpenRound:
+        """The open round.
+
+        Raises:
+            RuntimeError: Before the first reset.
+        """
+        if self._opened is None:
+            raise RuntimeError("No round is open yet: call reset first.")
+        return self._opened
+
+    @property
+    def begun(self) -> bool:
+        """Whether an episode has begun."""
+        return self._opened is not None
+
+    @property
     def unlabeled(self) -> View:
         """U as the round opened; its labels stay hidden."""
         return self.opened.unlabeled
@@ -290,7 +320,7 @@ class Learner:
     @property
     def labels_left(self) -> int:
         """The number of the round's labels that no valid offer has taken yet."""
-        return self.batch_size - len(self.opened.offered)
+        return max(0, self.batch_size - self.opened.n_valid)
 
     @property
     def round_is_full(self) -> bool:

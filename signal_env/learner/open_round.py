@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +42,10 @@ class OpenRound:
         batch_size: The number of texts that may be labeled at the close.
         unlabeled: U as the round opened.
         nothing: The view of no texts.
+        moments: The reward's running statistics as the round opened.
         offers: The offers, in order.
         made: The number of texts in them.
+        n_valid: The number of their valid texts.
         seen: These texts, valid or not, without passes.
 
     Args:
@@ -52,43 +54,57 @@ class OpenRound:
         config: The options of the experiment.
         fitted: The classifier's last training.
         batch_size: See the attribute.
+        previous: The round before this one, whose values are taken over if the classifier was not trained since then.
     """
 
     def __init__(
-        self, episode: Episode, classifier: CheckedClassifier, config: SignalConfig, fitted: Fitted, batch_size: int
+        self,
+        episode: Episode,
+        classifier: CheckedClassifier,
+        config: SignalConfig,
+        fitted: Fitted,
+        batch_size: int,
+        previous: "OpenRound | None" = None,
     ) -> None:
         self.episode, self.classifier, self.config, self.batch_size = episode, classifier, config, batch_size
+        self.fitted = fitted
         self.labeled_texts, self.labels = fitted.texts, read_only(fitted.labels)
         self.labeled = fitted.prediction.read_only()
         self._points = scaled(self.labeled.embeddings, config.normalize)
         self.nothing = View(self, (), classifier.predict(()))
-        self.unlabeled = self.view(tuple(episode.unlabeled))
+        self.unlabeled = self._open(previous)
         self._rows = {text: i for i, text in enumerate(self.unlabeled.texts)}
+        self.moments = episode.reward.state_dict()
         self.offers: list[Offer] = []
-        self.made = 0
+        self.made = self.n_valid = 0
         self.seen: set[str] = set()
         self._valid: list[View] = [self.nothing]  # the valid offers, in parts that are joined on demand
-        self._entered: list[View] = [self.nothing]  # those of them that were new in U
+        self._earlier: tuple[int, View] | None = None  # the view `earlier`, after so many offers
 
-    def view(self, texts: Sequence[str]) -> View:
-        """Return texts under the current classifier. Without texts the classifier is not called."""
-        return View(self, texts, self.classifier.predict(texts)) if texts else self.nothing
+    def _open(self, previous: "OpenRound | None") -> View:
+        """Return U: from the previous round if the classifier was not trained since then, else predicted."""
+        if previous is None or previous.fitted is not self.fitted or previous.episode is not self.episode:
+            texts = tuple(self.episode.unlabeled)
+            return View(self, texts, self.classifier.predict(texts)) if texts else self.nothing
+        known = previous.selectable()
+        known.neighbors, known.scores  # noqa: B018  (computed now, of offers where no term has named them)
+        return known._moved(self, range(len(known)))
 
     def candidates(self, texts: Sequence[str], prompts: Sequence[str], as_first: bool = False) -> View:
-        """Return the view of an offer's valid texts (lines 4 and 5). Values of texts of U are not computed again.
+        """Return the view of an offer's valid texts (lines 4 and 5). If all are texts of U, nothing is computed again.
 
         Args:
             texts: The texts.
             prompts: The prompts that they answer.
             as_first: Whether the view shows the round as it was before its first offer.
         """
+        flags: dict[str, Any] = {"prompts": prompts, "alone": True, "as_first": as_first}
         rows = [self._rows.get(text, -1) for text in texts]
         if not rows or min(rows) < 0:
-            return View(self, texts, self.classifier.predict(texts), prompts=prompts, alone=True, as_first=as_first)
+            return View(self, texts, self.classifier.predict(texts), **flags)
         known = self.unlabeled
         neighbors = Neighbors(known.neighbors.indices[rows], known.neighbors.distances[rows])
-        prediction, scores = known.prediction.rows(rows), known.scores[rows]
-        return View(self, texts, prediction, neighbors, scores, prompts=prompts, alone=True, as_first=as_first)
+        return View(self, texts, known.prediction.rows(rows), neighbors, known.scores[rows], **flags)
 
     def opened_with(self, text: str) -> bool:
         """Return whether a text was in U as the round opened."""
@@ -98,44 +114,68 @@ class OpenRound:
         """Record an offer, and add its valid texts to U (line 3)."""
         self.offers.append(offer)
         self.made += len(offer.texts)
+        self.n_valid += len(valid)
         self.seen.update(text for text, passed in zip(offer.texts, offer.passed, strict=True) if not passed)
-        if not valid.texts:
-            return
-        self._valid.append(valid)
-        new = [i for i, text in enumerate(valid.texts) if self.episode.add(text)]
-        if new:
-            self._entered.append(valid.rows(np.array(new)))
+        if valid.texts:
+            self._valid.append(valid)
+            self.episode.unlabeled |= dict.fromkeys(valid.texts)
 
     @property
     def offered(self) -> View:
         """The valid texts offered in this round so far, in order."""
-        return _joined(self._valid)
+        if len(self._valid) > 1:  # joined now, and kept so
+            self._valid = [self._valid[0].joined(*self._valid[1:])]
+        return self._valid[0]
+
+    @property
+    def earlier(self) -> View:
+        """The valid texts offered in the episode so far, in order."""
+        if self._earlier is None or self._earlier[0] != self.made:
+            self._earlier = (self.made, self.before.joined(self.offered))
+        return self._earlier[1]
 
     def selectable(self) -> View:
-        """Return U at the close: U as the round opened, and the texts that have entered it without being discarded."""
-        entered = _joined(self._entered)
-        left = [i for i, text in enumerate(entered.texts) if text in self.episode.unlabeled]
-        return self.unlabeled.joined(entered if len(left) == len(entered) else entered.rows(np.array(left, dtype=int)))
+        """Return U as it is now: as the round opened, and the texts offered since then; without what has left it."""
+        left = self.episode.unlabeled
+        opened = [i for i, text in enumerate(self.unlabeled.texts) if text in left]
+        offered = self.offered
+        new = [i for i, text in enumerate(offered.texts) if text in left and not self.opened_with(text)]
+        unlabeled = self.unlabeled if len(opened) == len(self.unlabeled) else self.unlabeled.rows(opened)
+        return unlabeled.joined(offered if len(new) == len(offered) else offered.rows(new))
 
-    def best_entered(self) -> list[str]:
-        """Return the offers that entered U, by falling reward."""
-        entered = set(_joined(self._entered).texts)
+    def best_offered(self) -> list[str]:
+        """Return the valid texts offered, by falling reward."""
+        valid = set(self.offered.texts)
         rewards: dict[str, float] = {}
         for offer in self.offers:
             for text, reward in zip(offer.texts, offer.rewards, strict=True):
-                if text in entered:
+                if text in valid:
                     rewards.setdefault(text, reward)  # a copy of it was not rewarded
         return sorted(rewards, key=lambda text: -rewards[text])
 
     @cached_property
     def pool(self) -> View:
-        """The real pool R, labeled and unlabeled texts alike, encoded on first use."""
-        return self.view(self.episode.pool)
+        """The real pool R, labeled and unlabeled texts alike, predicted on first use."""
+        return self._known(self.episode.pool)
 
     @cached_property
     def before(self) -> View:
-        """The valid texts offered in earlier rounds of the episode, in order, encoded on first use."""
-        return self.view(tuple(self.episode.offered))
+        """The valid texts offered in earlier rounds of the episode, in order, predicted on first use."""
+        return self._known(tuple(self.episode.offered))
+
+    def _known(self, texts: tuple[str, ...]) -> View:
+        """Return texts of which the classifier is only asked about those that are in neither U nor L."""
+        if not texts:
+            return self.nothing
+        labeled = {text: i for i, text in enumerate(self.labeled_texts)}
+        new = [text for text in dict.fromkeys(texts) if text not in labeled and text not in self._rows]
+        parts = [self.labeled, self.unlabeled.prediction, *([self.classifier.predict(new)] if new else [])]
+        first = len(labeled)
+        places = labeled | {text: first + i for text, i in self._rows.items()}
+        places |= {text: first + len(self._rows) + i for i, text in enumerate(new)}
+        parts = [part for part in parts if len(part.embeddings)]  # the arrays of no texts have types of their own
+        rows = Prediction(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        return View(self, texts, rows.rows([places[text] for text in texts]), alone=True)
 
     def find_neighbors(self, embeddings: Floats) -> Neighbors:
         """Return the nearest labeled neighbors of encodings `(n, d)` (line 5)."""
@@ -144,10 +184,3 @@ class OpenRound:
     def dropout(self, texts: tuple[str, ...]) -> Floats:
         """Return `(S, n, C)` probabilities in S forward passes with dropout."""
         return self.classifier.dropout(texts, self.config.dropout_samples, self.episode.dropout_seed)
-
-
-def _joined(parts: list[View]) -> View:
-    """Join views, and leave the joined one in their place."""
-    if len(parts) > 1:
-        parts[:] = [parts[0].joined(*parts[1:])]
-    return parts[0]

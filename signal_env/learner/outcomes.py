@@ -82,7 +82,7 @@ class Round:
         idle_rounds: Rounds in a row, up to this one, that labeled nothing.
         finished: Whether the episode ends with this round.
         end_reason: The reason why it ends; None if it goes on.
-        at_close: For each reward term that is computed at the close, its value, `(1,)`; no part of logs.
+        last_offer: The round's last offer with what closing the round earned; None without offers. No part of logs.
     """
 
     index: int
@@ -108,11 +108,11 @@ class Round:
     idle_rounds: int
     finished: bool
     end_reason: str | None
-    at_close: Mapping[str, TermValues] = dataclasses.field(default_factory=dict, repr=False)
+    last_offer: Offer | None = dataclasses.field(default=None, repr=False)
 
     def measured(self) -> dict[str, Any]:
-        """Return the fields that have a value, without `at_close`: the info of a round, and its line in a log."""
-        kept = {name: value for name, value in vars(self).items() if value is not None and name != "at_close"}
+        """Return the fields that have a value, without `last_offer`: the info of a round, and its line in a log."""
+        kept = {name: value for name, value in vars(self).items() if value is not None and name != "last_offer"}
         return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in kept.items()}
 
     def state_dict(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class Round:
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Any]) -> "Round":
         """Restore what `state_dict` returned."""
-        optional: dict[str, Any] = {f.name: None for f in dataclasses.fields(cls) if f.name != "at_close"}
+        optional: dict[str, Any] = {f.name: None for f in dataclasses.fields(cls) if f.name != "last_offer"}
         kept: dict[str, Any] = {
             name: np.array(value) if isinstance(value, list) else value for name, value in state.items()
         }

@@ -46,6 +46,9 @@ class Selection(ABC):
         """Return the reason why no text can be labeled any more, or None."""
         return None
 
+    def discard(self, opened: OpenRound) -> None:  # noqa: B027  (a way may keep every offer)
+        """Remove offers from U that shall not stay there."""
+
     @abstractmethod
     def choose(self, opened: OpenRound) -> tuple[list[str], Allocated]:
         """Return the batch to label (line 8)."""
@@ -57,13 +60,15 @@ class ByAcquisition(Selection):
     name, chooser, budget_fraction = "acquisition", "acquisition function", 2.0
     submits_real, empty_passes = False, False
 
-    def choose(self, opened: OpenRound) -> tuple[list[str], Allocated]:
-        """Discard all but the best `keep_best` offers, if this is given, and choose among the rest of U."""
-        episode = opened.episode
+    def discard(self, opened: OpenRound) -> None:
+        """Leave only the best `keep_best` offers in U, if this is given."""
         if opened.config.keep_best is not None:
-            for text in opened.best_entered()[opened.config.keep_best :]:
-                del episode.unlabeled[text]
-        view = opened.selectable()
+            for text in opened.best_offered()[opened.config.keep_best :]:
+                del opened.episode.unlabeled[text]
+
+    def choose(self, opened: OpenRound) -> tuple[list[str], Allocated]:
+        """Return the acquisition function's choice among all of U."""
+        episode, view = opened.episode, opened.selectable()
         chosen = episode.allocation(view, len(episode.labeled), episode.labeling.reliability, episode.selection_rng)
         return [view.texts[i] for i in chosen.indices], chosen
 

@@ -44,6 +44,7 @@ class View:
     _round: "OpenRound"
     _alone: bool
     _as_first: bool
+    _parts: "list[View]"
 
     def __init__(
         self,
@@ -71,11 +72,15 @@ class View:
             known["neighbors"] = Neighbors(read_only(neighbors.indices), read_only(neighbors.distances))
         if scores is not None:
             known["scores"] = read_only(scores)
-        self.__dict__.update(known, _round=opened, _alone=alone, _as_first=as_first)
+        self.__dict__.update(known, _round=opened, _alone=alone, _as_first=as_first, _parts=[])
 
     def __setattr__(self, name: str, value: object) -> Never:
         """Raise an `AttributeError`."""
         raise AttributeError(f"A view cannot be changed; {name!r} was to be set.")
+
+    def __delattr__(self, name: str) -> Never:
+        """Refuse to remove anything."""
+        raise AttributeError(f"A view cannot be changed; {name!r} was to be removed.")
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -89,7 +94,11 @@ class View:
     @cached_property
     def neighbors(self) -> Neighbors:
         """The nearest labeled neighbors of each text: `(n, k)` indices and distances, the nearest first."""
-        indices, distances = self._round.find_neighbors(self.embeddings)
+        if self._parts:
+            found = zip(*(part.neighbors for part in self._parts), strict=True)
+            indices, distances = (np.concatenate(rows) for rows in found)
+        else:
+            indices, distances = self._round.find_neighbors(self.embeddings)
         return Neighbors(read_only(indices), read_only(distances))
 
     @property
@@ -100,6 +109,8 @@ class View:
     @cached_property
     def scores(self) -> NDArray[np.float64]:
         """`(n,)` acquisition scores s_x (SIGnAL, section 4.2)."""
+        if self._parts:
+            return read_only(np.concatenate([part.scores for part in self._parts]))
         return read_only(contrast(self.probabilities, self.labeled.probabilities, self.neighbors))
 
     @cached_property
@@ -155,7 +166,7 @@ class View:
     @property
     def earlier(self) -> "View":
         """The valid texts offered in the episode so far, in order."""
-        return self._round.before.joined(self.offered)
+        return self._round.before if self._as_first else self._round.earlier
 
     @property
     def pool(self) -> "View":
@@ -177,22 +188,29 @@ class View:
         """The environment's option."""
         return self._round.config.normalize
 
-    def rows(self, indices: NDArray[np.int64]) -> "View":
-        """Return the view of some of the texts."""
-        neighbors = Neighbors(self.neighbors.indices[indices], self.neighbors.distances[indices])
-        texts, prompts = ([values[i] for i in indices] for values in (self.texts, self.prompts))
-        prediction = self.prediction.rows(indices)
-        return View(self._round, texts, prediction, neighbors, self.scores[indices], prompts=prompts)
+    def rows(self, indices: Sequence[int] | NDArray[np.int64]) -> "View":
+        """Return the view of some of the texts; what is known of them is not computed again."""
+        return self._moved(self._round, indices)
 
     def joined(self, *others: "View") -> "View":
         """Return the view of these texts and, after them, those of other views of the round."""
         parts = [part for part in (self, *others) if part.texts] or [self]
         if len(parts) == 1:
             return parts[0]
-        probabilities, embeddings = (np.concatenate(rows) for rows in zip(*(p.prediction for p in parts), strict=True))
-        neighbors = scores = None
-        if all("neighbors" in vars(part) for part in parts):
-            indices, distances = (np.concatenate(rows) for rows in zip(*(p.neighbors for p in parts), strict=True))
-            neighbors, scores = Neighbors(indices, distances), np.concatenate([part.scores for part in parts])
         texts, prompts = (tuple(one for part in parts for one in getattr(part, name)) for name in ("texts", "prompts"))
-        return View(self._round, texts, Prediction(probabilities, embeddings), neighbors, scores, prompts=prompts)
+        prediction = Prediction(*(np.concatenate(rows) for rows in zip(*(p.prediction for p in parts), strict=True)))
+        alone, as_first = all(part._alone for part in parts), any(part._as_first for part in parts)
+        joined = View(self._round, texts, prediction, prompts=prompts, alone=alone, as_first=as_first)
+        joined.__dict__["_parts"] = parts
+        return joined
+
+    def _moved(self, to: "OpenRound", indices: Sequence[int] | NDArray[np.int64]) -> "View":
+        """Return some of the texts as a view of this round, or of a later one before the next training."""
+        neighbors = scores = None
+        if "neighbors" in vars(self):
+            neighbors = Neighbors(self.neighbors.indices[indices], self.neighbors.distances[indices])
+        if "scores" in vars(self):
+            scores = self.scores[indices]
+        texts, prompts = ([values[i] for i in indices] for values in (self.texts, self.prompts))
+        flags = {"alone": self._alone, "as_first": self._as_first}
+        return View(to, texts, self.prediction.rows(indices), neighbors, scores, prompts=prompts, **flags)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.rewards.expression import Factor, parse
-from signal_env.rewards.term import Closing, RewardError, RewardTerm, TermValues, reward_terms
+from signal_env.rewards.term import Closing, RewardError, RewardTerm, TermValues, is_closing, reward_terms
 from signal_env.utils import plugins
 from signal_env.utils.plugins import Plugin
 
@@ -89,7 +89,7 @@ class Reward:
                     f"The weight of the reward term {str(factor)!r} must be a finite number; got {weight!r}."
                 )
             term = own[factor.name] if factor.name in own else reward_terms[factor.name]
-            closing = getattr(term, "at_close", False)
+            closing = is_closing(term)
             known = plugins.CLOSING if closing else plugins.REWARD
             part = _Part(factor, weight, Plugin(term, factor.name, "reward term", known, RewardError))
             (self._closing if closing else self._texts).append(part)
@@ -106,16 +106,16 @@ class Reward:
         """Return the running means and deviations, as plain data."""
         return {name: list(moments) for name, moments in self._moments.items()}
 
-    def load_state_dict(self, state: dict[str, list[float]]) -> None:
+    def load_state_dict(self, state: Mapping[str, list[float]]) -> None:
         """Restore what `state_dict` returned."""
         self._moments = {name: list(moments) for name, moments in state.items()}
 
-    def of_texts(self, valid: Texts, keep: bool = True) -> dict[str, TermValues]:
+    def of_texts(self, valid: Texts, since: Mapping[str, list[float]] | None = None) -> dict[str, TermValues]:
         """Compute the terms' values for each valid text of an offer; `n` may be 0.
 
         Args:
             valid: The valid texts.
-            keep: Whether running means and deviations are updated for later texts.
+            since: Running means and deviations to begin from, after which the present ones stay as they are.
 
         Raises:
             RewardError: If a term returns the wrong shape or a value that is not finite.
@@ -123,11 +123,13 @@ class Reward:
         terms = {part.factor.name: part for part in self._texts}
         raw = {name: _checked(part, valid) if valid.texts else np.zeros(0) for name, part in terms.items()}
         kept, keeps = self.state_dict(), False
+        if since is not None:
+            self.load_state_dict(since)
         try:
             values = {str(part.factor): self._valued(part, raw[part.factor.name]) for part in self._texts}
             for name, value in values.items():
                 _check_finite(name, "contributes", value.contribution, valid.texts)
-            keeps = keep
+            keeps = since is None
         finally:
             if not keeps:
                 self._moments = kept

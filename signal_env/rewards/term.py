@@ -1,6 +1,7 @@
 """Reward terms: their registry, their values, and the arguments of closing terms."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -40,6 +41,13 @@ def at_close(term: Term) -> Term:
     """
     term.at_close = True  # type: ignore[attr-defined]  # a function takes any attribute
     return term
+
+
+def is_closing(term: RewardTerm) -> bool:
+    """Return whether a term, or the function of a `functools.partial`, is marked by `at_close`."""
+    while isinstance(term, functools.partial):
+        term = term.func
+    return getattr(term, "at_close", False) is True
 
 
 class TermValues(NamedTuple):

@@ -98,6 +98,8 @@ class Plugin:
                 if parameter.default is parameter.empty:
                     self.required.add(parameter.name)
             elif parameter.default is parameter.empty and not variable:
+                if not by_name:
+                    raise error(f"The {kind} {name!r} takes {parameter.name!r} by position: remove the '/'.")
                 raise error(
                     f"The {kind} {name!r} asks for {parameter.name!r}. It may ask for: {', '.join(known)}; "
                     "or give the parameter a default."
@@ -116,8 +118,8 @@ class Plugin:
         arguments = {name: values[name] for name in self.asks & values.keys()}
         arguments |= {name: getattr(source, name) for name in self.required - values.keys()}
         for name in self.asks - self.required - values.keys():
-            if (value := getattr(source, name, _MISSING)) is not _MISSING:
-                arguments[name] = value
+            if inspect.getattr_static(source, name, _MISSING) is not _MISSING:
+                arguments[name] = getattr(source, name)
         try:
             return self.function(**arguments, **options)
         except Exception as error:

@@ -195,7 +195,7 @@ class CandidateDraw:
 
     def _write(self, generator: Generator, prompt: str) -> tuple[list[str], NDArray[np.float32]]:
         """Return synthetic candidates for a prompt, valid and not taken yet, and their features."""
-        looked = self._learner.look(written(generator, [prompt] * self._n_written))
-        valid = looked.valid
+        checked = self._learner.check_texts(written(generator, [prompt] * self._n_written))
+        valid = checked.valid
         new = [i for i, text in enumerate(valid.texts) if not valid.real[i] and text not in self._taken]
         return [valid.texts[i] for i in new], describe(valid, valid.real, self._embedding_size)[new]

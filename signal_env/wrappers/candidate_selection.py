@@ -9,8 +9,8 @@ from gymnasium.spaces import Discrete
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
-from signal_env.env import SignalEnv
 from signal_env.wrappers.candidate_draw import CandidateDraw, Generator
+from signal_env.wrappers.unwrapping import signal_env_of
 
 Floats = NDArray[np.float32]
 
@@ -113,17 +113,6 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
             shown = self._draw.draw(self.learner.offers_made, observation["prompt"])
         self._ended = terminated or truncated
         return shown, total, terminated, truncated, info
-
-
-def signal_env_of(env: gym.Env[Any, Any]) -> SignalEnv:
-    """Return the `SignalEnv` under its wrappers.
-
-    Raises:
-        TypeError: If it is another environment.
-    """
-    if not isinstance(env.unwrapped, SignalEnv):
-        raise TypeError(f"Expected a SignalEnv, such as gym.make('SignalEnv-...') returns; got {env.unwrapped!r}.")
-    return env.unwrapped
 
 
 def with_pass(info: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from signal_env.learner.prompts import prompt
 from signal_env.wrappers.candidate_draw import CandidateBox, Generator, describe, written
-from signal_env.wrappers.candidate_selection import signal_env_of
+from signal_env.wrappers.unwrapping import signal_env_of
 
 FEATURES = ("present", "labeled", "entropy", "margin", "distance", "score")
 """The features of a set of examples: 1, the fraction of labeled texts, and means over the set's texts of the features
@@ -65,6 +65,7 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
         self.action_space = Discrete(n_sets)
         self.prompts: tuple[str, ...] = ()
         self._random: np.random.Generator | None = None
+        self._ended = False
         self._features: NDArray[np.float32]
 
     def reset(
@@ -74,6 +75,7 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
         _, info = self.env.reset(seed=seed, options=options)
         if seed is not None or self._random is None:
             self._random = np.random.default_rng(seed)
+        self._ended = False
         return self._shown(self._random), info
 
     def step(self, action: int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
@@ -83,8 +85,8 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
             ValueError: If there is no such place, or the generator does not return one text.
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
-        if self._random is None:
-            raise gym.error.ResetNeeded("The episode has not begun: call reset before step.")
+        if self._random is None or self._ended:
+            raise gym.error.ResetNeeded("The episode has not begun, or is over: call reset before step.")
         place = index(action)
         if not 0 <= place < self.n_sets:
             raise ValueError(f"A place must be from 0 to {self.n_sets - 1}; got {place}.")
@@ -92,6 +94,7 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
         self.signal_env.prompt = shown
         (text,) = written(self.generator, [shown])
         _, reward, terminated, truncated, info = self.env.step(text)
+        self._ended = terminated or truncated
         return self._shown(self._random), float(reward), terminated, truncated, info
 
     def _shown(self, rng: np.random.Generator) -> NDArray[np.float32]:

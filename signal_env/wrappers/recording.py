@@ -88,6 +88,8 @@ class RunLog:
     def round(self, info: dict[str, Any], learner: Learner) -> None:
         """Log a closed round, or the state after a reset, and the texts that were labeled in it."""
         self._round, self._offer = int(info["index"]), 0
+        if self._round == 0:  # the next episode
+            self._labeled = 0
         for text, label in learner.labeled[self._labeled :]:
             name = learner.task.class_names[label]
             self._labels.write(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Real
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -17,8 +17,7 @@ from signal_env.rewards import RewardError
 from signal_env.utils.plugins import Plugin
 from signal_env.utils.prediction import read_only
 from signal_env.utils.registry import Registry
-from signal_env.vector_env import SignalVectorEnv
-from signal_env.wrappers.candidate_selection import signal_env_of
+from signal_env.wrappers.unwrapping import signal_env_of, signal_vector_env_of
 
 Values = NDArray[np.float64]
 
@@ -53,19 +52,21 @@ class Shaping:
         names = learner.feature_names
         if callable(potential):
             function, name = potential, getattr(potential, "__name__", type(potential).__name__)
+        elif potential in potentials:
+            function, name = potentials[potential], potential
         else:
-            known: Registry[Potential] = Registry("potential")
-            for feature in names:
-                known.register(feature)(partial(_feature, place=names.index(feature)))
-            for registered in potentials:
-                known.register(registered)(potentials[registered])
-            function, name = known[potential], potential
+            features: Registry[Potential] = Registry("potential")
+            for feature in {*names, *potentials}:
+                features.register(feature)(partial(_feature, place=names.index(feature) if feature in names else 0))
+            function, name = features[potential], potential
         self.term = f"potential({name})"
         groups = {one.partition("/")[0] for one in names}
         self._plugin = Plugin(function, name, "potential", {*groups, "state"}, RewardError)
 
     def before(self, n: int) -> list[float]:
         """Return the potentials before each of the next n offers of the open round."""
+        if not self._learner.begun:
+            raise gym.error.ResetNeeded("The episode has not begun: call reset before step.")
         made = self._learner.offers_made
         return [self._height(self._learner.state(made + i)) for i in range(n)]
 
@@ -94,10 +95,21 @@ def _feature(state: NDArray[np.float32], place: int) -> float:
     return float(state[place])
 
 
+def refuse_twice(env: Any, shaping: Shaping) -> None:
+    """Raise a `RewardError` if an environment has a shaping of this name already, which infos could not tell apart."""
+    while isinstance(env, gym.Wrapper | VectorWrapper):
+        if getattr(getattr(env, "_shaping", None), "term", None) == shaping.term:
+            raise RewardError(
+                f"The environment has the shaping {shaping.term!r} already: add up the weights, or give the function "
+                "another name."
+            )
+        env = env.env
+
+
 class PotentialShaping(gym.Wrapper[Any, str, Any, str], RecordConstructorArgs):
     """A wrapper that adds to each reward gamma times the potential after the step minus the potential before it.
 
-    The state at the episode's end has the potential 0 (Ng, Harada & Russell 1999). The optimal policy is unchanged for
+    A terminal state has the potential 0 (Ng, Harada & Russell 1999). The optimal policy is unchanged for
     an agent whose own discount factor is gamma and whose step is an offer. The info has the shaping among its
     `reward_terms`; `Record` and `TensorBoard` outside this wrapper log it. A round's `reward_mean` is without it.
 
@@ -111,7 +123,8 @@ class PotentialShaping(gym.Wrapper[Any, str, Any, str], RecordConstructorArgs):
     Raises:
         TypeError: If the environment is no `SignalEnv`.
         UnknownName: If no potential and no feature has this name.
-        RewardError: If a number is out of its range, or the function has a parameter that is no feature.
+        RewardError: If a number is out of its range, the function has a parameter that is no feature, or the
+            environment has a shaping of this name already.
 
     Example:
         >>> import signal_env
@@ -130,6 +143,7 @@ class PotentialShaping(gym.Wrapper[Any, str, Any, str], RecordConstructorArgs):
         RecordConstructorArgs.__init__(self, potential=potential, gamma=gamma, weight=weight)
         gym.Wrapper.__init__(self, env)
         self._shaping = Shaping(signal_env_of(env).learner, potential, gamma, weight)
+        refuse_twice(env, self._shaping)
 
     def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take a step; add the shaping to the reward."""
@@ -149,7 +163,8 @@ class VectorPotentialShaping(VectorWrapper):
         self, envs: VectorEnv[Any, Any, Any], potential: str | Potential, gamma: float = 1.0, weight: float = 1.0
     ) -> None:
         super().__init__(envs)
-        self._shaping = Shaping(cast(SignalVectorEnv, envs.unwrapped).learner, potential, gamma, weight)
+        self._shaping = Shaping(signal_vector_env_of(envs).learner, potential, gamma, weight)
+        refuse_twice(envs, self._shaping)
 
     def step(self, actions: Sequence[str]) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Take a step; add the shaping to the rewards."""

@@ -204,3 +204,14 @@ def test_an_episode_goes_on_from_its_state(num_envs):
     assert first + rest == expected
     ends = [str(env.reset()) for env in (whole, later)]  # the seed's sequence of experiments goes on as well
     assert ends[0] == ends[1]
+
+
+def test_an_episode_that_is_over_at_its_reset_is_not_stepped():
+    """All real texts are labeled from the start, and nobody has written one."""
+    options = {"pool_size": 10, "initial_labeled": 10, "budget": 20, "selection": "submitted", "round_size": 2}
+    envs = gym.make_vec("SignalEnv-reviews-v0", num_envs=2, **options)
+    _, infos = envs.reset(seed=0)
+    assert infos["round"]["finished"].tolist() == [True, True]
+    assert envs.unwrapped.ended
+    with pytest.raises(gym.error.ResetNeeded):
+        envs.step(["a film", "a day"])

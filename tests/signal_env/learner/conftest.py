@@ -36,10 +36,10 @@ def tabulated():
         texts = [f"text {i}" for i in range(n)]
         known = tuple(f"labeled {i}" for i in range(n, n + len(labeled.embeddings)))
         labels = np.zeros(len(known), dtype=np.int64) if labels is None else labels
-        parts = dict.fromkeys(["prompts", "allocation", "labeling", "reward"], SimpleNamespace())
+        parts = dict.fromkeys(["prompts", "allocation", "labeling", "reward"], SimpleNamespace(state_dict=dict))
         rngs = dict.fromkeys(["selection_rng", "training_rng", "dropout_rng", "closing_rng"], rng)
         real = dict.fromkeys([*known, *texts[:n_real]], 0)
-        episode = Episode(real, **parts, **rngs, unlabeled=dict.fromkeys(texts))
+        episode = Episode(0, real, **parts, **rngs, unlabeled=dict.fromkeys(texts))
         rows = Prediction(*(np.concatenate(pair) for pair in zip(unlabeled, labeled, strict=True)))
         config = SignalConfig(n_neighbors=n_neighbors, normalize=normalize, dropout_samples=4)
         opened = OpenRound(episode, Table(rows, rng), config, Fitted(known, labels, labeled, 0.0), batch_size)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import rel_entr
 
+from signal_env import acquisition
 from signal_env.acquisition.neighbors import nearest
 from signal_env.config import ConfigError, SignalConfig
 from signal_env.learner import open_round
@@ -242,6 +243,75 @@ def test_per_training_u_is_predicted_and_searched_once(monkeypatch):
         predicted.clear()
         learner.close_round()
         assert searched[5:] == [len(learner.unlabeled)]
+
+
+def watched(learner_of, monkeypatch):
+    """A learner of a `CountingClassifier`, the texts of its predictions, and the sizes of its neighbor searches."""
+    predicted, searched, classifier = [], [], CountingClassifier()
+    predict, search = classifier.predict, open_round.nearest
+    classifier.predict = lambda texts: predicted.append(tuple(texts)) or predict(texts)
+    monkeypatch.setattr(open_round, "nearest", lambda x, y, k: searched.append(len(x)) or search(x, y, k))
+    return learner_of(classifier), predicted, searched
+
+
+@pytest.mark.parametrize("options", [{"retrain": False}, {"selection": "submitted"}])
+def test_as_long_as_the_classifier_stays_nothing_is_predicted_or_searched_again(options, monkeypatch):
+    learner, predicted, searched = watched(lambda classifier: small(classifier=classifier, **options), monkeypatch)
+    learner.reset(seed=0)
+    for i in range(3):  # M stays by its option, or because every round is idle
+        predicted.clear()
+        searched.clear()
+        texts = [f"film {i} {j}" for j in range(5)] if options == {"retrain": False} else ["\0"] * 5
+        learner.offer(texts)
+        learner.close_round()
+        expected = [tuple(texts)] if options == {"retrain": False} else []
+        assert predicted == expected
+        assert searched == [5] * len(expected)
+    view = learner.unlabeled
+    again = learner._classifier.predict(view.texts)
+    assert np.array_equal(view.embeddings, again.embeddings)
+    assert view.scores.tolist() == pytest.approx(
+        acquisition.signal(*again, view.labeled, n_neighbors=3).tolist(), rel=1e-9
+    )
+
+
+def test_of_r_and_of_earlier_offers_only_what_is_in_neither_u_nor_l_is_predicted(monkeypatch):
+    reward = "proximity + novelty"
+    learner, predicted, _ = watched(lambda classifier: small(classifier=classifier, reward=reward), monkeypatch)
+    learner.reset(seed=0)
+    learner.offer([f"{'long ' * j}film 0 {j}" for j in range(5)])
+    learner.close_round()
+    predicted.clear()
+    learner.offer(["one more film"])
+    assert predicted == [("one more film",)]
+    known = learner._classifier.predict(learner.pool)
+    assert np.array_equal(learner.opened.pool.embeddings, known.embeddings)
+
+
+def test_scoring_starts_from_the_rounds_first_running_statistics():
+    learner = small(reward="normalize(length)", offers_per_round=10)
+    learner.reset(seed=0)
+    probe = ["one", "one two three", "one two"]
+    before = learner.score(probe).rewards.tolist()
+    learner.offer(["a b c d e", "a b"])
+    assert learner.score(probe).rewards.tolist() == before
+    plain = small(reward="normalize(length)", offers_per_round=10)
+    plain.reset(seed=0)
+    plain.offer(["a b c d e", "a b"])
+    assert learner.offer(probe).rewards.tolist() == plain.offer(probe).rewards.tolist()
+
+
+def test_a_state_of_another_seed_is_refused():
+    learner, other = small(), small()
+    learner.reset(seed=0)
+    other.reset(seed=1)
+    with pytest.raises(ValueError, match="of the seed 0; this one has 1"):
+        other.load_state_dict(learner.state_dict())
+
+
+def test_before_a_reset_no_round_is_open():
+    with pytest.raises(RuntimeError, match="call reset first"):
+        small().offer(["a film"])
 
 
 def test_a_submitted_text_of_u_is_neither_predicted_nor_searched_again(monkeypatch):

@@ -47,10 +47,11 @@ class World:
         labeled = tuple(f"labeled {i}" for i in range(11))
         labels = np.arange(11) % 3 if labels is None else np.asarray(labels)
         pool = (*labeled, "real 0", "real 1", "a warm film")
-        parts = dict.fromkeys(["prompts", "allocation", "labeling", "reward"], SimpleNamespace())
+        parts = dict.fromkeys(["prompts", "allocation", "labeling", "reward"], SimpleNamespace(state_dict=dict))
         rngs = dict.fromkeys(["selection_rng", "training_rng", "dropout_rng", "closing_rng"], np.random.default_rng(0))
         episode = Episode(
-            dict.fromkeys(pool, 0),
+            seed=0,
+            gold=dict.fromkeys(pool, 0),
             **parts,
             **rngs,
             unlabeled=dict.fromkeys(pool[11:]),

@@ -1,5 +1,6 @@
 """Compositions of reward terms: weights, clipping, normalization, and errors."""
 
+import functools
 import inspect
 
 import numpy as np
@@ -102,13 +103,36 @@ def test_every_name_has_a_value(candidates, name):
     assert seen[0][name] is getattr(candidates, name) or name in ("labeled", "neighbors", "distances", "earlier")
 
 
-@pytest.mark.parametrize(
-    "term", [lambda candidates: [0.0], lambda texts, hint: [0.0], at_close(lambda texts: 0.0), lambda texts, /: [0.0]]
-)
+@pytest.mark.parametrize("term", [lambda candidates: [0.0], lambda texts, hint: [0.0], at_close(lambda texts: 0.0)])
 def test_a_name_that_does_not_exist_is_answered_with_those_that_do(term):
     known = r"It may ask for: (texts, probabilities, .*, pool|batch_texts, batch_labels, .*, seed); or give"
     with pytest.raises(RewardError, match=r"The reward term '<lambda>' asks for '(candidates|hint|texts)'. " + known):
         Reward(term)
+
+
+def test_what_texts_were_offered_before_does_not_change_their_dropout(world):
+    def spread(texts, offered):
+        return [float(offered.dropout.sum()) + len(offered)] * len(texts)
+
+    world.dropout = lambda texts, n_samples, seed: np.full((5, len(texts), 3), float(len(texts)))
+    one, many = world.open_round(), world.open_round()
+    for text in ("a", "b", "c"):
+        world.offered(one, [text])
+    world.offered(many, ["a", "b", "c"])
+    rewards = [Reward(spread).of_texts(world.candidates(["d"], opened))["spread"].raw for opened in (one, many)]
+    assert rewards[0].tolist() == rewards[1].tolist() == [3 * 5 * 3 + 3]
+
+
+def test_a_partial_closing_term_stays_one():
+    closing = functools.partial(at_close(lambda batch_texts, factor: factor * len(batch_texts)), factor=2)
+    assert Reward(closing).closing_terms == ("partial",)
+    method_of = type("Odd", (), {"at_close": lambda self: None, "__call__": lambda self, texts: [0.0] * len(texts)})
+    assert Reward(method_of()).closing_terms == ()
+
+
+def test_arguments_come_by_name_not_by_position():
+    with pytest.raises(RewardError, match="takes 'texts' by position: remove the '/'"):
+        Reward(lambda texts, /: [0.0])
 
 
 def test_a_term_costs_nothing_that_it_does_not_name(world):
@@ -141,7 +165,7 @@ def test_normalization_runs_over_the_episode(world, with_ramp):
     np.testing.assert_allclose(values, expected, rtol=1e-12)
     probe = world.candidates(["text 7"])
     kept = reward.state_dict()
-    first = reward.of_texts(probe, keep=False)["normalize(ramp)"].value
+    first = reward.of_texts(probe, since=kept)["normalize(ramp)"].value
     assert reward.state_dict() == kept
     later = Reward("normalize(ramp)")
     later.load_state_dict(kept)

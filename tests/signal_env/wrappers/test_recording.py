@@ -68,3 +68,13 @@ def test_an_earlier_log_is_never_written_over(tmp_path):
     Record(gym.make(REVIEWS, **SMALL), tmp_path).close()
     with pytest.raises(FileExistsError):
         Record(gym.make(REVIEWS, **SMALL), tmp_path)
+
+
+def test_a_second_episode_logs_its_initial_labels_too(tmp_path):
+    env = Record(gym.make(REVIEWS, **SMALL), tmp_path)
+    for seed in (0, 1):
+        env.reset(seed=seed)
+    env.close()
+    labels = lines(tmp_path / "labels.jsonl")
+    assert [line["round"] for line in labels] == [0] * 8
+    assert [line["text"] for line in labels[4:]] == [text for text, _ in env.unwrapped.learner.labeled]

@@ -152,3 +152,27 @@ def test_logs_outside_have_the_shaped_reward(tmp_path):
 def test_gymnasiums_own_checker_accepts_it():
     with pytest.warns(UserWarning, match="is different from the unwrapped version"):  # it is a wrapper
         check_env(shaped("train_accuracy"), skip_render_check=True)
+
+
+def test_before_a_reset_and_around_other_environments_it_says_so():
+    with pytest.raises(gym.error.ResetNeeded):
+        PotentialShaping(gym.make(REVIEWS, **SMALL).unwrapped, "train_accuracy").step("a film")
+    with pytest.raises(TypeError, match="wraps a SignalVectorEnv"):
+        VectorPotentialShaping(gym.make_vec(REVIEWS, num_envs=2, vectorization_mode="sync", **SMALL), "train_accuracy")
+
+
+def test_two_shapings_of_one_name_are_refused_and_of_two_names_add_up(own_registry):
+    with pytest.raises(RewardError, match=r"'potential\(train_accuracy\)' already: add up the weights"):
+        PotentialShaping(shaped("train_accuracy"), "train_accuracy", weight=2.0)
+    env = PotentialShaping(shaped("train_accuracy"), "labeled_share")
+    env.reset(seed=0)
+    _, reward, _, _, info = env.step("a warm film")
+    assert sum(term["contribution"] for term in info["reward_terms"].values()) == pytest.approx(reward)
+
+
+def test_a_registered_potential_goes_before_a_feature_of_its_name(own_registry):
+    potentials.register("train_accuracy")(lambda labeled_share: 7.0)
+    env = shaped("train_accuracy", gamma=0.5)
+    env.reset(seed=0)
+    assert env.step("a film")[4]["reward_terms"]["potential(train_accuracy)"]["raw"] == -3.5
+    shaped("labeled_share").reset(seed=0)
