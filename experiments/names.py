@@ -1,7 +1,7 @@
 """The names of tasks and methods in studies that reports know."""
 
-SIGNAL, FROZEN, WITHOUT_AL = "SIGnAL", "frozen", "no-AL"
-"""The paper's method, its generator without learning, and the same without active learning."""
+SIGNAL, FROZEN = "SIGnAL", "frozen"
+"""The paper's method, and its generator without learning."""
 
 POOL_BASED = ("random", "entropy", "bertkm", "badge", "cal")
 """The paper's pool-based methods."""

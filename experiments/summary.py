@@ -8,9 +8,8 @@ from typing import Any
 import tyro
 
 from experiments.progress import console
-from experiments.report.contents import rich_table, table_parts
+from experiments.report.contents import learned_part, rich_table, table_parts
 from experiments.report.figures import draw_learning
-from experiments.report.learned import learned_part
 from experiments.report.tables import build
 from experiments.runs import Runs, read_runs
 

@@ -10,14 +10,15 @@ import yaml
 from experiments.progress import console
 from experiments.report.claim import claims_frame, claims_table, effects_frame
 from experiments.report.claims import claims
-from experiments.report.contents import figure_parts, notes, rich_table, table_part, table_parts
+from experiments.report.contents import figure_parts, notes, rich_table, table_parts, titled
 from experiments.report.figures import draw_figures
 from experiments.report.options import options
 from experiments.report.page import write_page
-from experiments.report.tables import build, write_csv
+from experiments.report.tables import build
 from experiments.report.texts import LIMIT, sample_texts
 from experiments.runs import read_runs
 from signal_env.utils.extras import require
+from signal_env.utils.storage import write_text
 
 __all__ = ["ReportConfig", "main"]
 
@@ -52,22 +53,23 @@ def main(config: ReportConfig) -> Path:
     title, caption = _study(config.runs, runs.problems)
     out = config.out or config.runs[0] / "report"
     tables, judged = build(runs), claims(runs)
-    said = [config.caption or caption, *notes(tables["runs"])]
+    said = list(filter(None, (config.caption or caption, *notes(tables["runs"]))))
     tables |= {"claims": claims_frame(judged).reset_index(), "claims_evidence": effects_frame(judged)}
     tables["hyperparameters"] = options(runs)
-    figures = draw_figures(runs.rounds, tables, out / "figures")
-    write_csv(tables, out / "tables")
+    for name, table in tables.items():
+        csv = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        write_text(out / "tables" / f"{name}.csv", csv)
     numbers = table_parts(tables)
-    curves, *others = figure_parts(figures)
-    first, last = (table_part(name, tables[name]) for name in ("claims", "hyperparameters"))
-    parts = [curves, first, *others, *numbers, last]
+    curves, *others = figure_parts(draw_figures(runs.rounds, tables, out / "figures"))
+    of_claims, of_options = (titled("tables", name, tables[name]) for name in ("claims", "hyperparameters"))
     sample = sample_texts(runs, config.texts, config.real_texts)
     page = out / "index.html"
-    write_page(page, title, "\n\n".join(filter(None, said)), parts, sample, runs.problems)
+    parts = [curves, of_claims, *others, *numbers, of_options]
+    write_page(page, title, "\n\n".join(said), parts, sample, runs.problems)
     measured = [claim for claim in judged if claim.verdict != "not measured"]
     console.print(*map(rich_table, numbers), *([claims_table(measured)] if measured else []), sep="\n")
     console.print(f"{len(measured)} of {len(judged)} claims are measured by these runs; the others are on the page.")
-    console.print(*filter(None, said), sep="\n", markup=False, highlight=False)
+    console.print(*said, sep="\n", markup=False, highlight=False)
     for folder, what in [*runs.problems, *sample.problems]:
         console.print(f"{folder}: {what}", style="yellow", markup=False, highlight=False)
     console.print(f"Written to {page}, with figures and tables beside it")

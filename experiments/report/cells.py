@@ -32,18 +32,17 @@ def columns(frame: Any) -> dict[str, list[Cell]]:
 
 
 def _column(name: str, values: Sequence[Any]) -> list[Cell]:
-    texts, numbers = shown(values), [number_of(value) for value in values]
-    if any(texts) and all(number is not None for text, number in zip(texts, numbers, strict=True) if text):
-        orders = [
-            repr(number).replace("inf", "Infinity") if text else "" for text, number in zip(texts, numbers, strict=True)
-        ]
+    texts = shown(values)
+    numbers = [number_of(value) if text else None for value, text in zip(values, texts, strict=True)]
+    if any(texts) and numbers.count(None) == texts.count(""):
+        orders = ["" if number is None else repr(number).replace("inf", "Infinity") for number in numbers]
         return [Cell(text, order, "number") for text, order in zip(texts, orders, strict=True)]
-    return [Cell(text, text.lower(), _kind(text, name == "verdict")) for text in texts]
-
-
-def _kind(text: str, verdict: bool) -> str:
-    found = [name.replace(" ", "-") for name in VERDICTS if verdict and text.startswith(name)]
-    return " ".join([*found, *(["long"] if len(text) > LONG else [])])
+    verdicts = VERDICTS if name == "verdict" else ()
+    kinds = [[verdict.replace(" ", "-") for verdict in verdicts if text.startswith(verdict)] for text in texts]
+    return [
+        Cell(text, text.lower(), " ".join(kind + ["long"] * (len(text) > LONG)))
+        for text, kind in zip(texts, kinds, strict=True)
+    ]
 
 
 def shown(values: Sequence[Any]) -> list[str]:

@@ -11,6 +11,8 @@ from rich.table import Table
 from experiments.report.effects import MOST_SEEDS, Effect, Verdict, decide, refuted_parts, verdict_on
 from signal_env.utils.extras import require
 
+pandas = require("pandas", "plots")
+
 ORIGINS = {"paper": "Claims of the paper's section 5.4", "project": "Questions of this project"}
 Origin = Literal["paper", "project"]
 
@@ -60,7 +62,7 @@ def judge(claim: str, effects: Sequence[Effect], lacking: str = "", also: str = 
     """
     verdict, needed = decide(effects)
     if lacking and verdict != "not supported":
-        verdict = "not measured"
+        verdict, needed = "not measured", None
     measured = [effect for effect in effects if effect.n]
     refuting = refuted_parts(effects) if verdict == "not supported" else []
     equal = [effect for effect in refuting if abs(effect.mean) + effect.half < effect.margin]
@@ -74,7 +76,6 @@ def judge(claim: str, effects: Sequence[Effect], lacking: str = "", also: str = 
     }
     shown = "; ".join(f"{what}{names}" for what, names in evidence.items() if names)
     seeds = min((effect.n for effect in measured), default=0)
-    needed = needed if verdict == "undecided" else None
     return Claim(claim, shown or "nothing to compare", verdict, seeds, needed, origin, tuple(effects))
 
 
@@ -87,8 +88,8 @@ def _shown(effects: Sequence[Effect]) -> str:
     """Return the effects in words, with their numbers of seeds."""
     if not effects:
         return ""
-    counts = sorted({effect.n for effect in effects})
-    seeds = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    low, high = min(effect.n for effect in effects), max(effect.n for effect in effects)
+    seeds = f"n = {low}" if low == high else f"n = {low} to {high}"
     if len(effects) <= SHOWN:
         return f"{'; '.join(map(str, effects))} ({seeds})"
     ordered = sorted(effects, key=lambda effect: effect.mean)
@@ -114,11 +115,9 @@ def claims_table(claims: Sequence[Claim]) -> Table:
 
 def claims_frame(claims: Sequence[Claim]) -> Any:
     """Return the claims as a pandas table, numbered from 1."""
-    names = {name: name for name in ("origin", "claim", "verdict", "seeds", "needed", "evidence")}
-    names["needed"] = "seeds_needed"
-    pandas = require("pandas", "plots")
-    rows = [[getattr(claim, name) for name in names] for claim in claims]
-    return pandas.DataFrame(rows, columns=[*names.values()], index=pandas.RangeIndex(1, len(rows) + 1, name="number"))
+    columns = ("origin", "claim", "verdict", "seeds", "seeds_needed", "evidence")
+    rows = [(c.origin, c.claim, c.verdict, c.seeds, c.needed, c.evidence) for c in claims]
+    return pandas.DataFrame(rows, columns=columns, index=pandas.RangeIndex(1, len(rows) + 1, name="number"))
 
 
 def effects_frame(claims: Sequence[Claim]) -> Any:
@@ -132,4 +131,4 @@ def effects_frame(claims: Sequence[Claim]) -> Any:
         for number, claim in enumerate(claims, start=1)
         for e in claim.effects
     ]
-    return require("pandas", "plots").DataFrame(rows, columns=columns).replace({np.inf: np.nan})
+    return pandas.DataFrame(rows, columns=columns).replace({np.inf: np.nan})

@@ -1,6 +1,7 @@
-"""The claims of the paper's section 5.4, each with the measured evidence and a statistical verdict.
+"""The claims of the paper's section 5.4 and this project's questions, each with its evidence and a verdict.
 
-`effects` judges differences that are paired by seed, `rankings` ranks. The comparisons:
+`claims.yaml` has those that differ only in names; `effects` judges differences that are paired by seed, `rankings`
+ranks. The comparisons:
 
 - "SIGnAL above pool-based" is SIGnAL minus each of the five pool-based methods, which implies the mean of them and the
   best. At 100 % these have all labeled the same texts: those whose numbers are the same are one comparison.
@@ -9,26 +10,27 @@
 """
 
 import dataclasses
+import fnmatch
+import json
 from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import yaml
 
 from experiments.names import POOL_BASED, SIGNAL, TASKS
 from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
-from experiments.report.measures import Measures, any_seed, mean
-from experiments.report.questions import questions
 from experiments.report.rankings import rank_statement
+from experiments.report.statistics import Array, Measures, second_half
 from experiments.runs import Runs
 from signal_env.tasks import get_task
 
-FRACTIONS = ("0.1%", "1%")
-SETTINGS = tuple(f"{task}-{fraction}" for task in TASKS for fraction in FRACTIONS)
-"""The settings of the paper's Figure 3."""
+STATEMENTS = yaml.safe_load(files("experiments.report").joinpath("claims.yaml").read_text(encoding="utf-8"))
 
-ESPECIALLY = ("sst2-0.1%", "sst2-1%", "agnews-0.1%")
-"""The settings of the largest gains, says the paper."""
+SETTINGS = tuple(f"{task}-{fraction}" for task in TASKS for fraction in ("0.1%", "1%"))
+"""The settings of the paper's Figure 3."""
 
 ONLY = 0.9
 """The share of a class from which on texts count as "exclusively" of it."""
@@ -36,60 +38,24 @@ ONLY = 0.9
 SHARE_MARGIN = 0.05
 """Shares of labels that differ by less count as equal: that is one text in twenty."""
 
-ABOVE = (
-    ("SIGnAL at 200 % is above every pool-based method at 100 %", "at_200", "at_100"),
-    ("at equal labels, 100 %, SIGnAL is above every pool-based method", "at_100", "at_100"),
-    ("SIGnAL's mean accuracy up to 100 % is above that of every pool-based method", "area_100", "area_100"),
-)
-"""Claims of SIGnAL above each pool-based method: the measure of SIGnAL, and that of the others."""
-
-SMALL, LARGE = (tuple(s for s in SETTINGS if s.endswith(f"-{fraction}")) for fraction in FRACTIONS)
-OF_TASK = {task: tuple(s for s in SETTINGS if s.startswith(task)) for task in TASKS}
-
-Part = tuple[str, Sequence[str], Sequence[str]]
-
-GAINS: dict[str, tuple[Part, ...]] = {
-    f"SIGnAL's gain is largest on {', '.join(ESPECIALLY)}: their mean is above that of the other settings": (
-        ("these − the others", ESPECIALLY, tuple(s for s in SETTINGS if s not in ESPECIALLY)),
-    ),
-    "SIGnAL gains more on SST-2 and on AG News than on QNLI (means over both pool sizes)": (
-        ("SST-2 − QNLI", OF_TASK["sst2"], OF_TASK["qnli"]),
-        ("AG News − QNLI", OF_TASK["agnews"], OF_TASK["qnli"]),
-    ),
-    "The smaller the data, the larger SIGnAL's gain: 0.1% above 1%, on average over the tasks": (
-        ("gain at 0.1% − gain at 1%, mean of the tasks", SMALL, LARGE),
-    ),
-    "On SST-2 SIGnAL gains more at 0.1% than at 1%": (("gain at 0.1% − gain at 1%", ["sst2-0.1%"], ["sst2-1%"]),),
-    "On AG News SIGnAL gains more at 0.1% than at 1%": (("gain at 0.1% − gain at 1%", ["agnews-0.1%"], ["agnews-1%"]),),
-    "On QNLI SIGnAL gains more at 1% than at 0.1%": (("gain at 1% − gain at 0.1%", ["qnli-1%"], ["qnli-0.1%"]),),
-}
-"""Claims of where SIGnAL gains more: the parts are mean gains over settings, minus mean gains over other settings."""
-
 Ranks = Mapping[str, Any]
 
-RANKED: tuple[tuple[str, int | None, Callable[[Ranks], Any]], ...] = (
-    (
-        "BERTKM is the best pool-based method in most settings",
+BETWEEN = [pair for mixed in ("badge", "cal") for pair in (("bertkm", mixed), ("entropy", mixed), (mixed, "random"))]
+
+RANKED: dict[str, tuple[int | None, Callable[[Ranks], Any]]] = {
+    "BERTKM is the best pool-based method in most settings": (
         len(SETTINGS) // 2 + 1,
         lambda ranks: ranks["bertkm"] == 1,
     ),
-    (
-        "Entropy is among the two best pool-based methods in every setting",
+    "Entropy is among the two best pool-based methods in every setting": (
         None,
         lambda ranks: ranks["entropy"] <= 2,
     ),
-    (
-        "BADGE and CAL lie between: behind BERTKM and Entropy, ahead of random (mean ranks)",
+    "BADGE and CAL lie between: behind BERTKM and Entropy, ahead of random (mean ranks)": (
         None,
-        lambda ranks: np.stack(
-            [
-                ranks[ahead].mean(axis=0) < ranks[behind].mean(axis=0)
-                for mixed in ("badge", "cal")
-                for ahead, behind in (("bertkm", mixed), ("entropy", mixed), (mixed, "random"))
-            ]
-        ),
+        lambda ranks: np.stack([ranks[ahead].mean(axis=0) < ranks[behind].mean(axis=0) for ahead, behind in BETWEEN]),
     ),
-)
+}
 """Claims about the ranks of the pool-based methods by their areas: the number of parts that must hold (None: all), and
 the parts, from each method's ranks by setting."""
 
@@ -101,42 +67,51 @@ def claims(runs: Runs) -> list[Claim]:
     are missing names them.
     """
     measured = Measures(runs.rounds)
+    helps, *questions = (on_average(measured, *question) for question in STATEMENTS["questions"])
     return [
         *above_pool_based(measured),
         *gains_compared(measured),
         label_balance(runs.rounds),
         *pool_based(measured),
-        *questions(runs, measured),
+        helps,
+        lift(runs.metrics),
+        *questions,
+        *annotator_noise(runs, measured),
+        *(
+            on_average(measured, f"{method} is below SIGnAL up to 200 %", SIGNAL, method, "area_200")
+            for pattern in STATEMENTS["ablations"]
+            for method in fnmatch.filter(measured.methods, pattern)
+        ),
     ]
 
 
 def above_pool_based(measured: Measures) -> list[Claim]:
     """Judge SIGnAL above each pool-based method: at the end of each curve, at equal labels, and along the curves."""
     found = []
-    for text, ours, theirs in ABOVE:
+    for text, ours, theirs in STATEMENTS["above"]:
         each = {setting: _above_each(measured, setting, ours, theirs) for setting in SETTINGS}
         over = {setting: measured.over(setting, SIGNAL, POOL_BASED, ours, theirs) for setting in SETTINGS}
         parts = [dataclasses.replace(e, name=f"{setting}: {e.name}") for setting in SETTINGS for e in each[setting]]
         lacking = _lacking(measured, SETTINGS, ours, theirs)
-        found.append(judge(f"Consistently, in every setting, {text}", parts, lacking, _over_mean(over)))
+        mean = "minus the mean of the five: "
+        found.append(judge(f"Consistently, in every setting, {text}", parts, lacking, _in_words(over, mean)))
         for s in SETTINGS if ours != "area_100" else ():
             lacking = _lacking(measured, [s], ours, theirs)
-            found.append(judge(f"On {s} {text}", each[s], lacking, _over_mean({"SIGnAL": over[s]})))
+            found.append(judge(f"On {s} {text}", each[s], lacking, _in_words({"SIGnAL": over[s]}, mean)))
     return found
 
 
 def gains_compared(measured: Measures) -> list[Claim]:
     """Judge where SIGnAL gains most, and that it begins below."""
     gains = {setting: measured.over(setting, SIGNAL, POOL_BASED, "at_200", "at_100") for setting in SETTINGS}
-    shown = ", ".join(str(Effect.of(setting, gain)) for setting, gain in gains.items() if any_seed(gain))
     found: list[Claim] = []
-    for claim, parts in GAINS.items():
+    for claim, parts in (statement.values() for statement in STATEMENTS["gains"]):
         effects = [
-            Effect.of(name, mean([gains[s] for s in more]) - mean([gains[s] for s in less]))
+            Effect.of(name, np.mean([gains[s] for s in more], axis=0) - np.mean([gains[s] for s in less], axis=0))
             for name, more, less in parts
         ]
         settings = [s for s in SETTINGS if any(s in (*more, *less) for _, more, less in parts)]
-        also = f"gains: {shown}" if shown and not found else ""
+        also = "" if found else _in_words(gains, "gains: ")
         found.append(judge(claim, effects, _lacking(measured, settings, "at_200", "at_100"), also))
     early = [
         Effect.of(f"{setting}: pool-based − SIGnAL", -measured.over(setting, SIGNAL, POOL_BASED, "area_30"))
@@ -153,7 +128,7 @@ def label_balance(rounds: Any) -> Claim:
     Of the texts that are labeled in the first and in the last third of the rounds.
     """
     effects, shown, absent = [], [], []
-    for setting in OF_TASK["qnli"]:
+    for setting in [setting for setting in SETTINGS if setting.startswith("qnli")]:
         of_setting = rounds[(rounds["setting"] == setting) & (rounds["method"] == SIGNAL)]
         if of_setting.empty:
             absent.append(setting)
@@ -163,7 +138,7 @@ def label_balance(rounds: Any) -> Claim:
             Effect.of(f"{setting}: first share of entailment − {ONLY:.0%}", first - ONLY, SHARE_MARGIN),
             Effect.of(f"{setting}: nearer to half at last", far - near, SHARE_MARGIN),
         ]
-        if any_seed(first):
+        if np.isfinite(first).any():
             means = f"{np.nanmean(first):.0%} at first, {np.nanmean(last):.0%} at last"
             shown.append(f"{setting}: share of entailment {means}")
     text = (
@@ -186,12 +161,14 @@ def _first_and_last(run: Any) -> tuple[float, float]:
 
 def pool_based(measured: Measures) -> list[Claim]:
     """Judge how the pool-based methods compare with each other, by their areas up to 100 %."""
-    over = {m: [measured.over(setting, m, ["random"], "area_100") for setting in SETTINGS] for m in POOL_BASED}
-    above = [Effect.of(f"{method} − random", mean(over[method])) for method in POOL_BASED if method != "random"]
+    above = []
+    for method in POOL_BASED[1:]:
+        over = [measured.over(setting, method, ["random"], "area_100") for setting in SETTINGS]
+        above.append(Effect.of(f"{method} − random", np.mean(over, axis=0)))
     lacking = measured.lacking(SETTINGS, dict.fromkeys(POOL_BASED, "area_100"))
     return [
         judge("Every pool-based method is above random (areas, on average over the settings)", above, lacking),
-        *(_ranked(measured, text, need, holds, lacking) for text, need, holds in RANKED),
+        *(_ranked(measured, text, need, holds, lacking) for text, (need, holds) in RANKED.items()),
     ]
 
 
@@ -201,11 +178,9 @@ def _ranked(measured: Measures, text: str, need: int | None, holds: Callable[[Ra
     areas = [area[:, ~np.isnan(area).any(axis=0)] for area in areas]  # the seeds that all methods have
     if lacking or not all(area.size for area in areas):
         return Claim(text, f"missing: {lacking or 'seeds that all methods have'}", "not measured", 0)
-
-    def statement(ranks: Any) -> Any:
-        return holds(dict(zip(POOL_BASED, np.moveaxis(ranks, 1, 0), strict=True)))
-
-    ranking = rank_statement(areas, statement, need)
+    ranking = rank_statement(
+        areas, lambda ranks: holds(dict(zip(POOL_BASED, np.moveaxis(ranks, 1, 0), strict=True))), need
+    )
     ranks = ", ".join(f"{m} {rank:.1f}" for m, rank in zip(POOL_BASED, ranking.ranks.mean(axis=0), strict=True))
     first = ", ".join(f"{m} {int(n)}" for m, n in zip(POOL_BASED, (ranking.ranks == 1).sum(axis=0), strict=True))
     evidence = (
@@ -213,6 +188,54 @@ def _ranked(measured: Measures, text: str, need: int | None, holds: Callable[[Ra
         f"(n = {ranking.seeds})"
     )
     return Claim(text, evidence, ranking.decision.verdict, ranking.seeds, ranking.decision.seeds_needed)
+
+
+def on_average(measured: Measures, claim: str, method: str, other: str, measure: str) -> Claim:
+    """Judge that a method is above another, on average over the settings in which both have played."""
+    each = {s: measured.over(s, method, [other], measure) for s in measured.settings(method, other)}
+    if not each:
+        return judge(claim, [], f"a setting with both {method} and {other}", origin="project")
+    effect = Effect.of(f"{method} − {other}, mean of {len(each)} settings", np.mean([*each.values()], axis=0))
+    lacking = measured.lacking([*each], {method: measure, other: measure})
+    return judge(claim, [effect], lacking, _in_words(each) if len(each) > 1 else "", origin="project")
+
+
+def lift(metrics: Any) -> Claim:
+    """Judge that SIGnAL's texts score above the reference's in every setting, in the second half of the rounds."""
+    claim = "Reinforcement learning raises the reward: SIGnAL's lift over its reference is above 0 in every setting"
+    effects = []
+    if "lift/mean" in metrics:
+        late = second_half(metrics[metrics["method"] == SIGNAL].dropna(subset="lift/mean"))
+        for setting, of_setting in late.groupby("setting"):
+            by_seed = of_setting.groupby("seed")["lift/mean"].mean().to_numpy()
+            effects.append(Effect.of(f"{setting}: reward, rounds of the second half", by_seed, 0.0, in_points=False))
+    return judge(claim, effects, "" if effects else f"{SIGNAL}'s lift", origin="project")
+
+
+def annotator_noise(runs: Runs, measured: Measures) -> list[Claim]:
+    """Judge that the annotator's noise lowers the accuracy at the end, among runs that are alike in all else."""
+    groups: dict[str, dict[float, tuple[str, str]]] = {}
+    columns = ["setting", "method", "folder"]
+    for setting, method, folder in runs.rounds[columns].drop_duplicates().itertuples(index=False):
+        config = {k: v for k, v in runs.configs[folder].items() if k not in ("setting", "method", "seed")}
+        options = dict(config.get("options", {}))
+        noise = float(options.pop("annotator_noise", 0.0))
+        alike = json.dumps(config | {"options": options}, sort_keys=True, default=str)
+        groups.setdefault(alike, {})[noise] = (setting, method)
+    levels: dict[float, list[Effect]] = {}
+    for names in groups.values():
+        if (clean := names.pop(0.0, None)) is None:
+            continue
+        for noise, noisy in names.items():
+            lost = measured.of(*clean, "end") - measured.of(*noisy, "end")
+            levels.setdefault(noise, []).append(Effect.of(f"{' '.join(clean)}: without − with", lost))
+    if not levels:
+        claim = "Noise of the annotator lowers the accuracy"
+        return [judge(claim, [], "runs that differ in annotator_noise alone", origin="project")]
+    return [
+        judge(f"Noise of the annotator of {noise:.0%} lowers the accuracy at the end", levels[noise], origin="project")
+        for noise in sorted(levels)
+    ]
 
 
 def _above_each(measured: Measures, setting: str, ours: str, theirs: str) -> list[Effect]:
@@ -225,10 +248,11 @@ def _above_each(measured: Measures, setting: str, ours: str, theirs: str) -> lis
     return [Effect(f"SIGnAL − {name}", differences) for differences, name in named.items()]
 
 
-def _over_mean(over: Mapping[str, Any]) -> str:
-    """Return SIGnAL minus the mean of the pool-based methods in words, where there is such a number."""
-    effects = [str(Effect.of(name, values)) for name, values in over.items() if any_seed(values)]
-    return f"minus the mean of the five: {', '.join(effects)}" if effects else ""
+def _in_words(differences: Mapping[str, Array], title: str = "") -> str:
+    """Return a title and differences by seed in words, as far as there are such."""
+    effects = [Effect.of(name, by_seed) for name, by_seed in differences.items()]
+    shown = ", ".join(str(effect) for effect in effects if effect.n)
+    return shown and title + shown
 
 
 def _lacking(measured: Measures, settings: Sequence[str], ours: str, theirs: str) -> str:

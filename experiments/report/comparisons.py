@@ -9,6 +9,8 @@ from experiments.report.statistics import iqm, probability_of_improvement, strat
 from experiments.runs import KEYS
 from signal_env.utils.extras import require
 
+pandas = require("pandas", "plots")
+
 SUMMED = ("first", "at_50", "at_100", "at_200", "area_100", "area_end", "end")
 """The scores in the table of accuracies."""
 
@@ -35,10 +37,7 @@ def summary(table: Any) -> Any:
     rows = groups.agg(
         seeds=("seed", "size"), pool=("pool", "max"), labels=("labeled", "max"), synthetic=("share", "mean")
     )
-    for name in SUMMED:
-        mean, low, high = student(groups[name])
-        rows = rows.assign(**{name: mean, f"{name}_low": low, f"{name}_high": high})
-    return rows.reset_index()
+    return rows.join([student(groups[name], name) for name in SUMMED]).reset_index()
 
 
 def best_pool_based(table: Any, measure: str) -> dict[str, str]:
@@ -49,9 +48,8 @@ def best_pool_based(table: Any, measure: str) -> dict[str, str]:
 
 def baselines(table: Any, measure: str) -> dict[str, dict[str, str]]:
     """Return for each baseline its method in each setting: random, the best pool-based one, and SIGnAL."""
-    played = {name: table.loc[table["method"] == name, "setting"].unique() for name in ("random", SIGNAL)}
-    fixed = {name: dict.fromkeys(settings, name) for name, settings in played.items()}
-    return {"random": fixed["random"], BEST_POOL: best_pool_based(table, measure), SIGNAL: fixed[SIGNAL]}
+    random, signal = (dict.fromkeys(table.loc[table["method"] == name, "setting"], name) for name in ("random", SIGNAL))
+    return {"random": random, BEST_POOL: best_pool_based(table, measure), SIGNAL: signal}
 
 
 def aggregate(table: Any) -> Any:
@@ -72,22 +70,18 @@ def aggregate(table: Any) -> Any:
         runs, against = dict(iter(groups)), baselines(table, measure)
         for method in dict.fromkeys(method for method, _ in runs):
             own = {setting: values for (of, setting), values in runs.items() if of == method}
-            pairs = {s: (own[s] - runs["random", s]).dropna() for s in own if ("random", s) in runs}
-            gains = [gain.to_numpy() for gain in pairs.values() if len(gain)]
-            row = {"measure": measure, "method": method, "settings": len(own)}
-            row |= {"runs": sum(map(len, own.values())), "pairs": sum(map(len, gains))}
-            found = {"iqm": NOTHING if method == "random" or not gains else stratified(gains, iqm)}
-            for name, baseline in (("random", against["random"]), ("pool", against[BEST_POOL])):
+            pairs = [(own[s] - runs["random", s]).dropna() for s in own if ("random", s) in runs]
+            gains = [gain.to_numpy() for gain in pairs if len(gain)]
+            row = [measure, method, len(own), sum(map(len, own.values())), sum(map(len, gains))]
+            row += NOTHING if method == "random" or not gains else stratified(gains, iqm)
+            for baseline in (against["random"], against[BEST_POOL]):
                 both = [s for s in own if s in baseline and (baseline[s], s) in runs]
                 samples = [x.to_numpy() for x in (*(own[s] for s in both), *(runs[baseline[s], s] for s in both))]
                 itself = {baseline[s] for s in both} <= {method}
-                found[name] = NOTHING if itself else stratified(samples, probability_of_improvement, FEWEST)
-            for name, (value, low, high) in found.items():
-                row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+                row += NOTHING if itself else stratified(samples, probability_of_improvement, FEWEST)
             rows.append(row)
     bounds = [f"{name}{end}" for name in ("iqm", "random", "pool") for end in ("", "_low", "_high")]
-    columns = ["measure", "method", "settings", "runs", "pairs", *bounds]
-    return require("pandas", "plots").DataFrame(rows, columns=columns)
+    return pandas.DataFrame(rows, columns=["measure", "method", "settings", "runs", "pairs", *bounds])
 
 
 def differences(table: Any) -> Any:
@@ -101,7 +95,6 @@ def differences(table: Any) -> Any:
         A table with `measure`, `setting`, `method`, `baseline`, `against` (its method in this setting), `pairs`,
         `mean`, `low`, `high`.
     """
-    pandas = require("pandas", "plots")
     parts = []
     for measure in COMPARED:
         own = table[[*KEYS, measure]].rename(columns={measure: "own"})
@@ -113,5 +106,4 @@ def differences(table: Any) -> Any:
     pairs = pandas.concat(parts)
     pairs = pairs.assign(difference=pairs["own"] - pairs["theirs"]).dropna(subset=["difference"])
     groups = pairs.groupby(["measure", "setting", "method", "baseline", "against"])["difference"]
-    mean, low, high = student(groups)
-    return pandas.DataFrame({"pairs": groups.size(), "mean": mean, "low": low, "high": high}).reset_index()
+    return groups.size().to_frame("pairs").join(student(groups)).reset_index()

@@ -1,8 +1,7 @@
 """The look of the report's figures: a color and a line for each method, panels by setting, reproducible files."""
 
-import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +10,7 @@ import numpy as np
 from experiments.names import SIGNAL
 from signal_env.utils.extras import require
 
-LOOK = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titley": 1.0,  # a fixed place: none is searched at each drawing
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#888888",
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.7,
-    "axes.axisbelow": True,
-    "xtick.bottom": False,  # the grid has lines
-    "ytick.left": False,
-    "legend.frameon": False,
-    "svg.fonttype": "none",  # text stays text: the file is smaller, and can be searched
-    "svg.hashsalt": "signal_env",
-}
+LOOK = Path(__file__).with_name("look.mplstyle")
 
 KNOWN = {
     "random": "#7f7f7f",
@@ -43,86 +24,88 @@ KNOWN = {
 
 OTHERS = ("#56b4e9", "#8c564b", "#6a3d9a", "#111111", "#9a9a00", "#00a5a5", "#f781bf", "#b15928", "#4daf4a", "#984ea3")
 
-
-@dataclasses.dataclass(frozen=True)
-class Style:
-    """A method's look, the same in all figures."""
-
-    color: str
-    line: Any = "-"
-    marker: str = "o"
-    width: float = 1.3
-    order: int = 3
-
-
-def styles_of(methods: Sequence[str]) -> dict[str, Style]:
-    """Return a style for each method; the paper's have colors of their own, and SIGnAL lies above the others."""
-    lines: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)))
-    others = [name for name in methods if name not in KNOWN]
-    styles = {name: Style(color) for name, color in KNOWN.items()}
-    styles["random"] = Style(KNOWN["random"], line=(0, (4, 2)), marker="x")
-    styles[SIGNAL] = Style(KNOWN[SIGNAL], width=2.4, order=5)
-    for i, name in enumerate(others):
-        color, line = OTHERS[i % len(OTHERS)], lines[i % len(lines)]
-        styles[name] = Style(color, line, "svD^"[i % 4])
-    return {name: styles[name] for name in methods}
-
+USUAL = {"linestyle": "-", "marker": "o", "linewidth": 1.3, "zorder": 3}
 
 GAP = 0.45
 """Inches between rows of panels, for a title and the ticks' labels."""
 
-Layout = list[list[str | None]]
-"""Rows of panels: the setting of each, or None where it stays empty."""
+Style = dict[str, Any]
+"""The properties of a method's line."""
+
+Layout = list[list[Any]]
+"""Rows of panels: the name of each, or None where it stays empty."""
 
 
-def layout_of(rounds: Any, settings: Sequence[str], wide: int = 3) -> Layout:
-    """Return rows by task and columns by the pool's share of the split, as in the paper; else rows of `wide`."""
-    first = rounds.drop_duplicates("setting").set_index("setting")
-    places = {setting: (first["task"][setting], first["fraction"][setting]) for setting in settings}
-    tasks = list(dict.fromkeys(task for task, _ in places.values()))
-    fractions = sorted({fraction for _, fraction in places.values() if not np.isnan(fraction)})
-    of_place = {place: setting for setting, place in places.items()}
-    known = not any(np.isnan(fraction) for _, fraction in places.values())
-    if known and len(fractions) > 1 and len(of_place) == len(settings) and len(settings) > len(tasks):
-        return [[of_place.get((task, fraction)) for fraction in fractions] for task in tasks]
-    wide = min(wide, len(settings))
-    padded = [*settings, *[None] * (-len(settings) % wide)]
+def look() -> AbstractContextManager[None]:
+    """Give figures that are drawn and written inside the report's look."""
+    context: AbstractContextManager[None] = require("matplotlib.style", "plots").context(LOOK)
+    return context
+
+
+def styles_of(methods: Sequence[str]) -> dict[str, Style]:
+    """Return a style for each method, the same in all figures; SIGnAL lies above the others."""
+    styles = {name: USUAL | {"color": color} for name, color in KNOWN.items()}
+    styles["random"] |= {"linestyle": (0, (4, 2)), "marker": "x"}
+    styles[SIGNAL] |= {"linewidth": 2.4, "zorder": 5}
+    lines = ("-", (0, (5, 1.5)), (0, (1.5, 1)))
+    for i, name in enumerate(name for name in methods if name not in KNOWN):
+        own = {"color": OTHERS[i % len(OTHERS)], "linestyle": lines[i % len(lines)], "marker": "svD^"[i % 4]}
+        styles[name] = USUAL | own
+    return {name: styles[name] for name in methods}
+
+
+def layout_of(rounds: Any, settings: Sequence[str]) -> Layout:
+    """Return rows by task and columns by the pool's share of the split, as in the paper; else rows of three."""
+    first = rounds.drop_duplicates("setting").set_index("setting", drop=False).loc[settings]
+    unique = first["fraction"].notna().all() and not first.duplicated(["task", "fraction"]).any()
+    if unique and first["fraction"].nunique() > 1 and len(first) > first["task"].nunique():
+        places = first.set_index(["task", "fraction"])["setting"].to_dict()
+        fractions = sorted(first["fraction"].unique())
+        return [[places.get((task, fraction)) for fraction in fractions] for task in first["task"].unique()]
+    return in_rows(settings, 3)
+
+
+def in_rows(names: Sequence[str], most: int) -> Layout:
+    """Return rows of at most so many names each, the last one filled up."""
+    wide = min(most, len(names))
+    padded = [*names, *[None] * (-len(names) % wide)]
     return [padded[i : i + wide] for i in range(0, len(padded), wide)]
 
 
-@contextmanager
-def look() -> Iterator[None]:
-    """Give figures that are drawn and written inside the report's look."""
-    with require("matplotlib", "plots").rc_context(LOOK):
-        yield
-
-
 def panels(
-    layout: Layout, draw: Callable[[Any, str], None], x: str, y: str, size: tuple[float, float], share_x: bool = True
+    layout: Layout,
+    draw: Callable[[Any, Any], None],
+    x: str,
+    y: str,
+    size: tuple[float, float],
+    wider: float = 0.0,
+    **shared: bool,
 ) -> Any:
-    """Return a figure with a panel for each setting.
+    """Return a figure with a panel for each name of a layout.
 
     Args:
-        layout: The settings by row and column.
-        draw: Draws a setting on its axes.
+        layout: The names by row and column.
+        draw: Draws the panel of a name on its axes.
         x: The label below the lowest panels.
         y: The label beside the leftmost panels.
         size: The size of a panel, in inches.
-        share_x: Whether all panels have the same horizontal axis.
+        wider: More width of the figure, in inches.
+        shared: Whether all panels have the same horizontal axis, `sharex`, and the same vertical one, `sharey`.
     """
     rows, columns = len(layout), len(layout[0])
-    figure = new_figure(columns * size[0], rows * size[1])
-    axes = figure.subplots(rows, columns, squeeze=False, sharex=share_x)
-    for i, row in enumerate(layout):
-        for j, setting in enumerate(row):
-            axis = axes[i][j]
-            if setting is None:
-                leave_empty(axis)
-                continue
-            draw(axis, setting)
-            below = layout[i + 1][j] if i + 1 < rows else None
-            axis.tick_params(labelbottom=below is None or not share_x)
-            name_axes(axis, x if below is None else "", y if j == 0 else "", size)
+    figure = require("matplotlib.figure", "plots").Figure(figsize=(columns * size[0] + wider, rows * size[1]))
+    axes = figure.subplots(rows, columns, squeeze=False, **shared)
+    for (i, j), axis in np.ndenumerate(axes):
+        if layout[i][j] is None:
+            leave_empty(axis)
+            continue
+        draw(axis, layout[i][j])
+        lowest = i + 1 == rows or layout[i + 1][j] is None
+        axis.set(xlabel=x if lowest else "", ylabel="" if j else y)
+        axis.tick_params(labelbottom=lowest or not shared.get("sharex"))
+        # fixed places of the labels: the search for free ones takes a third of the time of drawing
+        axis.xaxis.set_label_coords(0.5, -0.26 / (size[1] - GAP))
+        axis.yaxis.set_label_coords(-0.55 / (size[0] - 0.6), 0.5)
     return figure
 
 
@@ -132,24 +115,8 @@ def leave_empty(axis: Any) -> None:
     axis.text(0.5, 0.5, "no run", ha="center", va="center", color="#999999", transform=axis.transAxes)
 
 
-def name_axes(axis: Any, x: str, y: str, size: tuple[float, float]) -> None:
-    """Set labels at fixed places: the search for free ones takes a third of the time of drawing."""
-    axis.set(xlabel=x, ylabel=y)
-    axis.xaxis.set_label_coords(0.5, -0.26 / (size[1] - GAP))
-    axis.yaxis.set_label_coords(-0.55 / (size[0] - 0.6), 0.5)
-
-
-def new_figure(width: float, height: float) -> Any:
-    """Return an empty figure; sizes are in inches."""
-    return require("matplotlib.figure", "plots").Figure(figsize=(width, height))
-
-
 def finish(
-    figure: Any,
-    legend: Sequence[Any] = (),
-    title: str = "",
-    sides: tuple[float, float] = (0.75, 0.15),
-    over: float = 0.0,
+    figure: Any, legend: Sequence[Any] = (), title: str = "", left: float = 0.75, right: float = 0.15, over: float = 0.0
 ) -> Any:
     """Put a title and one legend above all panels, and make room for them.
 
@@ -157,11 +124,12 @@ def finish(
         figure: The figure.
         legend: The entries of the legend, with labels.
         title: The title.
-        sides: The room for labels on the left, and on the right, in inches.
-        over: More room above the panels, for their own titles, in inches.
+        left: The room for labels on the left, in inches.
+        right: The room on the right.
+        over: More room above the panels, for their own titles.
     """
     width, height = figure.get_size_inches()
-    rows = len({axis.get_subplotspec().rowspan.start for axis in figure.axes})
+    rows = figure.axes[0].get_gridspec().nrows
     columns = max(1, min(len(legend), int(width / 1.5)))
     lines = -(-len(legend) // columns)
     panel = height / rows - GAP
@@ -173,33 +141,23 @@ def finish(
     if legend:
         anchor = (0.5, 1 - 0.3 * bool(title) / height)
         figure.legend(handles=list(legend), loc="upper center", bbox_to_anchor=anchor, ncols=columns, columnspacing=1.4)
-    figure.subplots_adjust(
-        left=sides[0] / width,
-        right=1 - sides[1] / width,
-        bottom=0.5 / height,
-        top=1 - top / height,
-        wspace=0.16,
-        hspace=GAP / panel,
-    )
+    sides = {"left": left / width, "right": 1 - right / width, "bottom": 0.5 / height, "top": 1 - top / height}
+    figure.subplots_adjust(**sides, wspace=0.16, hspace=GAP / panel)
     return figure
 
 
-def keys_of(styles: dict[str, Style], marker: bool = False) -> list[Any]:
-    """Return the entries of a legend for methods: their lines, or their markers."""
+def keys_of(styles: dict[str, Style]) -> list[Any]:
+    """Return the entries of a legend for methods."""
     line = require("matplotlib.lines", "plots").Line2D
-    return [
-        line([], [], color=s.color, ls="" if marker else s.line, marker=s.marker, ms=4, lw=s.width, label=name)
-        for name, s in styles.items()
-    ]
+    return [line([], [], markersize=4, label=name, **style) for name, style in styles.items()]
 
 
-def save(figure: Any, file: Path, forms: Sequence[str] = ("png", "svg")) -> Path:
+def save(figure: Any, file: Path, *forms: str) -> Path:
     """Write a figure as files of some forms; equal figures have equal files. Return the last one."""
     for form in forms:
         file = file.with_suffix(f".{form}")
         temporary = file.with_name(f".{file.name}")
         metadata = {"Date": None} if form == "svg" else None
-        canvas = "agg" if form == "png" else form
-        figure.savefig(temporary, format=form, dpi=110, metadata=metadata, backend=canvas)
+        figure.savefig(temporary, format=form, dpi=110, metadata=metadata, backend={"png": "agg"}.get(form, form))
         temporary.replace(file)
     return file

@@ -13,13 +13,15 @@ There each further part is a further chance of error, so that is judged by Holm'
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.report.statistics import ALPHA, Array, half_width, holm
 from signal_env.utils.extras import require
+
+stats = require("scipy.stats", "plots")
 
 Verdict = Literal["supported", "not supported", "undecided", "not measured"]
 
@@ -88,7 +90,7 @@ class Effect:
     @property
     def half(self) -> float:
         """Half the width of the 95 % interval; NaN under two seeds."""
-        return float(half_width(self.deviation, self.n)) if self.n > 1 else np.nan
+        return float(half_width(self.deviation, self.n))
 
     def __str__(self) -> str:
         scale, digits = (100, 1) if self.in_points else (1, 3)
@@ -118,7 +120,12 @@ def decide(effects: Sequence[Effect]) -> Decision:
         effects: The parts of the claim. One without seeds leaves the claim not measured, unless another refutes it.
     """
     verdict = verdict_on(effects)
-    return Decision(verdict, _seeds_needed(effects) if verdict == "undecided" else None)
+    refutable = any(effect.mean < 0 or effect.mean == 0 < effect.margin for effect in effects)
+    hopeless = not refutable and any(effect.mean == 0 for effect in effects)
+    if verdict != "undecided" or hopeless or any(effect.n < 2 for effect in effects):
+        return Decision(verdict, None)
+    have = min(effect.n for effect in effects)
+    return Decision(verdict, fewest_seeds(have, lambda n: _power(effects, n) >= POWER))
 
 
 def verdict_on(effects: Sequence[Effect]) -> Verdict:
@@ -138,6 +145,15 @@ def refuted_parts(effects: Sequence[Effect]) -> list[Effect]:
     return [effect for effect, refuted in zip(measured, _judged(measured)[1], strict=True) if refuted]
 
 
+def fewest_seeds(have: int, decides: Callable[[int], bool]) -> int:
+    """Return the smallest number of seeds over `have` that decides, by bisection; `MOST_SEEDS + 1` if none does."""
+    low, high = have + 1, MOST_SEEDS + 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decides(middle) else (middle + 1, high)
+    return low
+
+
 def _judged(effects: Sequence[Effect]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which effects are supported, and which refuted."""
     n, mean, deviation, margin = _numbers(effects)
@@ -146,7 +162,7 @@ def _judged(effects: Sequence[Effect]) -> tuple[NDArray[np.bool_], NDArray[np.bo
     def p_value(distance: Array) -> Array:
         """Return 1 - confidence of the interval that ends so far from its mean."""
         quantile = np.divide(distance, error, out=np.where(distance > 0, np.inf, 0.0), where=error > 0)
-        return np.where(n >= 2, 2 * _stats().t.sf(quantile, np.maximum(n - 1, 1)), 1.0)
+        return np.where(n >= 2, 2 * stats.t.sf(quantile, np.maximum(n - 1, 1)), 1.0)
 
     from_zero, to_margin = p_value(np.abs(mean)), p_value(np.maximum(margin - np.abs(mean), 0.0))
     supported = (mean > 0) & (from_zero < ALPHA)
@@ -154,31 +170,9 @@ def _judged(effects: Sequence[Effect]) -> tuple[NDArray[np.bool_], NDArray[np.bo
     return supported, holm(np.where(supported, 1.0, refutes)) < ALPHA
 
 
-def _stats() -> Any:
-    return require("scipy.stats", "plots")
-
-
 def _numbers(effects: Sequence[Effect]) -> tuple[Array, ...]:
     """Return the numbers of seeds, means, deviations and margins, each `(m,)`."""
     return tuple(np.array([getattr(e, name) for e in effects]) for name in ("n", "mean", "deviation", "margin"))
-
-
-def _seeds_needed(effects: Sequence[Effect]) -> int | None:
-    if any(effect.n < 2 for effect in effects):
-        return None
-    refutable = any(effect.mean < 0 or effect.mean == 0 < effect.margin for effect in effects)
-    if not refutable and any(effect.mean == 0 for effect in effects):
-        return None
-    return fewest_seeds(min(effect.n for effect in effects), lambda n: _power(effects, n) >= POWER)
-
-
-def fewest_seeds(have: int, decides: Callable[[int], bool]) -> int:
-    """Return the smallest number of seeds over `have` that decides, by bisection; `MOST_SEEDS + 1` if none does."""
-    low, high = have + 1, MOST_SEEDS + 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decides(middle) else (middle + 1, high)
-    return low
 
 
 def _power(effects: Sequence[Effect], at_least: int) -> float:
@@ -196,7 +190,7 @@ def _power(effects: Sequence[Effect], at_least: int) -> float:
     def beyond(distance: Array, level: float) -> Array:
         """Return how probably the interval excludes a number that lies so far below the true mean."""
         away = np.clip(distance / error, -CERTAIN, CERTAIN)
-        return np.asarray(_stats().nct.sf(_stats().t.isf(level / 2, n - 1), n - 1, away))
+        return np.asarray(stats.nct.sf(stats.t.isf(level / 2, n - 1), n - 1, away))
 
     supported = 1 - (1 - beyond(mean, ALPHA)).sum()
     level = ALPHA / len(effects)

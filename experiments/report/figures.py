@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.names import PAPER, SIGNAL
+from experiments.names import FROZEN, PAPER, SIGNAL
 from experiments.report.comparisons import BEST_POOL
 from experiments.report.drawing import (
     Layout,
     Style,
     finish,
+    in_rows,
     keys_of,
     layout_of,
     leave_empty,
     look,
-    name_axes,
-    new_figure,
     panels,
     save,
     styles_of,
@@ -29,8 +28,8 @@ from signal_env.utils.extras import require
 SHADES = ("#4477aa", "#ddaa33", "#66a182", "#bb5566", "#997700", "#88ccee", "#777777", "#aa4499")
 """The colors of classes."""
 
-BASELINES = {"random": ("o", True), BEST_POOL: ("s", False), SIGNAL: ("D", False)}
-"""The marker of a difference to each baseline, and whether it is filled."""
+MARKERS = {"random": "o", BEST_POOL: "s", SIGNAL: "D"}
+"""The marker of a difference to each baseline; that of random is filled."""
 
 SHARE = "labeled instances (% of the real pool)"
 
@@ -44,22 +43,21 @@ def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str,
         folder: The folder of the files.
 
     Returns:
-        The SVG files by the figures' names, in the order of the page.
+        The SVG files by the figures' names.
     """
     methods, settings = methods_of(rounds), settings_of(rounds)
     styles, layout = styles_of(methods), layout_of(rounds, settings)
-    pools = rounds.groupby("setting")["pool"].max().to_dict()
+    pools = rounds.groupby("setting")["pool"].max()
     titles = {setting: f"{setting}  (|R| = {pools[setting]:,})".replace(",", " ") for setting in settings}
     drawn: dict[str, Any] = {}
     with look():
         for name, of_figure in _by_figure(methods).items():
             shown = {method: styles[method] for method in of_figure}
             drawn[name] = _curves(tables["curves"], shown, layout, titles, "accuracy")
-        learning = tables["learning"]
-        for name, metric, label in (("reward", "reward/mean", "mean reward"), ("lift", "lift/mean", "lift")):
-            of_metric = learning[learning["metric"] == metric]
-            if len(of_metric):
-                shown = {method: style for method, style in styles.items() if method in set(of_metric["method"])}
+        for name, label in (("reward", "mean reward"), ("lift", "lift")):
+            of_metric = tables["learning"][tables["learning"]["metric"] == f"{name}/mean"]
+            shown = {method: style for method, style in styles.items() if method in set(of_metric["method"])}
+            if shown:
                 drawn[name] = _curves(of_metric, shown, layout, titles, label, zero=name == "lift")
         if len(tables["balance"]):
             drawn["balance"] = _balance(tables["balance"], methods, settings)
@@ -69,7 +67,7 @@ def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str,
             if len(of_measure):
                 drawn[f"differences_{measure}"] = _differences(of_measure, styles, layout)
         folder.mkdir(parents=True, exist_ok=True)
-        return {name: save(figure, folder / name) for name, figure in drawn.items()}
+        return {name: save(figure, folder / name, "png", "svg") for name, figure in drawn.items()}
 
 
 def _by_figure(methods: Sequence[str], most: int = 8) -> dict[str, list[str]]:
@@ -102,61 +100,46 @@ def draw_learning(rounds: Any, tables: dict[str, Any], curves: Sequence[tuple[st
     }
     played = set().union(*(part["method"] for part in parts.values()))
     styles = {method: style for method, style in styles_of(methods_of(rounds)).items() if method in played}
-    names = list(parts)
-    wide = min(2, len(names))
-    layout: Layout = [[*names[i : i + wide], *[None] * (i + wide - len(names))] for i in range(0, len(names), wide)]
 
     def draw(axis: Any, name: str) -> None:
         axis.set_title(name, loc="left")
-        _lines(axis, dict(iter(parts[name].groupby("method"))), styles, zero=name.endswith(": lift"))
+        _lines(axis, parts[name], styles, name.endswith(": lift"), parts[name]["share"].max())
 
     with look():
-        save(finish(panels(layout, draw, SHARE, "", (4.6, 2.6), share_x=False), keys_of(styles)), file, ("png",))
+        save(finish(panels(in_rows([*parts], 2), draw, SHARE, "", (4.6, 2.6)), keys_of(styles)), file, "png")
 
 
 def _curves(
     table: Any, styles: dict[str, Style], layout: Layout, titles: dict[str, str], label: str, zero: bool = False
 ) -> Any:
     """Draw means with their bands against labeled instances; a dotted line marks the size of the pool."""
-    groups = {setting: dict(iter(group.groupby("method"))) for setting, group in table.groupby("setting")}
     most = table["share"].max()
 
     def draw(axis: Any, setting: str) -> None:
         axis.set_title(titles[setting], loc="left")
-        shown = {method: group for method, group in groups.get(setting, {}).items() if method in styles}
-        if shown:
+        shown = table[(table["setting"] == setting) & table["method"].isin(styles)]
+        if len(shown):
             _lines(axis, shown, styles, zero, most)
         else:
             leave_empty(axis)
 
-    figure = panels(layout, draw, SHARE, label, (4.6, 2.6))
-    return finish(figure, keys_of(styles))
+    return finish(panels(layout, draw, SHARE, label, (4.6, 2.6), sharex=True), keys_of(styles))
 
 
-def _lines(axis: Any, groups: dict[str, Any], styles: dict[str, Style], zero: bool, most: float | None = None) -> None:
-    """Draw the curves of one panel.
-
-    Args:
-        axis: The panel.
-        groups: The curve of each method.
-        styles: The look of each method.
-        zero: Whether to draw a line at zero.
-        most: The largest share of labels on the horizontal axis; default: that of the curves.
-    """
-    most = most or max(group["share"].max() for group in groups.values())
+def _lines(axis: Any, table: Any, styles: dict[str, Style], zero: bool, most: float) -> None:
+    """Draw the curves of one panel, with a line at zero if asked, up to the largest share of labels."""
     axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
     if zero:
         axis.axhline(0, color="#555555", linewidth=0.9)
+    curves = dict(iter(table.groupby("method")))
     for method, style in styles.items():
-        group = groups.get(method)
-        if group is None:
+        if method not in curves:
             continue
-        share = 100 * group["share"].to_numpy()
-        line = {"color": style.color, "linestyle": style.line, "linewidth": style.width, "zorder": style.order}
-        axis.plot(share, group["mean"], marker=style.marker, markersize=2.5, **line)
-        if group["low"].notna().any():
-            bold = 0.17 if len(styles) <= 6 else 0.09
-            axis.fill_between(share, group["low"], group["high"], color=style.color, alpha=bold, linewidth=0)
+        curve, share = curves[method], 100 * curves[method]["share"].to_numpy()
+        axis.plot(share, curve["mean"], markersize=2.5, **style)
+        if curve["low"].notna().any():
+            alpha = 0.17 if len(styles) <= 6 else 0.09
+            axis.fill_between(share, curve["low"], curve["high"], color=style["color"], alpha=alpha, linewidth=0)
     axis.set_xlim(0, 104 * most)
     axis.set_xticks(range(0, int(100 * most) + 1, 25 if most < 1.1 else 50))
     axis.locator_params(axis="y", nbins=5)
@@ -168,22 +151,20 @@ def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: 
     The columns are SIGnAL and the generator that does not learn, or the first methods that write.
     """
     writing = [name for name in methods if name in set(table["method"])]
-    writing = sorted(writing, key=lambda name: name not in (SIGNAL, "frozen"))[:most]
-    settings = [name for name in settings if name in set(table.loc[table["method"].isin(writing), "setting"])]
-    size = (4.4, 1.65)
-    figure = new_figure(size[0] * len(writing) + 1.6, size[1] * len(settings))
-    axes = figure.subplots(len(settings), len(writing), squeeze=False, sharey=True, sharex=True)
-    groups = {keys: group for keys, group in table.groupby(["setting", "method"])}
-    for i, setting in enumerate(settings):
-        for j, method in enumerate(writing):
-            axis, group = axes[i][j], groups.get((setting, method))
-            name_axes(axis, SHARE if i == len(settings) - 1 else "", "share" if j == 0 else "", size)
-            axis.set_title(f"{setting}: {method}", loc="left")
-            if group is not None:
-                _stack(axis, group, named=j == len(writing) - 1)
-    most = 100 * table["share"].max()
-    axes[0][0].set(xlim=(0, most), ylim=(0, 1), xticks=range(0, int(most) + 1, 50), yticks=(0, 0.5, 1))
-    return finish(figure, title="labels of each round's synthetic texts", sides=(0.75, 1.5))
+    writing = sorted(writing, key=lambda name: name not in (SIGNAL, FROZEN))[:most]
+    written = set(table.loc[table["method"].isin(writing), "setting"])
+    layout = [[(setting, method) for method in writing] for setting in settings if setting in written]
+    groups = dict(iter(table.groupby(["setting", "method"])))
+
+    def draw(axis: Any, key: tuple[str, str]) -> None:
+        axis.set_title(": ".join(key), loc="left")
+        if key in groups:
+            _stack(axis, groups[key], named=key[1] == writing[-1])
+
+    figure = panels(layout, draw, SHARE, "share", (4.4, 1.65), wider=1.6, sharex=True, sharey=True)
+    longest = 100 * table["share"].max()
+    figure.axes[0].set(xlim=(0, longest), ylim=(0, 1), xticks=range(0, int(longest) + 1, 50), yticks=(0, 0.5, 1))
+    return finish(figure, title="labels of each round's synthetic texts", right=1.5)
 
 
 def _stack(axis: Any, group: Any, named: bool) -> None:
@@ -217,14 +198,13 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
         columns += [("P(better than random)\narea to 100 %", area, "random")]
     columns += [("P(better than best pool)\narea to 100 %", area, "pool")]
     shown = [method for method in styles if method in set(table["method"])]
-    figure = new_figure(2.15 * len(columns) + 1.5, 0.25 * len(shown) + 0.8)
-    axes = figure.subplots(1, len(columns), squeeze=False, sharey=True)[0]
-    for axis, (title, group, name) in zip(axes, columns, strict=True):
+
+    def draw(axis: Any, column: int) -> None:
+        title, group, name = columns[column]
         y = _rows(group["method"], shown)
-        colors = [styles[method].color for method in group["method"]]
+        colors = [styles[method]["color"] for method in group["method"]]
         scale, equal = (100, 0) if name == "iqm" else (1, 0.5)
-        low, high = scale * group[f"{name}_low"], scale * group[f"{name}_high"]
-        axis.hlines(y, low, high, color=colors, linewidth=5, alpha=0.35)
+        axis.hlines(y, scale * group[f"{name}_low"], scale * group[f"{name}_high"], color=colors, lw=5, alpha=0.35)
         axis.scatter(scale * group[name], y, marker="|", s=110, linewidth=2.2, color=colors, zorder=4)
         axis.axvline(equal, color="#555555", linewidth=0.9, linestyle=":")
         if name != "iqm":
@@ -232,29 +212,29 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
         axis.set_title(title, fontsize=8.5, weight="normal")
         axis.locator_params(axis="x", nbins=3)
         axis.grid(axis="x")
-    _name_rows(axes[0], shown)
+
+    figure = panels([[*range(len(columns))]], draw, "", "", (2.15, 0.25 * len(shown) + 0.8), wider=1.5, sharey=True)
+    _name_rows(figure.axes[0], shown)
     runs = f"{table['runs'].min()} to {table['runs'].max()}" if table["runs"].nunique() > 1 else table["runs"].max()
     title = f"over {table['settings'].max()} settings, {runs} runs a method"
-    return finish(figure, title=title, sides=(1.4, 0.15), over=0.2)
+    return finish(figure, title=title, left=1.4, over=0.2)
 
 
 def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
     """Draw paired differences with their intervals: each baseline that has played has a marker of its own."""
     shown = [method for method in styles if method in set(table["method"])]
-    groups = {setting: group for setting, group in table.groupby("setting")}
-    against = [baseline for baseline in BASELINES if baseline in set(table["baseline"])]
+    against = [baseline for baseline in MARKERS if baseline in set(table["baseline"])]
 
     def draw(axis: Any, setting: str) -> None:
         axis.axvline(0, color="#555555", linewidth=0.9)
-        group = groups.get(setting, table[:0])
+        group = table[table["setting"] == setting]
         for i, baseline in enumerate(against):
-            marker, filled = BASELINES[baseline]
             part = group[group["baseline"] == baseline]
             y = _rows(part["method"], shown) + 0.3 * ((len(against) - 1) / 2 - i)
-            colors = [styles[method].color for method in part["method"]]
+            colors = [styles[method]["color"] for method in part["method"]]
             axis.hlines(y, 100 * part["low"], 100 * part["high"], color=colors, linewidth=1.4)
-            faces = colors if filled else "white"
-            axis.scatter(100 * part["mean"], y, marker=marker, s=18, c=faces, edgecolors=colors, zorder=4)
+            faces = colors if baseline == "random" else "white"
+            axis.scatter(100 * part["mean"], y, marker=MARKERS[baseline], s=18, c=faces, edgecolors=colors, zorder=4)
         axis.set_title(_of_pairs(setting, group), loc="left", fontsize=9)
         _name_rows(axis, shown)
         if setting not in (row[0] for row in layout):
@@ -262,15 +242,15 @@ def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
 
     label = f"difference of accuracy, {MEASURES[table['measure'].iloc[0]]} (percentage points)"
     height = 0.11 * max(2, len(against)) * len(shown) + 0.75
-    figure = panels(layout, draw, label, "", (4.8, height), share_x=False)
+    figure = panels(layout, draw, label, "", (4.8, height))
     line = require("matplotlib.lines", "plots").Line2D
-    legend = []
-    for baseline in against:
-        (marker, filled), label = BASELINES[baseline], f"over {'the ' * (baseline == BEST_POOL)}{baseline}"
-        legend.append(
-            line([], [], color="#333333", marker=marker, ls="", ms=4, mfc=None if filled else "w", label=label)
-        )
-    return finish(figure, legend, sides=(1.4, 0.15))
+    labels = [f"over the {name}" if name == BEST_POOL else f"over {name}" for name in against]
+    look = {"color": "#333333", "linestyle": "", "markersize": 4}
+    legend = [
+        line([], [], marker=MARKERS[name], markerfacecolor=None if name == "random" else "w", label=label, **look)
+        for name, label in zip(against, labels, strict=True)
+    ]
+    return finish(figure, legend, left=1.4)
 
 
 def _of_pairs(setting: str, group: Any) -> str:

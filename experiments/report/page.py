@@ -76,12 +76,21 @@ def write_page(
     bad = [name for name in names if not re.fullmatch(r"[\w.-]+", name) or name in RESERVED or names.count(name) > 1]
     if bad:
         raise ValueError(f"Parts of a page have names of their own, as files do, and not {bad[0]!r}.")
-    style, scripts = _source("page.css"), [library(), _source("page.js")]
-    policy = (
-        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts))}; "
+    jinja2 = require("jinja2", "plots")
+    environment = jinja2.Environment(
+        autoescape=True,
+        finalize=lambda value: value.replace("\0", "␀") if isinstance(value, str) else value,  # HTML cannot write NUL
+        loader=jinja2.FunctionLoader(_source),
+        lstrip_blocks=True,
+        trim_blocks=True,
     )
-    page = _template().render(
-        policy=policy + "base-uri 'none'; form-action 'none'",
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    style, scripts = _source("page.css"), [library(), _source("page.js")]
+    page = environment.get_template("page.html").render(
+        policy=(
+            f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts))}; "
+            "base-uri 'none'; form-action 'none'"
+        ),
         title=title,
         style=style,
         scripts=scripts,
@@ -91,20 +100,6 @@ def write_page(
         problems=[*problems, *(sample.problems if sample else ())],
     )
     write_text(file, page)
-
-
-def _template() -> Any:
-    """Return the page's template, which escapes all values, and shows NUL, which HTML has no way to write, as ␀."""
-    jinja2 = require("jinja2", "plots")
-    environment = jinja2.Environment(
-        autoescape=True,
-        finalize=lambda value: value.replace("\0", "␀") if isinstance(value, str) else value,
-        loader=jinja2.FunctionLoader(_source),
-        lstrip_blocks=True,
-        trim_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    return environment.get_template("page.html")
 
 
 def _source(name: str) -> str:
@@ -132,22 +127,22 @@ def _figure(part: Part, folder: Path) -> dict[str, Any]:
 def _table(part: Part) -> dict[str, Any]:
     shown = columns(part.content.head(ROWS))
     left = f" The first {ROWS:,} of {len(part.content):,} rows." if len(part.content) > ROWS else ""
-    rows = list(zip(*shown.values(), strict=True))
     about = {"caption": part.caption + left, "file": f"tables/{part.name}.csv"}
-    return part._asdict() | about | {"columns": shown, "rows": rows}
+    return part._asdict() | about | {"columns": shown, "rows": list(zip(*shown.values(), strict=True))}
 
 
 def _texts(sample: Sample) -> dict[str, Any]:
     """Return the caption, the columns and the rows of the browser of texts."""
-    terms = list(dict.fromkeys(name for text in sample.texts for name in text["terms"]))
-    of_texts = [{"id": name, "title": title, "number": name in NUMBERS} for name, title in HEADS.items()]
+    terms = list(dict.fromkeys(term for text in sample.texts for term in text["terms"]))
+    of_texts = [
+        {"id": name, "title": title, "number": name in NUMBERS, "whole": name in ("seed", "round")}
+        for name, title in HEADS.items()
+    ]
     of_terms = [
         {"id": f"{kind} {term}", "title": f"{term}, {kind}", "number": True, "term": True}
         for term in terms
         for kind in KINDS
     ]
-    for column in of_texts:
-        column["whole"] = column["id"] in ("seed", "round")
     rows = []
     for text in sample.texts:
         values = [text["terms"].get(term, {}).get(kind) for term in terms for kind in KINDS]
@@ -159,9 +154,5 @@ def _texts(sample: Sample) -> dict[str, Any]:
     )
     if not sample.with_real:
         caption += " Texts of the data sets are left out."
-    return {
-        "caption": caption,
-        "heads": HEADS,
-        "terms": terms,
-        "data": {"columns": [*of_texts, *of_terms], "rows": rows},
-    }
+    data = {"columns": [*of_texts, *of_terms], "rows": rows}
+    return {"caption": caption, "heads": HEADS, "terms": terms, "data": data}

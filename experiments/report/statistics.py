@@ -1,6 +1,6 @@
-"""The statistics of a report: scores of a run, intervals over seeds, bootstraps over settings, corrected p values."""
+"""The statistics of a report: scores of runs, intervals over seeds, bootstraps over settings, corrected p values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from agents.pool import PoolAgent
 from experiments.names import PAPER, TASKS
 from experiments.runs import KEYS
 from signal_env.utils.extras import require
+
+pandas, stats = require("pandas", "plots"), require("scipy.stats", "plots")
 
 Array = NDArray[np.float64]
 
@@ -42,12 +44,10 @@ def methods_of(rounds: Any) -> list[str]:
 
 def settings_of(rounds: Any) -> list[str]:
     """Return the settings by task, the paper's first, then by the pool's share of the split, then by name."""
-    first, tasks = rounds.drop_duplicates("setting"), [*TASKS]
-    keys = {
-        setting: (tasks.index(task) if task in tasks else len(tasks), task, np.nan_to_num(fraction, nan=2.0), setting)
-        for setting, task, fraction in zip(first["setting"], first["task"], first["fraction"], strict=True)
-    }
-    return sorted(keys, key=keys.__getitem__)
+    first = rounds.drop_duplicates("setting")
+    place = first["task"].map({task: i for i, task in enumerate(TASKS)})
+    ordered = first.assign(place=place).sort_values(["place", "task", "fraction", "setting"])
+    return list(ordered["setting"])
 
 
 def run_scores(share: Array, accuracy: Array) -> dict[str, float]:
@@ -84,8 +84,7 @@ def curve_scores(rounds: Any) -> Any:
         keys: run_scores(run["share"].to_numpy(np.float64), run["accuracy"].to_numpy(np.float64))
         for keys, run in rounds.groupby(list(KEYS), sort=True)
     }
-    table = require("pandas", "plots").DataFrame.from_dict(rows, orient="index")
-    return table.rename_axis(list(KEYS))
+    return pandas.DataFrame.from_dict(rows, orient="index").rename_axis(list(KEYS))
 
 
 def scores(rounds: Any) -> Any:
@@ -104,6 +103,44 @@ def scores(rounds: Any) -> Any:
     return table.reset_index()
 
 
+class Measures:
+    """The scores of all runs as arrays over seeds, NaN where a run is missing or has not gone so far.
+
+    Args:
+        rounds: `Runs.rounds`.
+    """
+
+    def __init__(self, rounds: Any) -> None:
+        table = curve_scores(rounds).stack().unstack("seed")
+        self._by_seed = dict(zip(table.index, table.to_numpy(), strict=True))
+        self._missing = np.full(table.shape[1], np.nan)
+        self._played = {method: set(of_method["setting"]) for method, of_method in rounds.groupby("method")}
+        self.methods = list(self._played)
+
+    def settings(self, *methods: str) -> list[str]:
+        """Return the settings in which all of these methods have played."""
+        return sorted(set.intersection(*(self._played.get(method, set()) for method in methods)))
+
+    def of(self, setting: str, method: str, measure: str) -> Array:
+        """Return a score by seed."""
+        by_seed: Array = self._by_seed.get((setting, method, measure), self._missing)
+        return by_seed
+
+    def over(self, setting: str, method: str, others: Sequence[str], measure: str, of_others: str = "") -> Array:
+        """Return a method's score minus the mean score of others, by seed; `of_others` is theirs if it is another."""
+        theirs = [self.of(setting, other, of_others or measure) for other in others]
+        return np.asarray(self.of(setting, method, measure) - np.mean(theirs, axis=0))
+
+    def lacking(self, settings: Sequence[str], needed: Mapping[str, str]) -> str:
+        """Return which methods have no seed with the score `needed` of them, and where; empty if there are none."""
+        lacks: dict[tuple[str, ...], list[str]] = {}
+        for method, measure in needed.items():
+            where = tuple(setting for setting in settings if np.isnan(self.of(setting, method, measure)).all())
+            if where:
+                lacks.setdefault(where, []).append(f"{method} {MEASURES[measure]}")
+        return "; ".join(f"{', '.join(methods)} on {', '.join(where)}" for where, methods in lacks.items())
+
+
 def second_half(metrics: Any) -> Any:
     """Return the metrics of the second half of each run's rounds."""
     return metrics[metrics["round"] > metrics.groupby(list(KEYS))["round"].transform("max") / 2]
@@ -116,18 +153,20 @@ def half_width(deviation: Any, n: Any) -> Any:
         deviation: The sample standard deviation.
         n: The number of values.
     """
-    quantile = require("scipy.stats", "plots").t.ppf(1 - ALPHA / 2, np.maximum(n - 1, 1))
+    quantile = stats.t.ppf(1 - ALPHA / 2, np.maximum(n - 1, 1))
     return np.where(n > 1, quantile, np.nan) * (deviation / np.sqrt(n))
 
 
-def student(groups: Any) -> tuple[Any, Any, Any]:
-    """Return the mean of each group of values with the ends of its 95 % interval (Student's t).
+def student(groups: Any, name: str = "") -> Any:
+    """Return the mean of each group of values and its 95 % interval (Student's t), as `mean`, `low` and `high`.
 
-    The interval of a single value is NaN, and so is the mean of values of which one is missing.
+    The interval of a single value is NaN, and so is the mean of values of which one is missing. With a name the columns
+    are NAME, NAME_low and NAME_high.
     """
     count = groups.count()
     mean, half = groups.mean().where(count == groups.size()), half_width(groups.std(), count)
-    return mean, mean - half, mean + half
+    columns = (name, f"{name}_low", f"{name}_high") if name else ("mean", "low", "high")
+    return pandas.DataFrame(dict(zip(columns, (mean, mean - half, mean + half), strict=True)))
 
 
 def holm(p: Array) -> Array:
@@ -156,7 +195,7 @@ def band(values: Array) -> tuple[Array, Array]:
 
 def iqm(*samples: Array, axis: int = -1) -> Any:
     """Return the interquartile mean of all samples together: the mean of their middle half (Agarwal et al. 2021)."""
-    return require("scipy.stats", "plots").trim_mean(np.concatenate(samples, axis=axis), 0.25, axis=axis)
+    return stats.trim_mean(np.concatenate(samples, axis=axis), 0.25, axis=axis)
 
 
 def probability_of_improvement(*samples: Array, axis: int = -1) -> Any:
@@ -190,15 +229,9 @@ def stratified(samples: Sequence[Array], statistic: Any, fewest: int = 2) -> tup
     return value, float(low), float(high)
 
 
-def _bootstrap(samples: Sequence[Array], statistic: Any, axis: int) -> tuple[Any, Any]:
-    found = require("scipy.stats", "plots").bootstrap(
-        samples,
-        statistic,
-        axis=axis,
-        vectorized=True,
-        batch=200,  # all at once would take gigabytes
-        n_resamples=RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    )
-    return found.confidence_interval.low, found.confidence_interval.high
+def _bootstrap(samples: Sequence[Array], statistic: Any, axis: int) -> Any:
+    """Return the ends of the 95 % percentile interval."""
+    drawing = {"n_resamples": RESAMPLES, "batch": 200, "rng": np.random.default_rng(0)}  # all at once takes gigabytes
+    return stats.bootstrap(
+        samples, statistic, axis=axis, vectorized=True, method="percentile", **drawing
+    ).confidence_interval

@@ -1,20 +1,27 @@
-"""The report's tables, by name, and their CSV files."""
+"""The report's tables by name: scores, comparisons, curves along the labels, and costs."""
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from experiments.report.comparisons import COMPARED, aggregate, differences, summary
-from experiments.report.costs import cost
-from experiments.report.curves import LEARNING, balance, curves, learning
-from experiments.report.statistics import methods_of, scores, settings_of
-from experiments.runs import Runs
+from experiments.report.statistics import Array, band, methods_of, scores, settings_of, student
+from experiments.runs import KEYS, Runs
 from signal_env.tasks import TaskError, get_task
 from signal_env.utils.extras import require
-from signal_env.utils.storage import write_text
+
+pandas = require("pandas", "plots")
+
+LEARNING = ("reward/mean", "lift/mean", "policy/kl", "texts/distinct_2", "texts/invalid", "labels/imbalance")
+"""The metrics of agents that are followed over the rounds."""
+
+MEMORY = ["memory", "memory_added", "gpu_memory"]
+"""The columns of memory in the table of costs."""
 
 
 def build(runs: Runs) -> dict[str, Any]:
-    """Return all tables of the runs by name, sorted by setting and method.
+    """Return all tables of the runs by name, sorted by measure or metric, setting and method.
 
     All but `cost` depend only on the runs' rounds, so equal runs have equal tables.
     """
@@ -27,34 +34,142 @@ def build(runs: Runs) -> dict[str, Any]:
         "aggregate": aggregate(table),
         "curves": curves(rounds),
         "learning": learning(runs),
-        "balance": balance(rounds, _classes(rounds, runs)),
+        "balance": balance(rounds, _classes(runs)),
         "cost": cost(runs),
     }
-    return {name: _sorted(table, settings_of(rounds), methods_of(rounds)) for name, table in tables.items()}
+    orders = {"measure": COMPARED, "metric": LEARNING, "setting": settings_of(rounds), "method": methods_of(rounds)}
+    places = {column: {name: i for i, name in enumerate(order)} for column, order in orders.items()}
+    return {
+        name: table.sort_values(
+            [column for column in table if column in orders],
+            key=lambda column: column.map(places[column.name]),
+            kind="stable",
+            ignore_index=True,
+        )
+        for name, table in tables.items()
+    }
 
 
-def _classes(rounds: Any, runs: Runs) -> dict[str, tuple[str, ...]]:
+def _classes(runs: Runs) -> dict[str, tuple[str, ...]]:
     """Return the names of each task's classes, where the task can be found."""
     classes = {}
-    for task, folder in rounds.drop_duplicates("task")[["task", "folder"]].to_numpy():
-        named = runs.configs[folder]["options"].get("task") or task
+    for task, folder in runs.rounds.drop_duplicates("task")[["task", "folder"]].to_numpy():
         try:
-            classes[task] = get_task(named).class_names
+            classes[task] = get_task(runs.configs[folder]["options"].get("task") or task).class_names
         except (TaskError, ValueError):  # the task's own file has moved: its classes are numbered
             continue
     return classes
 
 
-def _sorted(table: Any, settings: list[str], methods: list[str]) -> Any:
-    """Return the table with its rows in the order of measures, settings and methods."""
-    pandas = require("pandas", "plots")
-    orders = {"measure": list(COMPARED), "metric": list(LEARNING), "setting": settings, "method": methods}
-    by = [name for name in table if name in orders]
-    ranks = pandas.DataFrame({name: table[name].map(orders[name].index) for name in by})
-    return table.loc[ranks.sort_values(by, kind="stable").index].reset_index(drop=True)
+def curves(rounds: Any) -> Any:
+    """Return the mean accuracy along the labels, with its 95 % bootstrap band over seeds; one seed has no band.
+
+    Returns:
+        A table with `setting`, `method`, `share`, `seeds`, `mean`, `low`, `high`; see `on_common_shares` for `share`.
+    """
+    groups = on_common_shares(rounds, "accuracy")
+    parts = []
+    for seeds in sorted({len(values) for _, values in groups.values()}):  # one bootstrap for all of as many seeds
+        alike = {keys: group for keys, group in groups.items() if len(group[1]) == seeds}
+        together = np.concatenate([values for _, values in alike.values()], axis=1)
+        low, high = band(together)
+        rows = pandas.concat(
+            pandas.DataFrame({"setting": setting, "method": method, "share": share})
+            for (setting, method), (share, _) in alike.items()
+        )
+        parts.append(rows.assign(seeds=seeds, mean=together.mean(axis=0), low=low, high=high))
+    return pandas.concat(parts, ignore_index=True)
 
 
-def write_csv(tables: dict[str, Any], folder: Path) -> None:
-    """Write each table as a file of its name."""
-    for name, table in tables.items():
-        write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+def learning(runs: Runs) -> Any:
+    """Return the metrics of the agents along the labels: means over seeds with 95 % intervals (Student's t).
+
+    Returns:
+        A table with `metric`, one of `LEARNING`, `setting`, `method`, `share`, `seeds`, `mean`, `low`, `high`; see
+        `on_common_shares` for `share`.
+    """
+    keys = ["metric", "setting", "method", "share"]
+    shares = runs.rounds.rename(columns={"index": "round"})[[*KEYS, "round", "share"]]
+    parts = [pandas.DataFrame(columns=[*keys, "value"])]
+    for metric in [name for name in LEARNING if name in runs.metrics]:
+        logged = runs.metrics[[*KEYS, "round", metric]].dropna().merge(shares)
+        for (setting, method), (share, values) in on_common_shares(logged, metric).items():
+            of_group = {"metric": metric, "setting": setting, "method": method, "share": np.tile(share, len(values))}
+            parts.append(pandas.DataFrame(of_group | {"value": values.ravel()}))
+    groups = pandas.concat(parts[1:] or parts).groupby(keys)["value"]
+    return groups.size().to_frame("seeds").join(student(groups)).reset_index()
+
+
+def on_common_shares(table: Any, column: str) -> dict[tuple[str, str], tuple[Array, Array]]:
+    """Read all runs of a setting and method at the same shares of the pool, as seeds may differ in their rounds.
+
+    Each run is linear between its rounds. It is read at all shares at which one of the runs has a round, from the first
+    to the last that all of them have: there the mean of the runs has its corners.
+
+    Args:
+        table: `setting`, `method`, `seed`, `share` rising in each run, and the column.
+        column: The column.
+
+    Returns:
+        By setting and method the shares `(n,)` and the values `(seeds, n)`.
+    """
+    found = {}
+    for keys, group in table.groupby(["setting", "method"]):
+        runs = [run[["share", column]].to_numpy(np.float64).T for _, run in group.groupby("seed")]
+        first, last = max(share[0] for share, _ in runs), min(share[-1] for share, _ in runs)
+        share = np.unique(np.concatenate([share for share, _ in runs]))
+        share = share[(first <= share) & (share <= last)]
+        found[keys] = share, np.array([np.interp(share, *run) for run in runs])
+    return found
+
+
+def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:
+    """Return the mean share of each class in the labels of each round's synthetic texts, with its 95 % interval.
+
+    A seed counts in the rounds in which it labeled a synthetic text; the interval is Student's t, within [0, 1].
+    `share` is the labeled instances over |R| then, on average over these seeds.
+
+    Args:
+        rounds: The rounds.
+        classes: The names of each task's classes.
+
+    Returns:
+        A table with `setting`, `method`, `round`, `class`, `share`, `seeds`, `texts` (over all seeds), `mean`, `low`,
+        `high`.
+    """
+    written = rounds[rounds["selected_synthetic"] > 0]
+    counts = written["synthetic_label_counts"]
+    names = [
+        classes.get(task) or [str(i) for i in range(len(c))] for task, c in zip(written["task"], counts, strict=True)
+    ]
+    long = written[["setting", "method", "index", "share"]].assign(**{"class": names, "texts": counts})
+    long = long.explode(["class", "texts"]).rename(columns={"index": "round"})
+    of_class = long["texts"] / long.groupby(level=0)["texts"].transform("sum")
+    long = long.assign(texts=long["texts"].astype(int), of_class=of_class.astype(float))
+    groups = long.groupby(["setting", "method", "round", "class"], sort=False)
+    table = groups.agg(share=("share", "mean"), seeds=("share", "size"), texts=("texts", "sum"))
+    limits = student(groups["of_class"])
+    limits[["low", "high"]] = limits[["low", "high"]].clip(0, 1)
+    return table.join(limits).reset_index()
+
+
+def cost(runs: Runs) -> Any:
+    """Return the mean costs of a run: labels, texts, tokens and seconds, and the most memory that any of them took.
+
+    `memory` is all that its process held, `memory_added` what it held beyond what it did when the run began. Numbers
+    that no log has are NaN. Tokens are those of the texts written; where a log does not count these, of as many as were
+    offered.
+    """
+    keys, rounds = list(KEYS), runs.rounds
+    table = rounds.groupby(keys)[["selected_real", "selected_synthetic", "offers"]].sum()
+    table.columns = ["real_labels", "synthetic_labels", "texts"]
+    metrics = runs.metrics.reindex(columns=[*keys, "round", "texts/tokens", "texts/written"])
+    metrics = metrics.merge(rounds.rename(columns={"index": "round"})[[*keys, "round", "offers"]])
+    tokens = metrics["texts/tokens"] * metrics["texts/written"].fillna(metrics["offers"])
+    table["tokens"] = metrics.assign(tokens=tokens).groupby(keys)["tokens"].sum(min_count=1)
+    spent = runs.cost.assign(memory_added=runs.cost["memory"] - runs.cost["memory_before"]).groupby(keys)
+    table = table.join(spent[["seconds", "cpu_seconds"]].sum()).join(spent[MEMORY].max())
+    by_method = table.groupby(level=["setting", "method"])
+    means = by_method.mean().assign(**by_method[MEMORY].max())
+    means.insert(0, "seeds", by_method.size())
+    return means.reset_index()

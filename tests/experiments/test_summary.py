@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from experiments.__main__ import main
-from experiments.report.learned import learned
+from experiments.report.contents import learned
 from experiments.report.statistics import scores
 from experiments.runs import read_runs
 

@@ -13,13 +13,13 @@ from experiments.report.claim import claims_frame, claims_table, effects_frame, 
 from experiments.report.claims import (
     SETTINGS,
     above_pool_based,
+    annotator_noise,
     claims,
     gains_compared,
     label_balance,
 )
 from experiments.report.effects import Effect
-from experiments.report.measures import Measures
-from experiments.report.questions import annotator_noise
+from experiments.report.statistics import Measures
 from experiments.runs import Runs
 
 NOISE = np.array([0.0, 0.002, -0.002, 0.001, -0.001])  # of the seeds, the same for all methods

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from experiments.report.costs import cost
-from experiments.report.curves import balance, curves, learning
+from experiments.report.tables import balance, cost, curves, learning
 
 
 def test_curves_have_the_shares_that_all_seeds_have(study):
