@@ -8,7 +8,7 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
-from experiments.report.effects import MOST_SEEDS, Effect, Verdict, decide, refuted_parts, verdict_on
+from experiments.report.effects import MOST_SEEDS, Effect, Verdict, decide, verdict_on
 from signal_env.utils.extras import require
 
 pandas = require("pandas", "plots")
@@ -61,10 +61,10 @@ def judge(claim: str, effects: Sequence[Effect], lacking: str = "", also: str = 
         origin: Whose claim it is.
     """
     verdict, needed = decide(effects)
+    _, refuting = verdict_on(effects)
     if lacking and verdict != "not supported":
         verdict, needed = "not measured", None
     measured = [effect for effect in effects if effect.n]
-    refuting = refuted_parts(effects) if verdict == "not supported" else []
     equal = [effect for effect in refuting if abs(effect.mean) + effect.half < effect.margin]
     margins = ", ".join(f"±{margin:g}" for margin in sorted({100 * effect.margin for effect in equal}))
     evidence = {
@@ -93,7 +93,7 @@ def _shown(effects: Sequence[Effect]) -> str:
     if len(effects) <= SHOWN:
         return f"{'; '.join(map(str, effects))} ({seeds})"
     ordered = sorted(effects, key=lambda effect: effect.mean)
-    verdicts = [verdict_on([effect]) for effect in effects]
+    verdicts = [verdict_on([effect])[0] for effect in effects]
     alone = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
     return f"{len(effects)} comparisons, alone {alone}; lowest {ordered[0]}; highest {ordered[-1]} ({seeds})"
 
@@ -127,7 +127,7 @@ def effects_frame(claims: Sequence[Claim]) -> Any:
     """
     columns = ("number", "comparison", "seeds", "mean", "low", "high", "margin", "verdict")
     rows = [
-        (number, e.name, e.n, e.mean, e.mean - e.half, e.mean + e.half, e.margin, verdict_on([e]))
+        (number, e.name, e.n, e.mean, e.mean - e.half, e.mean + e.half, e.margin, verdict_on([e])[0])
         for number, claim in enumerate(claims, start=1)
         for e in claim.effects
     ]

@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.report.statistics import ALPHA, Array, half_width, holm
 from signal_env.utils.extras import require
@@ -119,7 +118,7 @@ def decide(effects: Sequence[Effect]) -> Decision:
     Args:
         effects: The parts of the claim. One without seeds leaves the claim not measured, unless another refutes it.
     """
-    verdict = verdict_on(effects)
+    verdict, _ = verdict_on(effects)
     refutable = any(effect.mean < 0 or effect.mean == 0 < effect.margin for effect in effects)
     hopeless = not refutable and any(effect.mean == 0 for effect in effects)
     if verdict != "undecided" or hopeless or any(effect.n < 2 for effect in effects):
@@ -128,35 +127,10 @@ def decide(effects: Sequence[Effect]) -> Decision:
     return Decision(verdict, fewest_seeds(have, lambda n: _power(effects, n) >= POWER))
 
 
-def verdict_on(effects: Sequence[Effect]) -> Verdict:
-    """Return the verdict of `decide` alone, which takes less time."""
+def verdict_on(effects: Sequence[Effect]) -> tuple[Verdict, list[Effect]]:
+    """Return the verdict of `decide` alone, which takes less time, and the parts that refute the claim."""
     measured = [effect for effect in effects if effect.n]
-    supported, refuted = _judged(measured)
-    if refuted.any():
-        return "not supported"
-    if not measured or len(measured) < len(effects):
-        return "not measured"
-    return "supported" if supported.all() else "undecided"
-
-
-def refuted_parts(effects: Sequence[Effect]) -> list[Effect]:
-    """Return the parts that refute a claim, by Holm's correction over all of them."""
-    measured = [effect for effect in effects if effect.n]
-    return [effect for effect, refuted in zip(measured, _judged(measured)[1], strict=True) if refuted]
-
-
-def fewest_seeds(have: int, decides: Callable[[int], bool]) -> int:
-    """Return the smallest number of seeds over `have` that decides, by bisection; `MOST_SEEDS + 1` if none does."""
-    low, high = have + 1, MOST_SEEDS + 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decides(middle) else (middle + 1, high)
-    return low
-
-
-def _judged(effects: Sequence[Effect]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which effects are supported, and which refuted."""
-    n, mean, deviation, margin = _numbers(effects)
+    n, mean, deviation, margin = _numbers(measured)
     error = np.nan_to_num(deviation) / np.sqrt(n)
 
     def p_value(distance: Array) -> Array:
@@ -167,7 +141,21 @@ def _judged(effects: Sequence[Effect]) -> tuple[NDArray[np.bool_], NDArray[np.bo
     from_zero, to_margin = p_value(np.abs(mean)), p_value(np.maximum(margin - np.abs(mean), 0.0))
     supported = (mean > 0) & (from_zero < ALPHA)
     refutes = np.where(mean < 0, np.minimum(from_zero, to_margin), to_margin)
-    return supported, holm(np.where(supported, 1.0, refutes)) < ALPHA
+    refuted = holm(np.where(supported, 1.0, refutes)) < ALPHA
+    if refuted.any():
+        return "not supported", [effect for effect, is_refuted in zip(measured, refuted, strict=True) if is_refuted]
+    if not measured or len(measured) < len(effects):
+        return "not measured", []
+    return "supported" if supported.all() else "undecided", []
+
+
+def fewest_seeds(have: int, decides: Callable[[int], bool]) -> int:
+    """Return the smallest number of seeds over `have` that decides, by bisection; `MOST_SEEDS + 1` if none does."""
+    low, high = have + 1, MOST_SEEDS + 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decides(middle) else (middle + 1, high)
+    return low
 
 
 def _numbers(effects: Sequence[Effect]) -> tuple[Array, ...]:

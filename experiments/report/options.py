@@ -8,21 +8,9 @@ from experiments.runs import Runs
 from signal_env.tasks import get_task
 from signal_env.utils.extras import require
 
-COLUMNS = ("option", "these runs")
-
 OF_GENERATION = (
-    "acquisition",
-    "annotator",
-    "annotator_model",
-    "annotator_noise",
-    "fixed_prompt",
-    "invalid_reward",
-    "keep_best",
-    "n_examples",
-    "offers_per_round",
-    "prompt_group",
-    "reward",
-    "synthetic_share",
+    *("acquisition", "annotator", "annotator_model", "annotator_noise", "fixed_prompt", "invalid_reward"),
+    *("keep_best", "n_examples", "offers_per_round", "prompt_group", "reward", "synthetic_share"),
 )
 """Options of the environment that matter only to agents that write texts."""
 
@@ -41,16 +29,18 @@ def options(runs: Runs) -> Any:
     """
     found: dict[str, list[Value]] = {}
     for (setting, method), group in runs.rounds.groupby(["setting", "method"], sort=False):
-        alike = [rounds for _, rounds in group.groupby("seed")]
-        configs = [runs.configs[rounds["folder"].iloc[0]] for rounds in alike]
-        writes = "generator" in (configs[0].get("agent_options") or {})
-        rows = [row for pair in zip(configs, alike, strict=True) for row in _of_run(*pair, writes).items()]
+        alike = [(runs.configs[rounds["folder"].iloc[0]], rounds) for _, rounds in group.groupby("seed")]
+        writes = "generator" in (alike[0][0].get("agent_options") or {})
+        rows = [row for config, rounds in alike for row in _of_run(config, rounds, writes).items()]
         rows += _of_group(group, writes).items()
         for name, value in dict.fromkeys((name, as_text(value)) for name, value in rows):
             found.setdefault(name, []).append((setting, method, value))
-    said = {name: values for name, values in found.items() if any(value != "default" for *_, value in values)}
-    rows = [(name, values_in_words(values)) for name, values in said.items()]
-    return require("pandas", "plots").DataFrame(rows, columns=COLUMNS)
+    rows = [
+        (name, values_in_words(values))
+        for name, values in found.items()
+        if any(value != "default" for *_, value in values)
+    ]
+    return require("pandas", "plots").DataFrame(rows, columns=("option", "these runs"))
 
 
 def _of_run(config: dict[str, Any], rounds: Any, writes: bool) -> dict[str, Any]:
@@ -58,21 +48,18 @@ def _of_run(config: dict[str, Any], rounds: Any, writes: bool) -> dict[str, Any]
     first, last, labeled = rounds.iloc[0], rounds.iloc[-1], rounds["labeled"].tolist()
     chosen = (config.get("options") or {}) | {"num_envs": config.get("num_envs")} | (config.get("agent_options") or {})
     hidden = OF_THE_MACHINE if writes else (*OF_THE_MACHINE, *OF_GENERATION, "num_envs")
+    try:
+        split = get_task(str(chosen.get("task"))).evaluation
+    except ValueError:  # the task's own file has moved
+        split = "evaluation"
     sizes = {
         "|R|": int(first["pool"]),
         "first labeled set": int(first["labeled"]),
         "labels a round": labeled[1] - labeled[0] if len(labeled) > 1 else None,
         "end of a run": f"{last['labeled'] / last['pool']:.0%} of R",
-        "evaluation": f"{last['evaluation_size']:g} texts of the {_split(chosen.get('task'))} split",
+        "evaluation": f"{last['evaluation_size']:g} texts of the {split} split",
     }
     return sizes | {name: value for name, value in chosen.items() if name not in hidden}
-
-
-def _split(task: Any) -> str:
-    try:
-        return get_task(str(task)).evaluation
-    except ValueError:  # the task's own file has moved
-        return "evaluation"
 
 
 def _of_group(rounds: Any, writes: bool) -> dict[str, Any]:
@@ -96,19 +83,18 @@ def values_in_words(found: Sequence[Value]) -> str:
     if len({value for *_, value in found}) < 2:
         return found[0][2]
     for label in ("{1}", "{0}", "{1} on {0}"):
-        of_label: dict[str, dict[str, None]] = {}
+        values: dict[str, dict[str, None]] = {}
         for row in found:
-            of_label.setdefault(label.format(*row), {})[row[2]] = None
-        if all(len(values) == 1 for values in of_label.values()):
+            values.setdefault(label.format(*row), {})[row[2]] = None
+        if all(len(of_name) == 1 for of_name in values.values()):
             break
     whose: dict[str, list[str]] = {}
-    for name, values in of_label.items():
-        whose.setdefault(" or ".join(values), []).append(name)
-    parts = []
-    for value, names in whose.items():
-        most = len(names) > max(3, len(of_label) // 2)
-        parts.append(f"{value} ({'all others' if most else ', '.join(names)})")
-    return "; ".join(parts)
+    for name, of_name in values.items():
+        whose.setdefault(" or ".join(of_name), []).append(name)
+    most = max(3, len(values) // 2)
+    return "; ".join(
+        f"{value} ({'all others' if len(names) > most else ', '.join(names)})" for value, names in whose.items()
+    )
 
 
 def as_text(value: Any) -> str:

@@ -132,7 +132,7 @@ def _table(part: Part) -> dict[str, Any]:
 
 
 def _texts(sample: Sample) -> dict[str, Any]:
-    """Return the caption, the columns and the rows of the browser of texts."""
+    """Return the columns and the rows of the browser of texts."""
     terms = list(dict.fromkeys(term for text in sample.texts for term in text["terms"]))
     of_texts = [
         {"id": name, "title": title, "number": name in NUMBERS, "whole": name in ("seed", "round")}
@@ -147,12 +147,5 @@ def _texts(sample: Sample) -> dict[str, Any]:
     for text in sample.texts:
         values = [text["terms"].get(term, {}).get(kind) for term in terms for kind in KINDS]
         rows.append([*(text[name] for name in HEADS), *values])
-    caption = (
-        f"A sample: {len(sample.texts):,} of the {sample.offered:,} texts that these runs offered, in equal parts from "
-        "each run and spread over its rounds, with the best and the worst of those read. Where some runs wrote texts, "
-        "nine in ten are from those. A reward term has its own value (raw) and its contribution to the reward."
-    )
-    if not sample.with_real:
-        caption += " Texts of the data sets are left out."
     data = {"columns": [*of_texts, *of_terms], "rows": rows}
-    return {"caption": caption, "heads": HEADS, "terms": terms, "data": data}
+    return {"sample": sample, "heads": HEADS, "terms": terms, "data": data}

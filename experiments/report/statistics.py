@@ -1,6 +1,7 @@
 """The statistics of a report: scores of runs, intervals over seeds, bootstraps over settings, corrected p values."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ ALPHA = 0.05
 
 RESAMPLES = 2000
 """Draws of a bootstrap, with a fixed seed, so that equal runs have equal intervals."""
+
+_bootstrap = partial(stats.bootstrap, n_resamples=RESAMPLES, batch=200, method="percentile", vectorized=True, rng=0)
 
 
 def methods_of(rounds: Any) -> list[str]:
@@ -93,7 +96,7 @@ def scores(rounds: Any) -> Any:
     `pool_based` is whether the run's agent is one of `agents.pool`, which choose among real texts and write none. A run
     that is not finished has no scores at the end.
     """
-    choosing = {name for name in agents if issubclass(agents[name], PoolAgent)}
+    choosing = [name for name in agents if issubclass(agents[name], PoolAgent)]
     runs = rounds.groupby(list(KEYS), sort=True)
     about = runs[["agent", "task", "fraction", "pool", "labeled"]].last()
     about.insert(0, "pool_based", about.pop("agent").isin(choosing))
@@ -147,12 +150,7 @@ def second_half(metrics: Any) -> Any:
 
 
 def half_width(deviation: Any, n: Any) -> Any:
-    """Return half the width of the 95 % interval of a mean (Student's t); NaN for under two values.
-
-    Args:
-        deviation: The sample standard deviation.
-        n: The number of values.
-    """
+    """Return half the width of the 95 % interval of a mean of n values (Student's t); NaN for under two values."""
     quantile = stats.t.ppf(1 - ALPHA / 2, np.maximum(n - 1, 1))
     return np.where(n > 1, quantile, np.nan) * (deviation / np.sqrt(n))
 
@@ -188,9 +186,9 @@ def band(values: Array) -> tuple[Array, Array]:
     Rows are drawn as wholes, so that the band of a curve is one of curves.
     """
     if len(values) < 2:
-        nothing = np.full(values.shape[1], np.nan)
-        return nothing, nothing
-    return _bootstrap([values], lambda sample, axis: np.mean(sample, axis=axis), axis=0)
+        return (np.full(values.shape[1], np.nan),) * 2
+    low, high = _bootstrap([values], np.mean, axis=0).confidence_interval
+    return low, high
 
 
 def iqm(*samples: Array, axis: int = -1) -> Any:
@@ -225,13 +223,5 @@ def stratified(samples: Sequence[Array], statistic: Any, fewest: int = 2) -> tup
     value = float(statistic(*samples))
     if min(map(len, samples)) < fewest:
         return value, np.nan, np.nan
-    low, high = _bootstrap(samples, statistic, axis=-1)
+    low, high = _bootstrap(samples, statistic, axis=-1).confidence_interval
     return value, float(low), float(high)
-
-
-def _bootstrap(samples: Sequence[Array], statistic: Any, axis: int) -> Any:
-    """Return the ends of the 95 % percentile interval."""
-    drawing = {"n_resamples": RESAMPLES, "batch": 200, "rng": np.random.default_rng(0)}  # all at once takes gigabytes
-    return stats.bootstrap(
-        samples, statistic, axis=axis, vectorized=True, method="percentile", **drawing
-    ).confidence_interval

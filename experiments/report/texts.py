@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from experiments.runs import KEYS, Runs
 
 LIMIT = 2000
@@ -60,13 +62,13 @@ def sample_texts(runs: Runs, limit: int = LIMIT, with_real: bool = True, seed: i
     """
     if limit < 0:
         raise ValueError(f"A sample has 0 texts or more, not {limit}.")
-    first = runs.rounds.drop_duplicates("folder").set_index("folder")
+    first = runs.rounds.drop_duplicates("folder").set_index("folder")[list(KEYS)]
     first = first[[(Path(folder) / NAMES[0]).is_file() for folder in first.index]]
     writing = [b'"real": false' in (Path(folder) / NAMES[0]).read_bytes() for folder in first.index]
     offered = runs.rounds.groupby("folder")["offers"].sum()[first.index].sum()
     sample = Sample([], int(offered), with_real, [])
-    keys = first[list(KEYS)].to_dict("records")
-    for folder, of_run, count in zip(first.index, keys, _counts(writing, limit, with_real), strict=True):
+    counts = _counts(writing, limit, with_real)
+    for folder, of_run, count in zip(first.index, first.to_dict("records"), counts, strict=True):
         rng = random.Random(f"{seed} {list(of_run.values())}")
         texts, problems = _sample_run(Path(folder), count, rng, with_real)
         sample.texts.extend(of_run | text for text in texts)
@@ -84,37 +86,41 @@ def _counts(writing: Sequence[bool], limit: int, with_real: bool) -> list[int]:
         [2, 3, 2, 3]
     """
     choosing = 0 if not with_real or all(writing) else round(CHOOSING * limit) if any(writing) else limit
-    total, seen, counts = {True: limit - choosing, False: choosing}, {True: 0, False: 0}, []
-    for kind in writing:
-        before, seen[kind] = seen[kind] * total[kind], seen[kind] + 1
-        runs = writing.count(kind)
-        counts.append(seen[kind] * total[kind] // runs - before // runs)
-    return counts
+    counts = np.zeros(len(writing), dtype=int)
+    for kind, total in ((True, limit - choosing), (False, choosing)):
+        of_kind = np.array(writing, dtype=bool) == kind
+        counts[of_kind] = np.diff(np.arange(of_kind.sum() + 1) * total // max(1, of_kind.sum()))
+    return counts.tolist()
 
 
 def _sample_run(
     folder: Path, count: int, rng: random.Random, with_real: bool
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return at most `count` texts of a run, in the order of the offers, and the problems with its logs."""
-    logs = {name: (folder / name).read_bytes() if (folder / name).is_file() else b"" for name in NAMES}
-    *lines, _ = logs[NAMES[0]].split(b"\n")
+    logs = [(folder / name).read_bytes() if (folder / name).is_file() else b"" for name in NAMES]
+    *lines, _ = logs[0].split(b"\n")
     places = min(READ * count, len(lines))  # one line of each of so many equal parts of the log
     read = [_offer(lines[int((i + rng.random()) * len(lines) / places)]) for i in range(places)]
-    offers = [offer for offer in read if offer and (with_real or _may_be_shown(offer))]
+    offers = [o for o in read if o and (with_real or (not o["real"] and o["invalid"] != "duplicate"))]
     synthetic = [offer for offer in offers if not offer["real"]]
-    texts, wrong = [], {NAMES[0]: read.count(None), NAMES[1]: 0}
-    for offer in spread(synthetic if len(synthetic) >= count else offers, count):
-        label = _label(logs[NAMES[1]], offer["text"])
-        wrong[NAMES[1]] += label is None
-        texts.append(_row(offer, label or ""))
-    torn = [name for name, log in logs.items() if log and not log.endswith(b"\n")]
-    problems = [f"the last line of {name} is torn; it was left out" for name in torn]
-    problems += [
-        f"{name} has lines that no run writes ({number} of those read); they were left out"
-        for name, number in wrong.items()
-        if number
+    texts = [
+        {
+            "round": offer["round"],
+            "text": _shortened(offer["text"]),
+            "reward": offer["reward"],
+            "terms": offer["reward_terms"],
+            "label": _label(logs[1], offer["text"]),
+            "origin": "real" if offer["real"] else "synthetic",
+            "invalid": offer["invalid"],
+        }
+        for offer in spread(synthetic if len(synthetic) >= count else offers, count)
     ]
-    return texts, problems
+    torn = [name for name, log in zip(NAMES, logs, strict=True) if log and not log.endswith(b"\n")]
+    problems = [f"the last line of {name} is torn; it was left out" for name in torn]
+    for name, wrong in zip(NAMES, (read.count(None), sum(text["label"] is None for text in texts)), strict=True):
+        if wrong:
+            problems.append(f"{name} has lines that no run writes ({wrong} of those read); they were left out")
+    return [text | {"label": text["label"] or ""} for text in texts], problems
 
 
 def spread(lines: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
@@ -139,22 +145,16 @@ def _offer(written: bytes) -> dict[str, Any] | None:
     """Return a line of the log, or None if an environment writes no such line."""
     try:
         line = json.loads(written)
-        line["reward_terms"] = {name: _term(term) for name, term in line["reward_terms"].items()}
-        numbers = [line["reward"], *(number for term in line["reward_terms"].values() for number in term.values())]
+        terms = {
+            name: {"raw": term["raw"], "contribution": term.get("contribution", term.get("share"))}  # an earlier name
+            for name, term in line["reward_terms"].items()
+        }
+        numbers = [line["reward"], *(number for term in terms.values() for number in term.values())]
         kinds = {"text": str, "invalid": str, "round": int, "real": bool}
         sound = all(isinstance(line[name], kind) for name, kind in kinds.items()) and all(map(math.isfinite, numbers))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    return line if sound else None
-
-
-def _term(term: dict[str, float]) -> dict[str, float]:
-    contribution = "contribution" if "contribution" in term else "share"  # its name in earlier versions
-    return {"raw": term["raw"], "contribution": term[contribution]}
-
-
-def _may_be_shown(offer: dict[str, Any]) -> bool:
-    return not offer["real"] and offer["invalid"] != "duplicate"
+    return line | {"reward_terms": terms} if sound else None
 
 
 def _label(log: bytes, text: str) -> str | None:
@@ -173,9 +173,5 @@ def _label(log: bytes, text: str) -> str | None:
         return None
 
 
-def _row(offer: dict[str, Any], label: str) -> dict[str, Any]:
-    text = offer["text"]
-    if len(text) > LONGEST:
-        text = f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
-    row = {name: offer[name] for name in ("round", "reward", "invalid")} | {"terms": offer["reward_terms"]}
-    return row | {"text": text, "label": label, "origin": "real" if offer["real"] else "synthetic"}
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, norm, t, ttest_1samp
 
-from experiments.report.effects import MARGIN, MOST_SEEDS, Decision, Effect, decide, refuted_parts
+from experiments.report.effects import MARGIN, MOST_SEEDS, Decision, Effect, decide, verdict_on
 from experiments.report.statistics import holm
 
 SEVERAL = st.lists(st.integers(-60, 60).map(lambda i: i / 1000), min_size=2, max_size=6)
@@ -109,7 +109,7 @@ def test_a_claim_of_several_parts_needs_all_of_them():
     assert decide([good, good]).verdict == "supported"
     assert decide([good, open_]) == decide([open_])
     assert decide([good, open_, bad]).verdict == "not supported"
-    assert [part is bad for part in refuted_parts([good, open_, bad])] == [True]
+    assert [part is bad for part in verdict_on([good, open_, bad])[1]] == [True]
 
 
 def test_several_undecided_parts_need_more_seeds_than_each_of_them():
@@ -130,7 +130,7 @@ def test_parts_refute_together_only_by_holm_s_correction():
     assert decide([of_p(0.03, side=-1), open_]).verdict == "undecided"
     assert decide([of_p(0.02, side=-1), open_]).verdict == "not supported"
     assert decide([of_p(0.02, side=-1), of_p(0.04, side=-1)]).verdict == "not supported"
-    assert len(refuted_parts([of_p(0.02, side=-1), of_p(0.04, side=-1)])) == 2
+    assert len(verdict_on([of_p(0.02, side=-1), of_p(0.04, side=-1)])[1]) == 2
     assert decide([of_p(0.04), of_p(0.04)]).verdict == "supported"  # all parts at once need no correction
 
 
