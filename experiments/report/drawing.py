@@ -1,7 +1,6 @@
 """The look of the report's figures: a color and a line for each method, panels by setting, reproducible files."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +35,9 @@ Layout = list[list[Any]]
 """Rows of panels: the name of each, or None where it stays empty."""
 
 
-def look() -> AbstractContextManager[None]:
-    """Give figures that are drawn and written inside the report's look."""
-    context: AbstractContextManager[None] = require("matplotlib.style", "plots").context(LOOK)
-    return context
+def look() -> Any:
+    """Return the context in which figures are drawn and written."""
+    return require("matplotlib.style", "plots").context(LOOK)
 
 
 def styles_of(methods: Sequence[str]) -> dict[str, Style]:
@@ -75,25 +73,34 @@ def in_rows(names: Sequence[str], most: int) -> Layout:
 def panels(
     layout: Layout,
     draw: Callable[[Any, Any], None],
-    x: str,
-    y: str,
     size: tuple[float, float],
+    labels: tuple[str, str] = ("", ""),
+    legend: Sequence[Any] = (),
+    title: str = "",
+    room: tuple[float, float, float] = (0.75, 0.15, 0.0),
     wider: float = 0.0,
     **shared: bool,
 ) -> Any:
-    """Return a figure with a panel for each name of a layout.
+    """Return a figure with a panel for each name of a layout, and one title and legend above them.
 
     Args:
         layout: The names by row and column.
         draw: Draws the panel of a name on its axes.
-        x: The label below the lowest panels.
-        y: The label beside the leftmost panels.
         size: The size of a panel, in inches.
-        wider: More width of the figure, in inches.
+        labels: The label below the lowest panels, and that beside the leftmost ones.
+        legend: The entries of the legend, with labels.
+        title: The title.
+        room: The room on the left, on the right, and above the panels for their own titles, in inches.
+        wider: More width of the figure than that of its panels, in inches.
         shared: Whether all panels have the same horizontal axis, `sharex`, and the same vertical one, `sharey`.
     """
     rows, columns = len(layout), len(layout[0])
-    figure = require("matplotlib.figure", "plots").Figure(figsize=(columns * size[0] + wider, rows * size[1]))
+    left, right, over = room
+    width = columns * size[0] + wider
+    entries = max(1, min(len(legend), int(width / 1.5)))  # of the legend, in a line
+    top = 0.3 * bool(title) - 0.2 * (-len(legend) // entries) + 0.35 + over
+    height = rows * size[1] + (top + 0.5 - GAP)
+    figure = require("matplotlib.figure", "plots").Figure(figsize=(width, height))
     axes = figure.subplots(rows, columns, squeeze=False, **shared)
     for (i, j), axis in np.ndenumerate(axes):
         if layout[i][j] is None:
@@ -101,11 +108,18 @@ def panels(
             continue
         draw(axis, layout[i][j])
         lowest = i + 1 == rows or layout[i + 1][j] is None
-        axis.set(xlabel=x if lowest else "", ylabel="" if j else y)
+        axis.set(xlabel=labels[0] if lowest else "", ylabel="" if j else labels[1])
         axis.tick_params(labelbottom=lowest or not shared.get("sharex"))
         # fixed places of the labels: the search for free ones takes a third of the time of drawing
         axis.xaxis.set_label_coords(0.5, -0.26 / (size[1] - GAP))
         axis.yaxis.set_label_coords(-0.55 / (size[0] - 0.6), 0.5)
+    if title:
+        figure.text(0.5, 1 - 0.08 / height, title, ha="center", va="top", fontsize=11)
+    if legend:
+        anchor = (0.5, 1 - 0.3 * bool(title) / height)
+        figure.legend(handles=legend, loc="upper center", bbox_to_anchor=anchor, ncols=entries, columnspacing=1.4)
+    sides = {"left": left / width, "right": 1 - right / width, "bottom": 0.5 / height, "top": 1 - top / height}
+    figure.subplots_adjust(**sides, wspace=0.16, hspace=GAP / (size[1] - GAP))
     return figure
 
 
@@ -113,43 +127,6 @@ def leave_empty(axis: Any) -> None:
     """Write in a panel that it has no run."""
     axis.set_axis_off()
     axis.text(0.5, 0.5, "no run", ha="center", va="center", color="#999999", transform=axis.transAxes)
-
-
-def finish(
-    figure: Any, legend: Sequence[Any] = (), title: str = "", left: float = 0.75, right: float = 0.15, over: float = 0.0
-) -> Any:
-    """Put a title and one legend above all panels, and make room for them.
-
-    Args:
-        figure: The figure.
-        legend: The entries of the legend, with labels.
-        title: The title.
-        left: The room for labels on the left, in inches.
-        right: The room on the right.
-        over: More room above the panels, for their own titles.
-    """
-    width, height = figure.get_size_inches()
-    rows = figure.axes[0].get_gridspec().nrows
-    columns = max(1, min(len(legend), int(width / 1.5)))
-    lines = -(-len(legend) // columns)
-    panel = height / rows - GAP
-    top = 0.3 * bool(title) + 0.2 * lines + 0.35 + over
-    height += top + 0.5 - GAP
-    figure.set_size_inches(width, height)
-    if title:
-        figure.text(0.5, 1 - 0.08 / height, title, ha="center", va="top", fontsize=11)
-    if legend:
-        anchor = (0.5, 1 - 0.3 * bool(title) / height)
-        figure.legend(handles=list(legend), loc="upper center", bbox_to_anchor=anchor, ncols=columns, columnspacing=1.4)
-    sides = {"left": left / width, "right": 1 - right / width, "bottom": 0.5 / height, "top": 1 - top / height}
-    figure.subplots_adjust(**sides, wspace=0.16, hspace=GAP / panel)
-    return figure
-
-
-def keys_of(styles: dict[str, Style]) -> list[Any]:
-    """Return the entries of a legend for methods."""
-    line = require("matplotlib.lines", "plots").Line2D
-    return [line([], [], markersize=4, label=name, **style) for name, style in styles.items()]
 
 
 def save(figure: Any, file: Path, *forms: str) -> Path:

@@ -4,24 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from experiments.names import FROZEN, PAPER, SIGNAL
 from experiments.report.comparisons import BEST_POOL
-from experiments.report.drawing import (
-    Layout,
-    Style,
-    finish,
-    in_rows,
-    keys_of,
-    layout_of,
-    leave_empty,
-    look,
-    panels,
-    save,
-    styles_of,
-)
+from experiments.report.drawing import Layout, Style, in_rows, layout_of, leave_empty, look, panels, save, styles_of
 from experiments.report.statistics import MEASURES, methods_of, settings_of
 from signal_env.utils.extras import require
 
@@ -51,14 +36,14 @@ def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str,
     titles = {setting: f"{setting}  (|R| = {pools[setting]:,})".replace(",", " ") for setting in settings}
     drawn: dict[str, Any] = {}
     with look():
-        for name, of_figure in _by_figure(methods).items():
-            shown = {method: styles[method] for method in of_figure}
-            drawn[name] = _curves(tables["curves"], shown, layout, titles, "accuracy")
+        for name, shown in _by_figure(methods).items():
+            curves = tables["curves"][tables["curves"]["method"].isin(shown)]
+            drawn[name] = _curves(curves, styles, layout, titles, "accuracy", tables["curves"]["share"].max())
         for name, label in (("reward", "mean reward"), ("lift", "lift")):
-            of_metric = tables["learning"][tables["learning"]["metric"] == f"{name}/mean"]
-            shown = {method: style for method, style in styles.items() if method in set(of_metric["method"])}
-            if shown:
-                drawn[name] = _curves(of_metric, shown, layout, titles, label, zero=name == "lift")
+            curves = tables["learning"][tables["learning"]["metric"] == f"{name}/mean"]
+            if len(curves):
+                zero = settings if name == "lift" else ()
+                drawn[name] = _curves(curves, styles, layout, titles, label, curves["share"].max(), zero)
         if len(tables["balance"]):
             drawn["balance"] = _balance(tables["balance"], methods, settings)
         drawn["interquartile_means"] = _aggregate(tables["aggregate"], styles)
@@ -95,54 +80,61 @@ def draw_learning(rounds: Any, tables: dict[str, Any], curves: Sequence[tuple[st
     """
     learning = tables["learning"]
     of_metric = {"accuracy": tables["curves"], "lift": learning[learning["metric"] == "lift/mean"]}
-    parts = {
-        f"{setting}: {metric}": of_metric[metric][of_metric[metric]["setting"] == setting] for setting, metric in curves
-    }
-    played = set().union(*(part["method"] for part in parts.values()))
-    styles = {method: style for method, style in styles_of(methods_of(rounds)).items() if method in played}
-
-    def draw(axis: Any, name: str) -> None:
-        axis.set_title(name, loc="left")
-        _lines(axis, parts[name], styles, name.endswith(": lift"), parts[name]["share"].max())
-
+    panel = {f"{setting}: {metric}": of_metric[metric].query("setting == @setting") for setting, metric in curves}
+    table = require("pandas", "plots").concat(part.assign(setting=name) for name, part in panel.items())
+    zero = [name for name in panel if name.endswith(": lift")]
     with look():
-        save(finish(panels(in_rows([*parts], 2), draw, SHARE, "", (4.6, 2.6)), keys_of(styles)), file, "png")
+        styles, titles = styles_of(methods_of(rounds)), {name: name for name in panel}
+        save(_curves(table, styles, in_rows([*panel], 2), titles, "", zero=zero), file, "png")
 
 
 def _curves(
-    table: Any, styles: dict[str, Style], layout: Layout, titles: dict[str, str], label: str, zero: bool = False
+    table: Any,
+    styles: dict[str, Style],
+    layout: Layout,
+    titles: dict[str, str],
+    label: str,
+    most: float = 0.0,
+    zero: Sequence[str] = (),
 ) -> Any:
-    """Draw means with their bands against labeled instances; a dotted line marks the size of the pool."""
-    most = table["share"].max()
+    """Draw means with their bands against labeled instances; a dotted line marks the size of the pool.
+
+    Args:
+        table: `setting`, `method`, `share`, `mean`, `low` and `high`.
+        styles: The look of each method.
+        layout: The panels' settings.
+        titles: Their titles.
+        label: The label of the vertical axis.
+        most: The largest share of labels on the horizontal axis; default: each panel's own.
+        zero: The panels with a line at zero.
+    """
+    styles = {method: style for method, style in styles.items() if method in set(table["method"])}
+    alpha = 0.17 if len(styles) <= 6 else 0.09
 
     def draw(axis: Any, setting: str) -> None:
         axis.set_title(titles[setting], loc="left")
-        shown = table[(table["setting"] == setting) & table["method"].isin(styles)]
-        if len(shown):
-            _lines(axis, shown, styles, zero, most)
-        else:
+        shown = table[table["setting"] == setting]
+        if shown.empty:
             leave_empty(axis)
+            return
+        longest = most or shown["share"].max()
+        axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
+        if setting in zero:
+            axis.axhline(0, color="#555555", linewidth=0.9)
+        for method, style in styles.items():
+            curve = shown[shown["method"] == method]
+            share = 100 * curve["share"].to_numpy()
+            if len(curve):
+                axis.plot(share, curve["mean"], markersize=2.5, **style)
+            if curve["low"].notna().any():
+                axis.fill_between(share, curve["low"], curve["high"], color=style["color"], alpha=alpha, linewidth=0)
+        axis.set_xlim(0, 104 * longest)
+        axis.set_xticks(range(0, int(100 * longest) + 1, 25 if longest < 1.1 else 50))
+        axis.locator_params(axis="y", nbins=5)
 
-    return finish(panels(layout, draw, SHARE, label, (4.6, 2.6), sharex=True), keys_of(styles))
-
-
-def _lines(axis: Any, table: Any, styles: dict[str, Style], zero: bool, most: float) -> None:
-    """Draw the curves of one panel, with a line at zero if asked, up to the largest share of labels."""
-    axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
-    if zero:
-        axis.axhline(0, color="#555555", linewidth=0.9)
-    curves = dict(iter(table.groupby("method")))
-    for method, style in styles.items():
-        if method not in curves:
-            continue
-        curve, share = curves[method], 100 * curves[method]["share"].to_numpy()
-        axis.plot(share, curve["mean"], markersize=2.5, **style)
-        if curve["low"].notna().any():
-            alpha = 0.17 if len(styles) <= 6 else 0.09
-            axis.fill_between(share, curve["low"], curve["high"], color=style["color"], alpha=alpha, linewidth=0)
-    axis.set_xlim(0, 104 * most)
-    axis.set_xticks(range(0, int(100 * most) + 1, 25 if most < 1.1 else 50))
-    axis.locator_params(axis="y", nbins=5)
+    line = require("matplotlib.lines", "plots").Line2D
+    legend = [line([], [], markersize=4, label=name, **style) for name, style in styles.items()]
+    return panels(layout, draw, (4.6, 2.6), (SHARE, label), legend, sharex=most > 0)
 
 
 def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: int = 2) -> Any:
@@ -158,27 +150,25 @@ def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: 
 
     def draw(axis: Any, key: tuple[str, str]) -> None:
         axis.set_title(": ".join(key), loc="left")
-        if key in groups:
-            _stack(axis, groups[key], named=key[1] == writing[-1])
+        if key not in groups:
+            return
+        classes = list(dict.fromkeys(groups[key]["class"]))
+        wide = groups[key].pivot(index="share", columns="class", values="mean")[classes]
+        colors = [SHADES[k % len(SHADES)] for k in range(len(classes))]
+        axis.stackplot(100 * wide.index.to_numpy(), wide.to_numpy().T, colors=colors, alpha=0.75, linewidth=0)
+        axis.axvline(100, color="#333333", linewidth=0.9, linestyle=":")
+        for k in range(1, len(classes)):  # where they would all be equal
+            axis.axhline(k / len(classes), color="white", linewidth=0.9, linestyle="--")
+        for k, name in enumerate(classes if key[1] == writing[-1] else ()):
+            place = (1.03, (k + 0.5) / len(classes))
+            axis.text(*place, name, color=colors[k], va="center", weight="bold", transform=axis.transAxes)
 
-    figure = panels(layout, draw, SHARE, "share", (4.4, 1.65), wider=1.6, sharex=True, sharey=True)
+    title, room = "labels of each round's synthetic texts", (0.75, 1.5, 0.0)
+    labels, shared = (SHARE, "share"), {"sharex": True, "sharey": True}
+    figure = panels(layout, draw, (4.4, 1.65), labels, title=title, room=room, wider=1.6, **shared)
     longest = 100 * table["share"].max()
     figure.axes[0].set(xlim=(0, longest), ylim=(0, 1), xticks=range(0, int(longest) + 1, 50), yticks=(0, 0.5, 1))
-    return finish(figure, title="labels of each round's synthetic texts", right=1.5)
-
-
-def _stack(axis: Any, group: Any, named: bool) -> None:
-    """Stack the shares of the classes, with white lines where they would all be equal."""
-    wide = group.pivot(index="share", columns="class", values="mean")[list(dict.fromkeys(group["class"]))]
-    count = wide.shape[1]
-    colors = [SHADES[k % len(SHADES)] for k in range(count)]
-    axis.stackplot(100 * wide.index.to_numpy(), wide.to_numpy().T, colors=colors, alpha=0.75, linewidth=0)
-    axis.axvline(100, color="#333333", linewidth=0.9, linestyle=":")
-    for k in range(1, count):
-        axis.axhline(k / count, color="white", linewidth=0.9, linestyle="--")
-    for k in range(count if named else 0):
-        place = (1.03, (k + 0.5) / count)
-        axis.text(*place, wide.columns[k], color=colors[k], va="center", weight="bold", transform=axis.transAxes)
+    return figure
 
 
 def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
@@ -197,11 +187,11 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
     if area["random"].notna().any():
         columns += [("P(better than random)\narea to 100 %", area, "random")]
     columns += [("P(better than best pool)\narea to 100 %", area, "pool")]
-    shown = [method for method in styles if method in set(table["method"])]
+    rows = _rows(styles, table)
 
     def draw(axis: Any, column: int) -> None:
         title, group, name = columns[column]
-        y = _rows(group["method"], shown)
+        y = group["method"].map(rows)
         colors = [styles[method]["color"] for method in group["method"]]
         scale, equal = (100, 0) if name == "iqm" else (1, 0.5)
         axis.hlines(y, scale * group[f"{name}_low"], scale * group[f"{name}_high"], color=colors, lw=5, alpha=0.35)
@@ -213,16 +203,17 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
         axis.locator_params(axis="x", nbins=3)
         axis.grid(axis="x")
 
-    figure = panels([[*range(len(columns))]], draw, "", "", (2.15, 0.25 * len(shown) + 0.8), wider=1.5, sharey=True)
-    _name_rows(figure.axes[0], shown)
     runs = f"{table['runs'].min()} to {table['runs'].max()}" if table["runs"].nunique() > 1 else table["runs"].max()
     title = f"over {table['settings'].max()} settings, {runs} runs a method"
-    return finish(figure, title=title, left=1.4, over=0.2)
+    size = (2.15, 0.25 * len(rows) + 0.8)
+    figure = panels([[*range(len(columns))]], draw, size, title=title, room=(1.4, 0.15, 0.2), wider=1.5, sharey=True)
+    _name_rows(figure.axes[0], rows)
+    return figure
 
 
 def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
     """Draw paired differences with their intervals: each baseline that has played has a marker of its own."""
-    shown = [method for method in styles if method in set(table["method"])]
+    rows = _rows(styles, table)
     against = [baseline for baseline in MARKERS if baseline in set(table["baseline"])]
 
     def draw(axis: Any, setting: str) -> None:
@@ -230,19 +221,18 @@ def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
         group = table[table["setting"] == setting]
         for i, baseline in enumerate(against):
             part = group[group["baseline"] == baseline]
-            y = _rows(part["method"], shown) + 0.3 * ((len(against) - 1) / 2 - i)
+            y = part["method"].map(rows).astype(float) + 0.3 * ((len(against) - 1) / 2 - i)
             colors = [styles[method]["color"] for method in part["method"]]
             axis.hlines(y, 100 * part["low"], 100 * part["high"], color=colors, linewidth=1.4)
             faces = colors if baseline == "random" else "white"
             axis.scatter(100 * part["mean"], y, marker=MARKERS[baseline], s=18, c=faces, edgecolors=colors, zorder=4)
         axis.set_title(_of_pairs(setting, group), loc="left", fontsize=9)
-        _name_rows(axis, shown)
+        _name_rows(axis, rows)
         if setting not in (row[0] for row in layout):
             axis.tick_params(labelleft=False)
 
     label = f"difference of accuracy, {MEASURES[table['measure'].iloc[0]]} (percentage points)"
-    height = 0.11 * max(2, len(against)) * len(shown) + 0.75
-    figure = panels(layout, draw, label, "", (4.8, height))
+    height = 0.11 * max(2, len(against)) * len(rows) + 0.75
     line = require("matplotlib.lines", "plots").Line2D
     labels = [f"over the {name}" if name == BEST_POOL else f"over {name}" for name in against]
     look = {"color": "#333333", "linestyle": "", "markersize": 4}
@@ -250,7 +240,7 @@ def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
         line([], [], marker=MARKERS[name], markerfacecolor=None if name == "random" else "w", label=label, **look)
         for name, label in zip(against, labels, strict=True)
     ]
-    return finish(figure, legend, left=1.4)
+    return panels(layout, draw, (4.8, height), (label, ""), legend, room=(1.4, 0.15, 0.0))
 
 
 def _of_pairs(setting: str, group: Any) -> str:
@@ -261,14 +251,14 @@ def _of_pairs(setting: str, group: Any) -> str:
     return f"{setting}  ({pairs}{''.join(f', {BEST_POOL}: {name}' for name in best)})"
 
 
-def _rows(methods: Any, names: Sequence[str]) -> NDArray[np.float64]:
-    """Return the heights of methods among the rows of a chart that `_name_rows` names."""
-    return np.array([len(names) - names.index(method) for method in methods], dtype=np.float64)
+def _rows(styles: dict[str, Style], table: Any) -> dict[str, int]:
+    """Return the height of each method of a table among the rows of a chart, from the top down."""
+    shown = [method for method in styles if method in set(table["method"])]
+    return {method: len(shown) - i for i, method in enumerate(shown)}
 
 
-def _name_rows(axis: Any, names: Sequence[str]) -> None:
-    """Name the rows of a chart from the top down."""
-    axis.set_yticks(range(len(names), 0, -1), names)
-    axis.set_ylim(0.4, len(names) + 0.6)
+def _name_rows(axis: Any, rows: dict[str, int]) -> None:
+    axis.set_yticks(list(rows.values()), list(rows))
+    axis.set_ylim(0.4, len(rows) + 0.6)
     axis.grid(axis="y", visible=False)
     axis.grid(axis="x")
