@@ -47,8 +47,8 @@ def main(config: ReportConfig) -> Path:
     """
     if not config.runs:
         raise ValueError("Report on which runs? Give their folders, or a folder above them.")
-    for module in ("itables", "jinja2", "matplotlib"):
-        require(module, "plots")  # fail before the runs are read
+    for module in ("itables", "jinja2", "matplotlib"):  # fail before the runs are read
+        require(module, "plots")
     runs = read_runs(config.runs)
     title, caption = _study(config.runs, runs.problems)
     out = config.out or config.runs[0] / "report"

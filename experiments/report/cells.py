@@ -28,21 +28,18 @@ def columns(frame: Any) -> dict[str, list[Cell]]:
 
     A column of numbers, or of cells that begin with one, such as "0.81 ± 0.02", has the kind "number".
     """
-    return {str(name): _column(str(name), frame[name].tolist()) for name in frame}
+    return {str(name): _column(frame[name].tolist(), VERDICTS if name == "verdict" else ()) for name in frame}
 
 
-def _column(name: str, values: Sequence[Any]) -> list[Cell]:
+def _column(values: Sequence[Any], verdicts: Sequence[str]) -> list[Cell]:
     texts = shown(values)
     numbers = [number_of(value) if text else None for value, text in zip(values, texts, strict=True)]
     if any(texts) and numbers.count(None) == texts.count(""):
         orders = ["" if number is None else repr(number).replace("inf", "Infinity") for number in numbers]
         return [Cell(text, order, "number") for text, order in zip(texts, orders, strict=True)]
-    verdicts = VERDICTS if name == "verdict" else ()
     kinds = [[verdict.replace(" ", "-") for verdict in verdicts if text.startswith(verdict)] for text in texts]
-    return [
-        Cell(text, text.lower(), " ".join(kind + ["long"] * (len(text) > LONG)))
-        for text, kind in zip(texts, kinds, strict=True)
-    ]
+    long = [["long"] if len(text) > LONG else [] for text in texts]
+    return [Cell(t, t.lower(), " ".join(kind + more)) for t, kind, more in zip(texts, kinds, long, strict=True)]
 
 
 def shown(values: Sequence[Any]) -> list[str]:

@@ -25,9 +25,7 @@ class Claim:
     """A claim and the evidence of the runs.
 
     Attributes:
-        claim: The claim.
         evidence: The numbers: effects with their 95 % intervals, seeds and settings, or the runs that are missing.
-        verdict: "supported", "not supported", "undecided" or "not measured".
         seeds: The number of paired seeds, the smallest of all parts; 0 where nothing is measured.
         seeds_needed: For an undecided claim the number of seeds that would decide it, see `effects.Decision`.
         origin: Whether the paper claims it or this project asks it.
@@ -54,8 +52,7 @@ def judge(claim: str, effects: Sequence[Effect], lacking: str = "", also: str = 
     """Return a claim with the verdict on its effects: that each of them is above zero.
 
     Args:
-        claim: The claim.
-        effects: Its parts.
+        effects: The parts of the claim.
         lacking: The runs that it lacks. They leave the claim not measured, unless a part that is there refutes it.
         also: Evidence beside the effects.
         origin: Whose claim it is.
@@ -104,11 +101,9 @@ def claims_table(claims: Sequence[Claim]) -> Table:
     table = Table(*heads, box=SIMPLE)
     table.columns[2].no_wrap = table.columns[3].no_wrap = True
     for origin, title in ORIGINS.items():
-        of_origin = [claim for claim in claims if claim.origin == origin]
-        if of_origin:
-            table.add_row(f"[bold]{title}")
-        for claim in of_origin:
-            table.add_row(claim.claim, claim.evidence, str(claim.seeds or ""), claim.verdict, claim.needed)
+        rows = [(c.claim, c.evidence, str(c.seeds or ""), c.verdict, c.needed) for c in claims if c.origin == origin]
+        for row in [(f"[bold]{title}",), *rows] if rows else ():
+            table.add_row(*row)
         table.add_section()
     return table
 

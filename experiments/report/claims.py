@@ -38,26 +38,24 @@ ONLY = 0.9
 SHARE_MARGIN = 0.05
 """Shares of labels that differ by less count as equal: that is one text in twenty."""
 
+BETWEEN = [pair for mixed in ("badge", "cal") for pair in (("bertkm", mixed), ("entropy", mixed), (mixed, "random"))]
+"""Pairs of methods of which the first is ahead, if BADGE and CAL lie between the others."""
+
+MOST, ALL = len(SETTINGS) // 2 + 1, None
 Ranks = Mapping[str, Any]
 
-BETWEEN = [pair for mixed in ("badge", "cal") for pair in (("bertkm", mixed), ("entropy", mixed), (mixed, "random"))]
 
-RANKED: dict[str, tuple[int | None, Callable[[Ranks], Any]]] = {
-    "BERTKM is the best pool-based method in most settings": (
-        len(SETTINGS) // 2 + 1,
-        lambda ranks: ranks["bertkm"] == 1,
-    ),
-    "Entropy is among the two best pool-based methods in every setting": (
-        None,
-        lambda ranks: ranks["entropy"] <= 2,
-    ),
-    "BADGE and CAL lie between: behind BERTKM and Entropy, ahead of random (mean ranks)": (
-        None,
-        lambda ranks: np.stack([ranks[ahead].mean(axis=0) < ranks[behind].mean(axis=0) for ahead, behind in BETWEEN]),
-    ),
-}
-"""Claims about the ranks of the pool-based methods by their areas: the number of parts that must hold (None: all), and
-the parts, from each method's ranks by setting."""
+def _between(ranks: Ranks) -> Any:
+    return np.stack([ranks[ahead].mean(axis=0) < ranks[behind].mean(axis=0) for ahead, behind in BETWEEN])
+
+
+RANKED: tuple[tuple[str, int | None, Callable[[Ranks], Any]], ...] = (
+    ("BERTKM is the best pool-based method in most settings", MOST, lambda ranks: ranks["bertkm"] == 1),
+    ("Entropy is among the two best pool-based methods in every setting", ALL, lambda ranks: ranks["entropy"] <= 2),
+    ("BADGE and CAL lie between: behind BERTKM and Entropy, ahead of random (mean ranks)", ALL, _between),
+)
+"""Claims about the ranks of the pool-based methods by their areas: the number of parts that must hold, and the parts,
+from each method's ranks by setting."""
 
 
 def claims(runs: Runs) -> list[Claim]:
@@ -112,7 +110,14 @@ def gains_compared(measured: Measures) -> list[Claim]:
         ]
         settings = [s for s in SETTINGS if any(s in (*more, *less) for _, more, less in parts)]
         also = "" if found else _in_words(gains, "gains: ")
-        found.append(judge(claim, effects, _lacking(measured, settings, "at_200", "at_100"), also))
+        found.append(
+            judge(
+                claim,
+                effects,
+                _lacking(measured, settings, "at_200", "at_100"),
+                also,
+            )
+        )
     early = [
         Effect.of(f"{setting}: pool-based − SIGnAL", -measured.over(setting, SIGNAL, POOL_BASED, "area_30"))
         for setting in SETTINGS
@@ -161,33 +166,26 @@ def _first_and_last(run: Any) -> tuple[float, float]:
 
 def pool_based(measured: Measures) -> list[Claim]:
     """Judge how the pool-based methods compare with each other, by their areas up to 100 %."""
-    above = []
-    for method in POOL_BASED[1:]:
-        over = [measured.over(setting, method, ["random"], "area_100") for setting in SETTINGS]
-        above.append(Effect.of(f"{method} − random", np.mean(over, axis=0)))
-    lacking = measured.lacking(SETTINGS, dict.fromkeys(POOL_BASED, "area_100"))
-    return [
-        judge("Every pool-based method is above random (areas, on average over the settings)", above, lacking),
-        *(_ranked(measured, text, need, holds, lacking) for text, (need, holds) in RANKED.items()),
-    ]
-
-
-def _ranked(measured: Measures, text: str, need: int | None, holds: Callable[[Ranks], Any], lacking: str) -> Claim:
-    """Judge a statement about the ranks of the pool-based methods' areas."""
     areas = [np.stack([measured.of(setting, method, "area_100") for method in POOL_BASED]) for setting in SETTINGS]
+    over = np.mean([area - area[0] for area in areas], axis=0)
+    above = [Effect.of(f"{method} − random", over[i]) for i, method in enumerate(POOL_BASED) if i]
+    lacking = measured.lacking(SETTINGS, dict.fromkeys(POOL_BASED, "area_100"))
+    found = [judge("Every pool-based method is above random (areas, on average over the settings)", above, lacking)]
     areas = [area[:, ~np.isnan(area).any(axis=0)] for area in areas]  # the seeds that all methods have
-    if lacking or not all(area.size for area in areas):
-        return Claim(text, f"missing: {lacking or 'seeds that all methods have'}", "not measured", 0)
-    ranking = rank_statement(
-        areas, lambda ranks: holds(dict(zip(POOL_BASED, np.moveaxis(ranks, 1, 0), strict=True))), need
-    )
-    ranks = ", ".join(f"{m} {rank:.1f}" for m, rank in zip(POOL_BASED, ranking.ranks.mean(axis=0), strict=True))
-    first = ", ".join(f"{m} {int(n)}" for m, n in zip(POOL_BASED, (ranking.ranks == 1).sum(axis=0), strict=True))
-    evidence = (
-        f"holds with probability {ranking.probability:.2f}; mean ranks: {ranks}; first in settings: {first} "
-        f"(n = {ranking.seeds})"
-    )
-    return Claim(text, evidence, ranking.decision.verdict, ranking.seeds, ranking.decision.seeds_needed)
+    for text, need, holds in RANKED:
+        if lacking or not all(area.size for area in areas):
+            found.append(Claim(text, f"missing: {lacking or 'seeds that all methods have'}", "not measured", 0))
+            continue
+
+        def statement(ranks: Array, holds: Callable[[Ranks], Any] = holds) -> Any:
+            return holds(dict(zip(POOL_BASED, np.moveaxis(ranks, 1, 0), strict=True)))
+
+        (verdict, needed), probability, of_each, seeds = rank_statement(areas, statement, need)
+        ranks = ", ".join(f"{m} {rank:.1f}" for m, rank in zip(POOL_BASED, of_each.mean(axis=0), strict=True))
+        first = ", ".join(f"{m} {n}" for m, n in zip(POOL_BASED, (of_each == 1).sum(axis=0), strict=True))
+        evidence = f"holds with probability {probability:.2f}; mean ranks: {ranks}; first in settings: {first}"
+        found.append(Claim(text, f"{evidence} (n = {seeds})", verdict, seeds, needed))
+    return found
 
 
 def on_average(measured: Measures, claim: str, method: str, other: str, measure: str) -> Claim:

@@ -44,11 +44,7 @@ LEARNED = {
 
 
 def notes(table: Any) -> list[str]:
-    """Return paragraphs about all runs that stand first.
-
-    Args:
-        table: The result of `experiments.report.statistics.scores`.
-    """
+    """Return paragraphs about all runs, from the result of `statistics.scores`, that stand first."""
     seeds = table.groupby(["setting", "method"]).size()
     few = "" if seeds.min() > 1 else " Where there is one seed there is no interval."
     count = f"{seeds.min()} to {seeds.max()}" if seeds.nunique() > 1 else f"{seeds.max()}"
@@ -88,9 +84,8 @@ def table_parts(tables: dict[str, Any]) -> list[Part]:
 
 def learned_part(runs: Runs) -> list[Part]:
     """Return the table of what was learned, or nothing if no agent has metrics of its texts."""
-    if not {"reward/mean", "speed/seconds"} <= set(runs.metrics):
-        return []
-    return [titled("tables", "learned", learned(runs.metrics))]
+    logged = {"reward/mean", "speed/seconds"} <= set(runs.metrics)
+    return [titled("tables", "learned", learned(runs.metrics))] if logged else []
 
 
 def learned(metrics: Any) -> Any:

@@ -6,19 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments.names import SIGNAL
+from experiments.names import PAPER, SIGNAL
 from signal_env.utils.extras import require
 
 LOOK = Path(__file__).with_name("look.mplstyle")
 
-KNOWN = {
-    "random": "#7f7f7f",
-    "entropy": "#0072b2",
-    "bertkm": "#009e73",
-    "badge": "#e69f00",
-    "cal": "#cc79a7",
-    "SIGnAL": "#d62728",
-}
+KNOWN = dict(zip(PAPER, ("#7f7f7f", "#0072b2", "#009e73", "#e69f00", "#cc79a7", "#d62728"), strict=True))
 """Colors of the paper's methods, distinct for color-blind readers too (after Okabe and Ito)."""
 
 OTHERS = ("#56b4e9", "#8c564b", "#6a3d9a", "#111111", "#9a9a00", "#00a5a5", "#f781bf", "#b15928", "#4daf4a", "#984ea3")
@@ -79,7 +72,8 @@ def panels(
     title: str = "",
     room: tuple[float, float, float] = (0.75, 0.15, 0.0),
     wider: float = 0.0,
-    **shared: bool,
+    sharex: bool = False,
+    sharey: bool = False,
 ) -> Any:
     """Return a figure with a panel for each name of a layout, and one title and legend above them.
 
@@ -92,7 +86,8 @@ def panels(
         title: The title.
         room: The room on the left, on the right, and above the panels for their own titles, in inches.
         wider: More width of the figure than that of its panels, in inches.
-        shared: Whether all panels have the same horizontal axis, `sharex`, and the same vertical one, `sharey`.
+        sharex: Whether all panels have the same horizontal axis.
+        sharey: Whether they have the same vertical one.
     """
     rows, columns = len(layout), len(layout[0])
     left, right, over = room
@@ -101,7 +96,7 @@ def panels(
     top = 0.3 * bool(title) - 0.2 * (-len(legend) // entries) + 0.35 + over
     height = rows * size[1] + (top + 0.5 - GAP)
     figure = require("matplotlib.figure", "plots").Figure(figsize=(width, height))
-    axes = figure.subplots(rows, columns, squeeze=False, **shared)
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
     for (i, j), axis in np.ndenumerate(axes):
         if layout[i][j] is None:
             leave_empty(axis)
@@ -109,7 +104,7 @@ def panels(
         draw(axis, layout[i][j])
         lowest = i + 1 == rows or layout[i + 1][j] is None
         axis.set(xlabel=labels[0] if lowest else "", ylabel="" if j else labels[1])
-        axis.tick_params(labelbottom=lowest or not shared.get("sharex"))
+        axis.tick_params(labelbottom=lowest or not sharex)
         # fixed places of the labels: the search for free ones takes a third of the time of drawing
         axis.xaxis.set_label_coords(0.5, -0.26 / (size[1] - GAP))
         axis.yaxis.set_label_coords(-0.55 / (size[0] - 0.6), 0.5)

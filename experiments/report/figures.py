@@ -13,6 +13,9 @@ from signal_env.utils.extras import require
 SHADES = ("#4477aa", "#ddaa33", "#66a182", "#bb5566", "#997700", "#88ccee", "#777777", "#aa4499")
 """The colors of classes."""
 
+Names = Sequence[str]
+Styles = dict[str, Style]
+
 MARKERS = {"random": "o", BEST_POOL: "s", SIGNAL: "D"}
 """The marker of a difference to each baseline; that of random is filled."""
 
@@ -20,15 +23,12 @@ SHARE = "labeled instances (% of the real pool)"
 
 
 def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str, Path]:
-    """Draw all figures that have data, as PNG and SVG.
+    """Draw all figures that have data, as PNG and SVG, and return the SVG files by the figures' names.
 
     Args:
         rounds: The rounds of all runs.
         tables: The result of `experiments.report.tables.build`.
         folder: The folder of the files.
-
-    Returns:
-        The SVG files by the figures' names.
     """
     methods, settings = methods_of(rounds), settings_of(rounds)
     styles, layout = styles_of(methods), layout_of(rounds, settings)
@@ -55,7 +55,7 @@ def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str,
         return {name: save(figure, folder / name, "png", "svg") for name, figure in drawn.items()}
 
 
-def _by_figure(methods: Sequence[str], most: int = 8) -> dict[str, list[str]]:
+def _by_figure(methods: Names, most: int = 8) -> dict[str, list[str]]:
     """Return the methods of each figure of learning curves: the paper's, and in a second one the others.
 
     The second one has random and SIGnAL too, to compare with. Without SIGnAL there is one figure, unless there are too
@@ -76,7 +76,7 @@ def draw_learning(rounds: Any, tables: dict[str, Any], curves: Sequence[tuple[st
         rounds: The rounds of all runs.
         tables: The result of `experiments.report.tables.build`.
         curves: The setting of each panel, and its metric: "accuracy" or "lift".
-        file: The file.
+        file: The file to write.
     """
     learning = tables["learning"]
     of_metric = {"accuracy": tables["curves"], "lift": learning[learning["metric"] == "lift/mean"]}
@@ -89,24 +89,12 @@ def draw_learning(rounds: Any, tables: dict[str, Any], curves: Sequence[tuple[st
 
 
 def _curves(
-    table: Any,
-    styles: dict[str, Style],
-    layout: Layout,
-    titles: dict[str, str],
-    label: str,
-    most: float = 0.0,
-    zero: Sequence[str] = (),
+    table: Any, styles: Styles, layout: Layout, titles: dict[str, str], label: str, most: float = 0, zero: Names = ()
 ) -> Any:
     """Draw means with their bands against labeled instances; a dotted line marks the size of the pool.
 
-    Args:
-        table: `setting`, `method`, `share`, `mean`, `low` and `high`.
-        styles: The look of each method.
-        layout: The panels' settings.
-        titles: Their titles.
-        label: The label of the vertical axis.
-        most: The largest share of labels on the horizontal axis; default: each panel's own.
-        zero: The panels with a line at zero.
+    The horizontal axis ends at the largest share of labels `most`; by default at each panel's own. The panels in `zero`
+    have a line at zero.
     """
     styles = {method: style for method, style in styles.items() if method in set(table["method"])}
     alpha = 0.17 if len(styles) <= 6 else 0.09
@@ -137,7 +125,7 @@ def _curves(
     return panels(layout, draw, (4.6, 2.6), (SHARE, label), legend, sharex=most > 0)
 
 
-def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: int = 2) -> Any:
+def _balance(table: Any, methods: Names, settings: Names, most: int = 2) -> Any:
     """Stack the classes of each round's synthetic texts: a row for each setting, a column for a method that writes.
 
     The columns are SIGnAL and the generator that does not learn, or the first methods that write.
@@ -164,14 +152,14 @@ def _balance(table: Any, methods: Sequence[str], settings: Sequence[str], most: 
             axis.text(*place, name, color=colors[k], va="center", weight="bold", transform=axis.transAxes)
 
     title, room = "labels of each round's synthetic texts", (0.75, 1.5, 0.0)
-    labels, shared = (SHARE, "share"), {"sharex": True, "sharey": True}
-    figure = panels(layout, draw, (4.4, 1.65), labels, title=title, room=room, wider=1.6, **shared)
+    size, labels, wider = (4.4, 1.65), (SHARE, "share"), 1.6
+    figure = panels(layout, draw, size, labels, title=title, room=room, wider=wider, sharex=True, sharey=True)
     longest = 100 * table["share"].max()
     figure.axes[0].set(xlim=(0, longest), ylim=(0, 1), xticks=range(0, int(longest) + 1, 50), yticks=(0, 0.5, 1))
     return figure
 
 
-def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
+def _aggregate(table: Any, styles: Styles) -> Any:
     """Draw interquartile means of the gains over random, and probabilities of improvement at equal budgets.
 
     Only methods that have been run in all settings are comparable, so only those are shown. Without random there are
@@ -211,7 +199,7 @@ def _aggregate(table: Any, styles: dict[str, Style]) -> Any:
     return figure
 
 
-def _differences(table: Any, styles: dict[str, Style], layout: Layout) -> Any:
+def _differences(table: Any, styles: Styles, layout: Layout) -> Any:
     """Draw paired differences with their intervals: each baseline that has played has a marker of its own."""
     rows = _rows(styles, table)
     against = [baseline for baseline in MARKERS if baseline in set(table["baseline"])]
@@ -251,7 +239,7 @@ def _of_pairs(setting: str, group: Any) -> str:
     return f"{setting}  ({pairs}{''.join(f', {BEST_POOL}: {name}' for name in best)})"
 
 
-def _rows(styles: dict[str, Style], table: Any) -> dict[str, int]:
+def _rows(styles: Styles, table: Any) -> dict[str, int]:
     """Return the height of each method of a table among the rows of a chart, from the top down."""
     shown = [method for method in styles if method in set(table["method"])]
     return {method: len(shown) - i for i, method in enumerate(shown)}

@@ -24,9 +24,6 @@ HEADS |= {"invalid": "validity", "reward": "reward"}
 NUMBERS = ("seed", "round", "reward")
 """Those of them that are numbers."""
 
-KINDS = ("raw", "contribution")
-"""The numbers of each reward term."""
-
 RESERVED = ("texts", "filters", "offers", "data", "problems")
 """Anchors that the page has itself."""
 
@@ -134,18 +131,15 @@ def _table(part: Part) -> dict[str, Any]:
 def _texts(sample: Sample) -> dict[str, Any]:
     """Return the columns and the rows of the browser of texts."""
     terms = list(dict.fromkeys(term for text in sample.texts for term in text["terms"]))
-    of_texts = [
+    of_terms = [(term, kind) for term in terms for kind in ("raw", "contribution")]
+    heads: list[dict[str, Any]] = [
         {"id": name, "title": title, "number": name in NUMBERS, "whole": name in ("seed", "round")}
         for name, title in HEADS.items()
     ]
-    of_terms = [
-        {"id": f"{kind} {term}", "title": f"{term}, {kind}", "number": True, "term": True}
-        for term in terms
-        for kind in KINDS
+    for term, kind in of_terms:
+        heads.append({"id": f"{kind} {term}", "title": f"{term}, {kind}", "number": True, "term": True})
+    rows = [
+        [*(text[name] for name in HEADS), *(text["terms"].get(term, {}).get(kind) for term, kind in of_terms)]
+        for text in sample.texts
     ]
-    rows = []
-    for text in sample.texts:
-        values = [text["terms"].get(term, {}).get(kind) for term in terms for kind in KINDS]
-        rows.append([*(text[name] for name in HEADS), *values])
-    data = {"columns": [*of_texts, *of_terms], "rows": rows}
-    return {"sample": sample, "heads": HEADS, "terms": terms, "data": data}
+    return {"sample": sample, "heads": HEADS, "terms": terms, "data": {"columns": heads, "rows": rows}}

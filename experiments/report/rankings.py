@@ -85,11 +85,11 @@ def rank_statement(values: Sequence[Array], statement: Statement, need: int | No
     settings = [*zip(counts, means, apart, strict=True)]
     drawn = [mean + _spread(n, (seed, i), (DRAWS,)) * a for i, (n, mean, a) in enumerate(settings)]
     probability, left = (float(each) for each in _judged(drawn, statement, enough))
-    verdict = _verdict(probability, left, enough)
-    needed = None
-    if verdict == "undecided":
-        needed = fewest_seeds(min(counts), lambda n: _power(settings, n, statement, enough, seed) >= POWER)
-    return Ranking(Decision(verdict, needed), probability, ranks, min(counts))
+    verdict, fewest = _verdict(probability, left, enough), min(counts)
+    if verdict != "undecided":
+        return Ranking(Decision(verdict, None), probability, ranks, fewest)
+    needed = fewest_seeds(fewest, lambda n: _power(settings, n, statement, enough, seed) >= POWER)
+    return Ranking(Decision(verdict, needed), probability, ranks, fewest)
 
 
 def _power(settings: Sequence[_Setting], at_least: int, statement: Statement, enough: int, seed: int) -> float:
@@ -108,10 +108,7 @@ def _power(settings: Sequence[_Setting], at_least: int, statement: Statement, en
 def _judged(drawn: Sequence[Array], statement: Statement, enough: int) -> tuple[Any, Any]:
     """Return the share of draws, the last axis, in which enough parts hold, and the number of parts not refuted.
 
-    Args:
-        drawn: For each setting means `(M, ..., draws)`.
-        statement: The statement.
-        enough: The number of parts that must hold.
+    `drawn` has for each setting means `(M, ..., draws)`.
     """
     holds = np.asarray(statement(np.stack([_ranks(each) for each in drawn])))
     probability = (holds.sum(axis=0) >= enough).mean(axis=-1)

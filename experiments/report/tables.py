@@ -1,12 +1,12 @@
 """The report's tables by name: scores, comparisons, curves along the labels, and costs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from experiments.report.comparisons import COMPARED, aggregate, differences, summary
-from experiments.report.statistics import Array, band, methods_of, scores, settings_of, student
+from experiments.report.statistics import Array, band, half_width, methods_of, scores, settings_of, student
 from experiments.runs import KEYS, Runs
 from signal_env.tasks import TaskError, get_task
 from signal_env.utils.extras import require
@@ -15,6 +15,9 @@ pandas = require("pandas", "plots")
 
 LEARNING = ("reward/mean", "lift/mean", "policy/kl", "texts/distinct_2", "texts/invalid", "labels/imbalance")
 """The metrics of agents that are followed over the rounds."""
+
+ALONG = ["setting", "method", "share", "seeds", "mean", "low", "high"]
+"""The columns of curves along the labels; `share` is labeled instances over |R|."""
 
 MEMORY = ["memory", "memory_added", "gpu_memory"]
 """The columns of memory in the table of costs."""
@@ -62,65 +65,45 @@ def _classes(runs: Runs) -> dict[str, tuple[str, ...]]:
 
 
 def curves(rounds: Any) -> Any:
-    """Return the mean accuracy along the labels, with its 95 % bootstrap band over seeds; one seed has no band.
-
-    Returns:
-        A table with `setting`, `method`, `share`, `seeds`, `mean`, `low`, `high`; see `on_common_shares` for `share`.
-    """
-    groups = on_common_shares(rounds, "accuracy")
-    parts = []
-    for seeds in sorted({len(values) for _, values in groups.values()}):  # one bootstrap for all of as many seeds
-        alike = {keys: group for keys, group in groups.items() if len(group[1]) == seeds}
-        together = np.concatenate([values for _, values in alike.values()], axis=1)
-        low, high = band(together)
-        rows = pandas.concat(
-            pandas.DataFrame({"setting": setting, "method": method, "share": share})
-            for (setting, method), (share, _) in alike.items()
-        )
-        parts.append(rows.assign(seeds=seeds, mean=together.mean(axis=0), low=low, high=high))
-    return pandas.concat(parts, ignore_index=True)
+    """Return the mean accuracy along the labels, with its 95 % bootstrap band over seeds; one seed has no band."""
+    return pandas.DataFrame(_along_shares(rounds, "accuracy", band), columns=ALONG)
 
 
 def learning(runs: Runs) -> Any:
-    """Return the metrics of the agents along the labels: means over seeds with 95 % intervals (Student's t).
+    """Return the metrics of the agents along the labels, by `metric`: means over seeds with 95 % t intervals."""
 
-    Returns:
-        A table with `metric`, one of `LEARNING`, `setting`, `method`, `share`, `seeds`, `mean`, `low`, `high`; see
-        `on_common_shares` for `share`.
-    """
-    keys = ["metric", "setting", "method", "share"]
-    shares = runs.rounds.rename(columns={"index": "round"})[[*KEYS, "round", "share"]]
-    parts = [pandas.DataFrame(columns=[*keys, "value"])]
+    def interval(values: Array) -> tuple[Array, Array]:
+        half = half_width(pandas.DataFrame(values).std().to_numpy(), len(values))
+        return values.mean(axis=0) - half, values.mean(axis=0) + half
+
+    shares, rows = runs.rounds.rename(columns={"index": "round"})[[*KEYS, "round", "share"]], []
     for metric in [name for name in LEARNING if name in runs.metrics]:
         logged = runs.metrics[[*KEYS, "round", metric]].dropna().merge(shares)
-        for (setting, method), (share, values) in on_common_shares(logged, metric).items():
-            of_group = {"metric": metric, "setting": setting, "method": method, "share": np.tile(share, len(values))}
-            parts.append(pandas.DataFrame(of_group | {"value": values.ravel()}))
-    groups = pandas.concat(parts[1:] or parts).groupby(keys)["value"]
-    return groups.size().to_frame("seeds").join(student(groups)).reset_index()
+        rows += [(metric, *row) for row in _along_shares(logged, metric, interval)]
+    return pandas.DataFrame(rows, columns=["metric", *ALONG])
 
 
-def on_common_shares(table: Any, column: str) -> dict[tuple[str, str], tuple[Array, Array]]:
-    """Read all runs of a setting and method at the same shares of the pool, as seeds may differ in their rounds.
+def _along_shares(table: Any, column: str, interval: Callable[[Array], tuple[Array, Array]]) -> list[tuple[Any, ...]]:
+    """Return the rows `ALONG` of a column, with all runs of a setting and method read at the same shares of the pool.
 
-    Each run is linear between its rounds. It is read at all shares at which one of the runs has a round, from the first
-    to the last that all of them have: there the mean of the runs has its corners.
+    Seeds may differ in their rounds. Each run is linear between its rounds. It is read at all shares at which one of
+    the runs has a round, from the first to the last that all of them have: there the mean of the runs has its corners.
 
     Args:
         table: `setting`, `method`, `seed`, `share` rising in each run, and the column.
         column: The column.
-
-    Returns:
-        By setting and method the shares `(n,)` and the values `(seeds, n)`.
+        interval: Returns the ends of the interval of the mean of values `(seeds, n)`.
     """
-    found = {}
+    rows: list[tuple[Any, ...]] = []
     for keys, group in table.groupby(["setting", "method"]):
         runs = [run[["share", column]].to_numpy(np.float64).T for _, run in group.groupby("seed")]
         first, last = max(share[0] for share, _ in runs), min(share[-1] for share, _ in runs)
         share = np.unique(np.concatenate([share for share, _ in runs]))
         share = share[(first <= share) & (share <= last)]
-        found[keys] = share, np.array([np.interp(share, *run) for run in runs])
-    return found
+        values = np.array([np.interp(share, *run) for run in runs])
+        for at, mean, low, high in zip(share, values.mean(axis=0), *interval(values), strict=True):
+            rows.append((*keys, at, len(runs), mean, low, high))
+    return rows
 
 
 def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:
