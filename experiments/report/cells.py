@@ -61,15 +61,9 @@ def shown(values: Sequence[Any]) -> list[str]:
         style = ",.0f"
     elif min(sizes) >= 0.001:
         style = f",.{max(len(f'{number:.4g}'.partition('.')[2]) for number in numbers)}f"
-    return [_shown(value, style) for value in values]
-
-
-def _shown(value: Any, style: str) -> str:
-    if value is None or value != value:
-        return ""
-    if _is_number(value):
-        return f"{float(value):{style}}".replace("-", "−")
-    return value if isinstance(value, str) else {"True": "yes", "False": "no"}.get(str(value), str(value))
+    words = {"True": "yes", "False": "no"} | dict.fromkeys(("None", "nan", "NaT", "<NA>"), "")
+    texts = [f"{float(value):{style}}".replace("-", "−") if _is_number(value) else value for value in values]
+    return [text if isinstance(text, str) else words.get(str(text), str(text)) for text in texts]
 
 
 def number_of(value: Any) -> float | None:

@@ -51,11 +51,7 @@ class Claim:
 def judge(claim: str, effects: Sequence[Effect], lacking: str = "", also: str = "", origin: Origin = "paper") -> Claim:
     """Return a claim with the verdict on its effects: that each of them is above zero.
 
-    Args:
-        effects: The parts of the claim.
-        lacking: The runs that it lacks. They leave the claim not measured, unless a part that is there refutes it.
-        also: Evidence beside the effects.
-        origin: Whose claim it is.
+    Runs that it is `lacking` leave it not measured, unless a part that is there refutes it; `also` is more evidence.
     """
     verdict, needed = decide(effects)
     _, refuting = verdict_on(effects)

@@ -133,35 +133,30 @@ def label_balance(rounds: Any) -> Claim:
     Of the texts that are labeled in the first and in the last third of the rounds.
     """
     effects, shown, absent = [], [], []
+    entailment = get_task("qnli").class_names.index("entailment")
     for setting in [setting for setting in SETTINGS if setting.startswith("qnli")]:
         of_setting = rounds[(rounds["setting"] == setting) & (rounds["method"] == SIGNAL)]
         if of_setting.empty:
             absent.append(setting)
-        shares = np.array([_first_and_last(run) for _, run in of_setting.groupby("seed")]).reshape(-1, 2)
-        (first, last), (far, near) = shares.T, abs(shares.T - 0.5)
+        shares = []
+        for _, run in of_setting[of_setting["index"] > 0].groupby("seed"):
+            counts = np.array(run["synthetic_label_counts"].tolist(), dtype=float)
+            third = max(1, len(counts) // 3)
+            ends = np.array([counts[:third].sum(axis=0), counts[-third:].sum(axis=0)])
+            if len(counts) > 1 and ends.any(axis=1).all():
+                shares.append(ends[:, entailment] / ends.sum(axis=1))
+        first, last = np.reshape(shares, (-1, 2)).T
         effects += [
             Effect.of(f"{setting}: first share of entailment − {ONLY:.0%}", first - ONLY, SHARE_MARGIN),
-            Effect.of(f"{setting}: nearer to half at last", far - near, SHARE_MARGIN),
+            Effect.of(f"{setting}: nearer to half at last", abs(first - 0.5) - abs(last - 0.5), SHARE_MARGIN),
         ]
-        if np.isfinite(first).any():
-            means = f"{np.nanmean(first):.0%} at first, {np.nanmean(last):.0%} at last"
-            shown.append(f"{setting}: share of entailment {means}")
+        if shares:
+            shown.append(f"{setting}: share of entailment {first.mean():.0%} at first, {last.mean():.0%} at last")
     text = (
         f"On QNLI the generator first writes entailment alone (over {ONLY:.0%} of its labeled texts), and the classes "
         "grow balanced"
     )
     return judge(text, effects, f"{SIGNAL} on {', '.join(absent)}" if absent else "", "; ".join(shown))
-
-
-def _first_and_last(run: Any) -> tuple[float, float]:
-    """Return the share of entailment in a run's synthetic texts, in the first and the last third of its rounds."""
-    counts = np.array(run[run["index"] > 0]["synthetic_label_counts"].tolist(), dtype=float)
-    third = max(1, len(counts) // 3)
-    first, last = counts[:third].sum(axis=0), counts[-third:].sum(axis=0)
-    if len(counts) < 2 or not (first.any() and last.any()):
-        return np.nan, np.nan
-    entailment = get_task("qnli").class_names.index("entailment")
-    return float(first[entailment] / first.sum()), float(last[entailment] / last.sum())
 
 
 def pool_based(measured: Measures) -> list[Claim]:

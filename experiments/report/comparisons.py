@@ -28,15 +28,10 @@ NOTHING = (np.nan,) * 3
 
 
 def summary(table: Any) -> Any:
-    """Return a row for each setting and method: for each score the mean and its 95 % interval (Student's t).
-
-    Args:
-        table: The result of `experiments.report.statistics.scores`.
-    """
+    """Return a row for each setting and method: for each score the mean and its 95 % interval (Student's t)."""
     groups = table.assign(share=table["synthetic"] / table["labeled"]).groupby(["setting", "method"])
-    rows = groups.agg(
-        seeds=("seed", "size"), pool=("pool", "max"), labels=("labeled", "max"), synthetic=("share", "mean")
-    )
+    named = {"seeds": ("seed", "size"), "pool": ("pool", "max"), "labels": ("labeled", "max")}
+    rows = groups.agg(**named, synthetic=("share", "mean"))
     return rows.join([student(groups[name], name) for name in SUMMED]).reset_index()
 
 

@@ -146,14 +146,9 @@ def _cost(table: Any) -> Any:
 
 
 def cells(table: Any, name: str, form: str, interval: str, scale: float = 1) -> Any:
-    """Return each number with its interval as text, as far as they are numbers.
+    """Return the numbers NAME of a table with their intervals, NAME_low to NAME_high, as text; "" for missing ones.
 
-    Args:
-        table: A table with columns NAME, NAME_low and NAME_high.
-        name: The number.
-        form: The format of the number.
-        interval: The format of its interval, of `low`, `high`, `half` the width, and `star` where zero is outside.
-        scale: A factor.
+    `interval` is a format of `low`, `high`, `half` the width, and `star` where zero is outside.
     """
     found = []
     for mean, low, high in (scale * table[[name, f"{name}_low", f"{name}_high"]]).itertuples(index=False):

@@ -80,12 +80,12 @@ def panels(
     Args:
         layout: The names by row and column.
         draw: Draws the panel of a name on its axes.
-        size: The size of a panel, in inches.
+        size: The size of a panel; all sizes are in inches.
         labels: The label below the lowest panels, and that beside the leftmost ones.
         legend: The entries of the legend, with labels.
         title: The title.
-        room: The room on the left, on the right, and above the panels for their own titles, in inches.
-        wider: More width of the figure than that of its panels, in inches.
+        room: The room on the left, on the right, and above the panels for their own titles.
+        wider: More width of the figure than that of its panels.
         sharex: Whether all panels have the same horizontal axis.
         sharey: Whether they have the same vertical one.
     """

@@ -12,6 +12,7 @@ There each further part is a further chance of error, so that is judged by Holm'
 """
 
 import dataclasses
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -100,12 +101,10 @@ class Effect:
 class Decision(NamedTuple):
     """A verdict, and for an undecided one the number of seeds that would decide it.
 
-    Attributes:
-        verdict: The verdict.
-        seeds_needed: The smallest number of seeds of a new study that comes to a verdict with probability `POWER`, if
-            the true means and standard deviations are those observed; `MOST_SEEDS + 1` if no number up to `MOST_SEEDS`
-            does. None: the verdict is decided, no number would do (an effect of exactly 0 without a margin), or there
-            is only one seed, which tells nothing of the deviation.
+    `seeds_needed` is the smallest number of seeds of a new study that comes to a verdict with probability `POWER`, if
+    the true means and standard deviations are those observed; `MOST_SEEDS + 1` if no number up to `MOST_SEEDS` does.
+    None: the verdict is decided, no number would do (an effect of exactly 0 without a margin), or there is only one
+    seed, which tells nothing of the deviation.
     """
 
     verdict: Verdict
@@ -115,8 +114,7 @@ class Decision(NamedTuple):
 def decide(effects: Sequence[Effect]) -> Decision:
     """Return the verdict on the claim that all of these effects are above zero, and the seeds that it needs.
 
-    Args:
-        effects: The parts of the claim. One without seeds leaves the claim not measured, unless another refutes it.
+    An effect without seeds leaves the claim not measured, unless another refutes it.
     """
     verdict, _ = verdict_on(effects)
     refutable = any(effect.mean < 0 or effect.mean == 0 < effect.margin for effect in effects)
@@ -151,11 +149,7 @@ def verdict_on(effects: Sequence[Effect]) -> tuple[Verdict, list[Effect]]:
 
 def fewest_seeds(have: int, decides: Callable[[int], bool]) -> int:
     """Return the smallest number of seeds over `have` that decides, by bisection; `MOST_SEEDS + 1` if none does."""
-    low, high = have + 1, MOST_SEEDS + 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decides(middle) else (middle + 1, high)
-    return low
+    return have + 1 + bisect_left(range(have + 1, MOST_SEEDS + 1), True, key=decides)
 
 
 def _numbers(effects: Sequence[Effect]) -> tuple[Array, ...]:

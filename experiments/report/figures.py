@@ -23,13 +23,7 @@ SHARE = "labeled instances (% of the real pool)"
 
 
 def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str, Path]:
-    """Draw all figures that have data, as PNG and SVG, and return the SVG files by the figures' names.
-
-    Args:
-        rounds: The rounds of all runs.
-        tables: The result of `experiments.report.tables.build`.
-        folder: The folder of the files.
-    """
+    """Draw all figures that have data, as PNG and SVG in a folder, and return the SVG files by the figures' names."""
     methods, settings = methods_of(rounds), settings_of(rounds)
     styles, layout = styles_of(methods), layout_of(rounds, settings)
     pools = rounds.groupby("setting")["pool"].max()
@@ -70,14 +64,7 @@ def _by_figure(methods: Names, most: int = 8) -> dict[str, list[str]]:
 
 
 def draw_learning(rounds: Any, tables: dict[str, Any], curves: Sequence[tuple[str, str]], file: Path) -> None:
-    """Draw learning curves into one PNG file, with a panel for each.
-
-    Args:
-        rounds: The rounds of all runs.
-        tables: The result of `experiments.report.tables.build`.
-        curves: The setting of each panel, and its metric: "accuracy" or "lift".
-        file: The file to write.
-    """
+    """Draw learning curves into one PNG file: each of `curves` is a panel's setting and "accuracy" or "lift"."""
     learning = tables["learning"]
     of_metric = {"accuracy": tables["curves"], "lift": learning[learning["metric"] == "lift/mean"]}
     panel = {f"{setting}: {metric}": of_metric[metric].query("setting == @setting") for setting, metric in curves}

@@ -29,13 +29,9 @@ RESERVED = ("texts", "filters", "offers", "data", "problems")
 
 
 class Part(NamedTuple):
-    """A table or a figure of the page.
+    """A table or a figure of the page: `content` is a pandas table, or the path of a figure as SVG.
 
-    Attributes:
-        name: Its anchor on the page and of its file beside the page: `tables/NAME.csv` or `figures/NAME.svg`.
-        title: Its heading.
-        content: A pandas table, or the path of a figure as SVG.
-        caption: How to read it.
+    `name` is its anchor on the page, and the name of its file beside the page: `tables/NAME.csv` or `figures/NAME.svg`.
     """
 
     name: str
@@ -63,7 +59,7 @@ def write_page(
         title: Its title.
         caption: The paragraphs below the title, between empty lines.
         parts: Tables and figures, in their order. A column `verdict` is colored by how its cells begin.
-        sample: The texts to browse; None: the page has none.
+        sample: The texts to browse, if any.
         problems: Folders that were left out, or parts of them, and why: they stand first.
 
     Raises:

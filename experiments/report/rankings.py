@@ -106,7 +106,7 @@ def _power(settings: Sequence[_Setting], at_least: int, statement: Statement, en
 
 
 def _judged(drawn: Sequence[Array], statement: Statement, enough: int) -> tuple[Any, Any]:
-    """Return the share of draws, the last axis, in which enough parts hold, and the number of parts not refuted.
+    """Return the share of draws in which enough parts hold, and the number of parts that are not refuted.
 
     `drawn` has for each setting means `(M, ..., draws)`.
     """

@@ -57,11 +57,8 @@ def run_scores(share: Array, accuracy: Array) -> dict[str, float]:
     """Return the scores of one run, named as in `MEASURES`; NaN where it has not gone so far.
 
     Accuracy is linear between two rounds, so that methods whose rounds end at slightly different numbers of labels are
-    read at the same number. An area is the mean accuracy from the first round on.
-
-    Args:
-        share: `(n,)` labeled instances over |R| at each round, rising.
-        accuracy: `(n,)` accuracy at each round.
+    read at the same number. An area is the mean accuracy from the first round on. `share (n,)` is labeled instances
+    over |R| at each round, rising.
 
     Example:
         >>> scores = run_scores(np.array([0.2, 0.6, 1.2]), np.array([0.5, 0.7, 0.9]))
@@ -107,11 +104,7 @@ def scores(rounds: Any) -> Any:
 
 
 class Measures:
-    """The scores of all runs as arrays over seeds, NaN where a run is missing or has not gone so far.
-
-    Args:
-        rounds: `Runs.rounds`.
-    """
+    """The scores of all runs as arrays over seeds, NaN where a run is missing or has not gone so far."""
 
     def __init__(self, rounds: Any) -> None:
         table = curve_scores(rounds).stack().unstack("seed")
@@ -199,11 +192,8 @@ def iqm(*samples: Array, axis: int = -1) -> Any:
 def probability_of_improvement(*samples: Array, axis: int = -1) -> Any:
     """Return the probability that a run of one method is better than one of another, averaged over settings.
 
-    This is Mann and Whitney's U over the number of pairs (Agarwal et al. 2021, section 4.3). A tie counts half.
-
-    Args:
-        samples: The runs of the first method in each setting, along the last axis, then those of the second.
-        axis: The axis of the runs, the last.
+    This is Mann and Whitney's U over the number of pairs (Agarwal et al. 2021, section 4.3). A tie counts half. Samples
+    are the runs of the first method in each setting, along the last axis, then those of the second.
 
     Example: two of four pairs are won and one is a tie.
         >>> float(probability_of_improvement(np.array([0.7, 0.9]), np.array([0.7, 0.8])))

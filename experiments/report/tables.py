@@ -110,15 +110,7 @@ def balance(rounds: Any, classes: Mapping[str, tuple[str, ...]]) -> Any:
     """Return the mean share of each class in the labels of each round's synthetic texts, with its 95 % interval.
 
     A seed counts in the rounds in which it labeled a synthetic text; the interval is Student's t, within [0, 1].
-    `share` is the labeled instances over |R| then, on average over these seeds.
-
-    Args:
-        rounds: The rounds.
-        classes: The names of each task's classes.
-
-    Returns:
-        A table with `setting`, `method`, `round`, `class`, `share`, `seeds`, `texts` (over all seeds), `mean`, `low`,
-        `high`.
+    `share` is the labeled instances over |R| then, on average over these seeds; `texts` are those of all seeds.
     """
     written = rounds[rounds["selected_synthetic"] > 0]
     counts = written["synthetic_label_counts"]
