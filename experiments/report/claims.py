@@ -12,7 +12,7 @@ ranks. The comparisons:
 import dataclasses
 import fnmatch
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -22,7 +22,7 @@ import yaml
 from experiments.names import POOL_BASED, SIGNAL, TASKS
 from experiments.report.claim import Claim, judge
 from experiments.report.effects import Effect
-from experiments.report.rankings import rank_statement
+from experiments.report.rankings import Statement, rank_statement
 from experiments.report.statistics import Array, Measures, second_half
 from experiments.runs import Runs
 from signal_env.tasks import get_task
@@ -38,24 +38,22 @@ ONLY = 0.9
 SHARE_MARGIN = 0.05
 """Shares of labels that differ by less count as equal: that is one text in twenty."""
 
-BETWEEN = [pair for mixed in ("badge", "cal") for pair in (("bertkm", mixed), ("entropy", mixed), (mixed, "random"))]
-"""Pairs of methods of which the first is ahead, if BADGE and CAL lie between the others."""
+RANDOM, ENTROPY, BERTKM, BADGE, CAL = range(len(POOL_BASED))
 
 MOST, ALL = len(SETTINGS) // 2 + 1, None
-Ranks = Mapping[str, Any]
 
 
-def _between(ranks: Ranks) -> Any:
-    return np.stack([ranks[ahead].mean(axis=0) < ranks[behind].mean(axis=0) for ahead, behind in BETWEEN])
+def _between(ranks: Array) -> Any:
+    pairs = [pair for mixed in (BADGE, CAL) for pair in ((BERTKM, mixed), (ENTROPY, mixed), (mixed, RANDOM))]
+    return np.stack([ranks[:, ahead].mean(axis=0) < ranks[:, behind].mean(axis=0) for ahead, behind in pairs])
 
 
-RANKED: tuple[tuple[str, int | None, Callable[[Ranks], Any]], ...] = (
-    ("BERTKM is the best pool-based method in most settings", MOST, lambda ranks: ranks["bertkm"] == 1),
-    ("Entropy is among the two best pool-based methods in every setting", ALL, lambda ranks: ranks["entropy"] <= 2),
+RANKED: tuple[tuple[str, int | None, Statement], ...] = (
+    ("BERTKM is the best pool-based method in most settings", MOST, lambda ranks: ranks[:, BERTKM] == 1),
+    ("Entropy is among the two best pool-based methods in every setting", ALL, lambda ranks: ranks[:, ENTROPY] <= 2),
     ("BADGE and CAL lie between: behind BERTKM and Entropy, ahead of random (mean ranks)", ALL, _between),
 )
-"""Claims about the ranks of the pool-based methods by their areas: the number of parts that must hold, and the parts,
-from each method's ranks by setting."""
+"""Claims about the ranks of the pool-based methods by their areas: the number of parts that must hold, and which."""
 
 
 def claims(runs: Runs) -> list[Claim]:
@@ -162,19 +160,15 @@ def label_balance(rounds: Any) -> Claim:
 def pool_based(measured: Measures) -> list[Claim]:
     """Judge how the pool-based methods compare with each other, by their areas up to 100 %."""
     areas = [np.stack([measured.of(setting, method, "area_100") for method in POOL_BASED]) for setting in SETTINGS]
-    over = np.mean([area - area[0] for area in areas], axis=0)
-    above = [Effect.of(f"{method} − random", over[i]) for i, method in enumerate(POOL_BASED) if i]
+    over = np.mean([area - area[RANDOM] for area in areas], axis=0)
+    above = [Effect.of(f"{method} − random", over[i]) for i, method in enumerate(POOL_BASED) if i != RANDOM]
     lacking = measured.lacking(SETTINGS, dict.fromkeys(POOL_BASED, "area_100"))
     found = [judge("Every pool-based method is above random (areas, on average over the settings)", above, lacking)]
     areas = [area[:, ~np.isnan(area).any(axis=0)] for area in areas]  # the seeds that all methods have
-    for text, need, holds in RANKED:
+    for text, need, statement in RANKED:
         if lacking or not all(area.size for area in areas):
             found.append(Claim(text, f"missing: {lacking or 'seeds that all methods have'}", "not measured", 0))
             continue
-
-        def statement(ranks: Array, holds: Callable[[Ranks], Any] = holds) -> Any:
-            return holds(dict(zip(POOL_BASED, np.moveaxis(ranks, 1, 0), strict=True)))
-
         (verdict, needed), probability, of_each, seeds = rank_statement(areas, statement, need)
         ranks = ", ".join(f"{m} {rank:.1f}" for m, rank in zip(POOL_BASED, of_each.mean(axis=0), strict=True))
         first = ", ".join(f"{m} {n}" for m, n in zip(POOL_BASED, (of_each == 1).sum(axis=0), strict=True))

@@ -55,7 +55,7 @@ def sample_texts(runs: Runs, limit: int = LIMIT, with_real: bool = True, seed: i
         runs: The runs; those without an `offers.jsonl` have no texts here.
         limit: The largest number of texts.
         with_real: Whether real texts are shown. If not, nor are duplicates: they may be duplicates of one.
-        seed: Another seed, another sample.
+        seed: The seed of the sample.
 
     Raises:
         ValueError: If `limit` is negative.
