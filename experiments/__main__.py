@@ -24,7 +24,7 @@ COMMANDS = {
     "bench generation": "Measures an agent that learns to write: tokens per second, beside TRL without an environment.",
     "bench acquisition": "Times the strategies that choose texts, beside other libraries'.",
 }
-"""The commands. Each is a module with a `main` of one configuration, and a `parse` of its own if it needs one."""
+"""The commands. Each is a module with a `main` of one configuration, a dataclass whose fields are the options."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -42,14 +42,9 @@ def main(args: Sequence[str] | None = None) -> int:
     name, options = " ".join(args[: known[0]]), args[known[0] :]
     try:
         command = import_module(f"experiments.{name.replace(' ', '.')}")
-        if hasattr(command, "parse"):
-            config = command.parse(options)
-        else:
-            import tyro
+        from experiments.config import parse
 
-            form = get_type_hints(command.main)["config"]
-            config = tyro.cli(form, prog=f"signal-env {name}", args=options, config=(tyro.conf.OmitArgPrefixes,))
-        command.main(config)
+        command.main(parse(options, get_type_hints(command.main)["config"], name))
     except (ValueError, TypeError, OSError, MissingExtra) as error:
         print(f"signal-env {name}: {error}", file=sys.stderr)
         return 1

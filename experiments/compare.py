@@ -1,10 +1,9 @@
 """`python -m experiments compare`: several agents play the same experiments, into one table and one figure."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.config import EnvironmentOptions, make_config, parse_for_env
+from experiments.config import EnvironmentOptions, make_config
 from experiments.names import POOL_BASED
 from experiments.progress import console
 from experiments.runs import Runs, read_runs, task_of
@@ -12,8 +11,6 @@ from experiments.study import Study
 from experiments.summary import draw, show
 from experiments.sweep import engine_here, sweep
 from signal_env.utils.extras import require
-
-__all__ = ["compare", "main", "parse"]
 
 AGENTS = (*POOL_BASED, "least_confidence", "margin", "coreset", "signal")
 """The agents of `agents.pool` that play with any classifier, each with an order of its own."""
@@ -38,15 +35,9 @@ class CompareConfig:
     (`selection`, ...), or the environment's."""
 
 
-def parse(args: Sequence[str]) -> CompareConfig:
-    """Read the command line; the defaults are those of the environment."""
-    return parse_for_env(CompareConfig, "compare", args)
-
-
 def main(config: CompareConfig) -> Path:
     """Play the missing runs and compare all of them; return the folder."""
-    defaults = dataclasses.asdict(make_config(config.env, "random").options)
-    options = dataclasses.asdict(config.options)
+    options, defaults = vars(config.options), vars(make_config(config.env, "random").options)
     given = {name: value for name, value in options.items() if value != defaults[name]}
     study = Study(
         settings={task_of(config.env, options): {"env": config.env, "options": given}},
@@ -65,13 +56,6 @@ def compare(study: Study, workers: int | None) -> Runs:
 
     A run with other options that is in a run's folder is replaced. `curves.png` and `rounds.csv` go to the study's
     folder.
-
-    Args:
-        study: The study.
-        workers: The number of runs at a time; default: one for each CPU core; 0: one, in this process.
-
-    Raises:
-        RunError: If runs have failed.
     """
     require("matplotlib", "plots")  # before the runs, not after them
     longest_first = sorted(study.runs, key=lambda run: -(run.options.offers_per_round or 0))

@@ -2,23 +2,21 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import gymnasium as gym
 import tyro
 import yaml
 
 import signal_env  # noqa: F401  (registers the environments)
-from agents.agent import Agent, get_agent
+from agents.agent import get_agent
 from signal_env.config import SignalConfig
 from signal_env.learner.experiment import experiment_sizes
-
-Form = TypeVar("Form")
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The YAML loader of plain data; the one in C is ten times as fast."""
@@ -45,10 +43,6 @@ class EnvironmentOptions(SignalConfig):
     classifier: str = "finetune"
     classifier_options: Mapping[str, int | float | str] = dataclasses.field(default_factory=dict)
     annotator: str = "model"
-
-    def as_keywords(self) -> dict[str, Any]:
-        """Return the options as keywords of `gym.make`."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,17 +108,15 @@ class RunConfig:
 
 def _absolute(options: Any) -> Any:
     """Make the paths of options absolute where they exist; other values are names and stay."""
-    values = {name: getattr(options, name, None) for name in PATHS}
-    paths = {
-        name: str(Path(value).expanduser().resolve())
-        for name, value in values.items()
-        if value is not None and value not in NAMES and _is_path(name, Path(value).expanduser())
-    }
+    paths = {}
+    for name in PATHS:
+        value = getattr(options, name, None)
+        if value is None or value in NAMES:
+            continue
+        path = Path(value).expanduser()
+        if path.is_file() and path.suffix in (".yaml", ".yml") if name == "task" else path.is_dir():
+            paths[name] = str(path.resolve())
     return dataclasses.replace(options, **paths) if paths else options
-
-
-def _is_path(name: str, path: Path) -> bool:
-    return path.is_file() and path.suffix in (".yaml", ".yml") if name == "task" else path.is_dir()
 
 
 def make_config(env: str, agent: str, **values: Any) -> RunConfig:
@@ -153,90 +145,77 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
     own = {**gym.spec(env).kwargs, **agent_class.env_options}
     options = _fill(EnvironmentOptions, {**own, **values.pop("options", {})})
     agent_options = _fill(agent_class, values.pop("agent_options", {}))
-    run: RunConfig = _fill(
-        RunConfig, {**values, "env": env, "agent": agent, "options": options, "agent_options": agent_options}
-    )
+    parts = {"env": env, "agent": agent, "options": options, "agent_options": agent_options}
+    run: RunConfig = _fill(RunConfig, values | parts)
     return run
 
 
-def parse(args: Sequence[str]) -> RunConfig:
-    """Read a run's configuration from the command line, and from the file of `--config`."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--config", type=Path)
-    first.add_argument("--env")
-    first.add_argument("--agent")
-    first.add_argument("--resume", type=Path)
-    typed, others = first.parse_known_args(args)
-    if typed.resume:
-        return _resumed(typed.resume, alone=not (others or typed.config or typed.env or typed.agent))
-    values = _read(typed.config) if typed.config else {}
-    env = typed.env or values.pop("env", RunConfig.env)
-    agent = typed.agent or values.pop("agent", RunConfig.agent)
-    default = make_config(env, agent, **{k: v for k, v in values.items() if k not in ("env", "agent")})
-    with_types = dataclasses.make_dataclass(
-        "run", [("agent_options", get_agent(agent), dataclasses.field())], bases=(RunConfig,), frozen=True, kw_only=True
-    )
-    with_types.__doc__ = f"{RunConfig.__doc__} The defaults shown are those of {env} and {agent}."
-    fields = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}
-    parsed = tyro.cli(
-        with_types,
-        prog="signal-env run",
-        args=list(args),
-        default=with_types(**fields),
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
-    return RunConfig(**{name: getattr(parsed, name) for name in fields})
+def parse(args: Sequence[str], form: type[Any] = RunConfig, command: str = "run") -> Any:
+    """Read a command line.
 
-
-def parse_for_env(
-    form: Callable[..., Form], command: str, args: Sequence[str], options: Mapping[str, Any] | None = None
-) -> Form:
-    """Read the command line of a command that plays an environment, whose own options are the defaults.
+    The defaults are those of the environment that the command plays, of its agent, and of the file of `--config`.
 
     Args:
-        form: A dataclass with the fields `env` and `options`.
-        command: The command's name.
         args: The command's arguments.
-        options: Defaults that differ from the environment's own.
+        form: A dataclass, whose fields are the options. Its `env_options` are defaults of the environment.
+        command: The command's name.
     """
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--env", default=vars(form)["env"])
-    env = first.parse_known_args(args)[0].env
-    default = form(env=env, options=make_config(env, "random", options=dict(options or {})).options)
+    names = {field.name for field in dataclasses.fields(form)}
+    default = _default(args, form, names) if "env" in names else None
+    description = None
+    if isinstance(default, RunConfig):
+        if default.resume:
+            return default
+        description = f"{form.__doc__} The defaults shown are those of {default.env} and {default.agent}."
     return tyro.cli(
-        type(default),
+        form,
         prog=f"signal-env {command}",
+        description=description,
         args=list(args),
         default=default,
         config=(tyro.conf.OmitArgPrefixes,),
     )
 
 
-def _resumed(folder: Path, alone: bool) -> RunConfig:
-    """Return the configuration of a run to be continued."""
-    if not alone:
-        raise RunError("--resume continues a run as it is; give it without other options.")
-    return dataclasses.replace(configuration_of(folder), resume=folder)
+def _default(args: Sequence[str], form: type[Any], names: Collection[str]) -> Any:
+    """Return the configuration from which a command line differs."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("config", "env", "agent", "resume"):
+        if name in names:
+            first.add_argument(f"--{name}", default=argparse.SUPPRESS)
+    known, others = first.parse_known_args(args)
+    typed = vars(known)
+    if "resume" in typed:
+        if others or len(typed) > 1:
+            raise RunError("--resume continues a run as it is; give it without other options.")
+        folder = Path(typed["resume"])
+        return dataclasses.replace(configuration_of(folder), resume=folder)
+    values: dict[str, Any] = {
+        "env": RunConfig.env,
+        "agent": RunConfig.agent,
+        "options": getattr(form, "env_options", {}),
+    }
+    if "config" in typed:
+        values |= read_yaml(Path(typed.pop("config")))
+    run = make_config(**values | typed)
+    return run if form is RunConfig else form(env=run.env, options=run.options)
 
 
 def configuration_of(folder: Path) -> RunConfig:
-    """Return the configuration of the run in a folder.
-
-    Raises:
-        RunError: If there is none.
-    """
+    """Return the configuration of the run in a folder; raise a RunError if there is none."""
     if not (folder / "config.yaml").is_file():
         raise RunError(f"{folder} holds no run: it has no config.yaml.")
-    values = _read(folder / "config.yaml")
+    values = read_yaml(folder / "config.yaml")
     if "agent" not in values:
         raise RunError(f"{folder} holds no run: its config.yaml names no agent. Is it the folder of a training?")
     return make_config(**values, out=folder)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Return the mapping in a configuration file, or raise a RunError."""
     try:
         values = yaml.load(file.read_text(encoding="utf-8"), LOADER)
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RunError(f"The configuration file {file} cannot be read: {error}") from error
     if not isinstance(values, dict):
         raise RunError(f"The configuration file {file} is not a mapping of a run's values; got {values!r:.80}.")
@@ -244,11 +223,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _fill(of: type[Any], values: Mapping[str, Any]) -> Any:
-    """Make a dataclass from values.
-
-    Raises:
-        RunError: If a name is none of its fields.
-    """
+    """Make a dataclass from values; raise a RunError if a name is none of its fields."""
     if not dataclasses.is_dataclass(of):
         raise RunError(
             f"{of.__name__} should be a dataclass, whose fields are its options: decorate it with @dataclass."
@@ -267,14 +242,9 @@ def check_names(names: Iterable[str], known: Collection[str], owner: str) -> Non
 
 
 def make_envs(run: RunConfig, **options: Any) -> Any:
-    """Return the vector environment of a run.
-
-    Args:
-        run: The run.
-        options: Options of the environment in place of the run's.
-    """
+    """Return the vector environment of a run, with these options in place of its own."""
     num_envs = run.num_envs or experiment_sizes(run.options).offers
-    envs: Any = gym.make_vec(run.env, num_envs=num_envs, **{**run.options.as_keywords(), **options})
+    envs: Any = gym.make_vec(run.env, num_envs=num_envs, **vars(run.options) | options)
     if run.shaping is None:
         return envs
     from signal_env.wrappers import VectorPotentialShaping
@@ -284,9 +254,3 @@ def make_envs(run: RunConfig, **options: Any) -> Any:
     except ValueError:
         envs.close()
         raise
-
-
-def agent_of(config: RunConfig) -> Agent:
-    """Return the agent that the configuration describes."""
-    agent: Agent = config.agent_options
-    return agent

@@ -1,19 +1,15 @@
-"""The places where the runs of a sweep are played: this process, processes of this machine, or a Ray cluster.
-
-All engines have the same methods: `submit` a run, `wait` until one is over, and its `outcome`. The outcome is None, or
-the text of the error that ended the run; if its worker died for whatever reason, `LostWorker` is raised.
-"""
+"""The places where the runs of a sweep are played: this process, processes of this machine, or a Ray cluster."""
 
 import multiprocessing
 import os
 import platform
+import signal
 import threading
 import traceback
-from collections.abc import Callable, Collection
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from experiments.config import RunConfig, RunError
 from experiments.run import RunBusy, play
@@ -29,46 +25,20 @@ ERROR = "error.txt"
 VARIABLES = ("SIGNAL_ENV_DATA", "SIGNAL_ENV_CACHE")
 """The environment variables with the folders of data and models, which tasks of Ray receive."""
 
+Outcome = str | None
+"""The text of the error that ended a run, or None."""
+
 
 class LostWorker(RuntimeError):
     """The process that played a run has died, or its machine has."""
 
 
-class Engine(Protocol):
-    """A place for runs.
-
-    Attributes:
-        slots: The number of runs that it plays at a time.
-    """
-
-    slots: int
-
-    def submit(self, run: RunConfig) -> Any:
-        """Begin a run; return its ticket."""
-
-    def wait(self, tickets: Collection[Any], seconds: float) -> list[Any]:
-        """Return the tickets of the runs that are over; wait so long for the first."""
-
-    def outcome(self, ticket: Any) -> str | None:
-        """Return the outcome of a run that is over.
-
-        Raises:
-            LostWorker: If its worker died.
-        """
-
-    def close(self) -> None:
-        """Stop the runs that are still being played; they can be resumed."""
-
-
-def play_run(run: RunConfig) -> str | None:
-    """Play a run, or the rest of it; return the error that ended it, or None.
-
-    The error is written to `error.txt` in the run's folder too, until the run is tried again.
-    """
+def play_run(run: RunConfig) -> Outcome:
+    """Play a run, or the rest of it. An error goes to `error.txt` too, until the run is tried again."""
     error = run.folder / ERROR
     try:
         error.unlink(missing_ok=True)
-        play(run, lambda done, total, status: None, resume=None)
+        play(run, resume=None)
     except RunBusy:
         return BUSY
     except Exception as failure:  # one failing run does not stop the others, whatever it is
@@ -77,7 +47,7 @@ def play_run(run: RunConfig) -> str | None:
     return None
 
 
-def play_there(run: RunConfig, study: Path) -> str | None:
+def play_there(run: RunConfig, study: Path) -> Outcome:
     """Play a run as `play_run` does on a machine that may not be the sweep's, if the study's file is there."""
     if not study.is_file():
         return (
@@ -88,86 +58,72 @@ def play_there(run: RunConfig, study: Path) -> str | None:
 
 
 class Inline:
-    """This process, with one run at a time. Agents, terms and functions registered in it are known to its runs."""
+    """This process, with one run at a time. Agents, terms and functions registered in it are known to its runs.
+
+    The other engines play runs elsewhere and have the same methods.
+
+    Attributes:
+        slots: The number of runs at a time.
+    """
 
     slots = 1
 
-    def __init__(self) -> None:
-        self._runs = dict[Path, RunConfig]()
-
-    def submit(self, run: RunConfig) -> Path:
+    def submit(self, run: RunConfig) -> Future[Outcome]:
         """Begin a run."""
-        self._runs[run.folder] = run
-        return run.folder
+        played = Future[Outcome]()
+        played.set_result(play_run(run))
+        return played
 
-    def wait(self, tickets: Collection[Path], seconds: float) -> list[Path]:
-        """Return the tickets; `outcome` plays the runs."""
-        return list(tickets)
-
-    def outcome(self, ticket: Path) -> str | None:
-        """Play a run; return its outcome."""
-        return play_run(self._runs.pop(ticket))
+    def outcome(self, over: Future[Outcome]) -> Outcome:
+        """Return the outcome of a run that is over; raise `LostWorker` if its worker died."""
+        return over.result()
 
     def close(self) -> None:
-        """Do nothing: no run is being played."""
+        """Stop the runs that are still being played; they can be resumed."""
 
 
-class Local:
+class Local(Inline):
     """Processes of this machine, each with one run at a time, on one core unless OMP_NUM_THREADS is set.
 
     One core each keeps a run's numbers independent of how many are played beside it.
 
     Args:
-        workers: The number of processes.
+        slots: The number of processes.
     """
 
-    def __init__(self, workers: int) -> None:
-        self.slots = workers
-        self._idle: list[ProcessPoolExecutor] = []
-        self._at: dict[Future[str | None], ProcessPoolExecutor] = {}
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self._last: dict[ProcessPoolExecutor, Future[Outcome]] = {}  # each is a pool of one process
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes that are spawned inherit it
 
-    def submit(self, run: RunConfig) -> Future[str | None]:
+    def submit(self, run: RunConfig) -> Future[Outcome]:
         """Begin a run."""
-        process = self._idle.pop() if self._idle else _process()
+        idle = next((process for process, last in self._last.items() if last.done()), None)
+        process = idle or ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _stay_with_parent)
         try:
-            ticket = process.submit(play_run, run)
-        except BrokenProcessPool:  # the process died while it was idle
+            self._last[process] = process.submit(play_run, run)
+        except BrokenProcessPool:  # it has died
+            del self._last[process]
             return self.submit(run)
-        self._at[ticket] = process
-        return ticket
+        return self._last[process]
 
-    def wait(self, tickets: Collection[Future[str | None]], seconds: float) -> list[Future[str | None]]:
-        """Return the tickets of the runs that are over."""
-        return list(wait(tickets, seconds, FIRST_COMPLETED).done)
-
-    def outcome(self, ticket: Future[str | None]) -> str | None:
+    def outcome(self, over: Future[Outcome]) -> Outcome:
         """Return the outcome of a run."""
-        process = self._at.pop(ticket)
         try:
-            error = ticket.result()
+            return over.result()
         except BrokenProcessPool:
             raise LostWorker("the process that played it died: was it killed, or out of memory?") from None
-        self._idle.append(process)
-        return error
 
     def close(self) -> None:
         """Stop the processes."""
-        for process in (*self._idle, *self._at.values()):
+        for process in self._last:
             for worker in list((process._processes or {}).values()):  # there is no public way to stop a busy one
                 worker.terminate()
             process.shutdown(wait=True, cancel_futures=True)
 
 
-def _process() -> ProcessPoolExecutor:
-    """Return a pool of one process that plays runs and ends with its parent."""
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_stay_with_parent)
-
-
 def _stay_with_parent() -> None:
     """End this process with its parent, even if that is killed; the parent handles Ctrl-C."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
@@ -179,7 +135,7 @@ def _stay_with_parent() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-class Ray:
+class Ray(Inline):
     """A Ray cluster, or a Ray on this machine: each run is a task with resources of its own.
 
     The machines share the study's folder, and those of data and models, at the same paths, and have signal_env
@@ -189,7 +145,7 @@ class Ray:
         study: The study's file in the folder of the runs; a task that finds it has the same folder.
         address: The cluster's address, "auto" for the one that this machine belongs to; None: a Ray that this process
             starts on this machine and stops again.
-        workers: The number of runs at a time; default: as many as the cluster has cores and GPUs for.
+        slots: The number of runs at a time; default: as many as the cluster has cores and GPUs for.
         cpus: CPU cores of a run.
         gpus: GPUs of a run, or the fraction of one.
 
@@ -198,44 +154,37 @@ class Ray:
         RunError: If there is no cluster at the address.
     """
 
-    def __init__(self, study: Path, address: str | None, workers: int | None, cpus: float = 1, gpus: float = 0) -> None:
-        self._ray = ray = require("ray", "ray")
+    def __init__(self, study: Path, address: str | None, slots: int | None, cpus: float = 1, gpus: float = 0) -> None:
+        self._ray: Any = require("ray", "ray")
         self._study = study.resolve()
-        own = {} if address else {"include_dashboard": False}
-        variables = {
-            name: str(Path(os.environ[name]).expanduser().resolve()) for name in VARIABLES if os.environ.get(name)
-        }
-        quiet = {"log_to_driver": False, "logging_level": "warning"}
+        places = {name: Path(os.environ[name]).expanduser().resolve() for name in VARIABLES if os.environ.get(name)}
+        variables = {name: str(place) for name, place in places.items()}
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "warning"}
+        if address is None:
+            options["include_dashboard"] = False
         try:
-            ray.init(address=address or "local", runtime_env={"env_vars": variables}, **quiet, **own)
+            self._ray.init(address=address or "local", runtime_env={"env_vars": variables}, **options)
         except ConnectionError as error:
             raise RunError(f"No Ray cluster at {address!r}: {error} Start one with `ray start --head`.") from error
-        found = ray.cluster_resources()
+        found = self._ray.cluster_resources()
         room = [found.get(kind, 0) / share for kind, share in (("CPU", cpus), ("GPU", gpus)) if share > 0]
-        self.slots = workers or max(1, int(min(room, default=1)))
-        task: Callable[..., Any] = ray.remote(play_there)
-        self._task = task.options(num_cpus=cpus, num_gpus=gpus, max_retries=0)  # type: ignore[attr-defined]  # Ray's
+        self.slots = slots or max(1, int(min(room, default=1)))
+        self._task = self._ray.remote(play_there).options(num_cpus=cpus, num_gpus=gpus, max_retries=0)
 
-    def submit(self, run: RunConfig) -> Any:
+    def submit(self, run: RunConfig) -> Future[Outcome]:
         """Begin a run; its paths are those of this process, wherever the task is."""
-        return self._task.remote(run.absolute(), self._study)
+        played: Future[Outcome] = self._task.remote(run.absolute(), self._study).future()
+        return played
 
-    def wait(self, tickets: Collection[Any], seconds: float) -> list[Any]:
-        """Return the tickets of the runs that are over."""
-        over, _ = self._ray.wait(list(tickets), num_returns=1, timeout=seconds)
-        return list(over)
-
-    def outcome(self, ticket: Any) -> str | None:
+    def outcome(self, over: Future[Outcome]) -> Outcome:
         """Return the outcome of a run."""
+        errors = self._ray.exceptions
         try:
-            error: str | None = self._ray.get(ticket)
-        except (
-            self._ray.exceptions.RayTaskError
-        ) as failure:  # before `play_run` could return it, e.g. without signal_env
+            return over.result()
+        except errors.RayTaskError as failure:  # before `play_run` could return it, e.g. without signal_env
             return str(failure).splitlines()[-1]
-        except self._ray.exceptions.RayError as loss:  # of the worker, its node or its memory
+        except errors.RayError as loss:  # of the worker, its node or its memory
             raise LostWorker(str(loss).splitlines()[0]) from None
-        return error
 
     def close(self) -> None:
         """Stop the tasks, and the Ray that this process started."""

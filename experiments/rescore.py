@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Iterator
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ class RescoreConfig:
 
 def main(config: RescoreConfig) -> Path:
     """Print where the ranking changes, and write the rescored offers; return their file."""
-    require("scipy", "plots")
+    pandas = require("pandas", "plots")
     run = configuration_of(config.run)
     logged, _ = read_log(config.run / "offers.jsonl")
     rows: list[dict[str, Any]] = []
@@ -62,11 +61,15 @@ def main(config: RescoreConfig) -> Path:
             progress.update(bar, completed=len(rows))
     if not rows:
         raise RunError(f"{config.run} has no complete step to replay.")
-    _rank(rows)
+    numbers = pandas.DataFrame(rows, columns=["round", "reward", "rescored"])
+    valid = numbers[[not row["invalid"] for row in rows]]
+    ranks = valid.groupby("round").rank(method="first", ascending=False).astype(int)
+    for i, row in enumerate(rows):
+        row["rank"], row["rescored_rank"] = ranks.loc[i].tolist() if i in ranks.index else (None, None)
     out = config.out or config.run / RESCORED
     write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    console.print(_by_round(rows, experiment_sizes(run.options).round))
-    console.print(_moved(rows, config.moved))
+    console.print(_by_round(numbers["round"].unique(), valid, ranks, experiment_sizes(run.options).round))
+    console.print(_moved(rows, ranks, config.moved))
     if len(rows) < len(logged):
         console.print(
             f"The last {len(logged) - len(rows)} offers are of a step that was interrupted; they are left out."
@@ -104,47 +107,26 @@ def _compare(line: dict[str, Any], replayed: float) -> None:
         )
 
 
-def _rank(rows: list[dict[str, Any]]) -> None:
-    """Add `rank` and `rescored_rank` among the round's valid offers, 1 for the best; None for invalid ones."""
-    for row in rows:
-        row["rank"] = row["rescored_rank"] = None
-    for of_round in _rounds(rows).values():
-        for name, rank in (("reward", "rank"), ("rescored", "rescored_rank")):
-            for place, row in enumerate(sorted(of_round, key=itemgetter(name), reverse=True), start=1):
-                row[rank] = place
-
-
-def _rounds(rows: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-    """Return the valid offers of each round."""
-    rounds: dict[int, list[dict[str, Any]]] = {}
-    for row in rows:
-        rounds.setdefault(row["round"], [])
-        if not row["invalid"]:
-            rounds[row["round"]].append(row)
-    return rounds
-
-
-def _by_round(rows: list[dict[str, Any]], batch: int) -> Table:
+def _by_round(rounds: Any, valid: Any, ranks: Any, batch: int) -> Table:
     """Return the table of the agreement of both rankings in each round."""
-    stats = require("scipy.stats", "plots")
     table = Table(
         "round", "valid offers", "mean reward", "rescored", "Kendall's tau", "same among the best", box=SIMPLE
     )
-    for index, offers in _rounds(rows).items():
-        rewards, rescored = ([row[name] for row in offers] for name in ("reward", "rescored"))
-        tau = stats.kendalltau(rewards, rescored).statistic if len(offers) > 1 else np.nan
-        best = min(batch, len(offers))
-        same = sum(row["rank"] <= best and row["rescored_rank"] <= best for row in offers)
-        means = [f"{np.mean(values):.4f}" if values else "" for values in (rewards, rescored)]
-        table.add_row(str(index), str(len(offers)), *means, "" if np.isnan(tau) else f"{tau:.2f}", f"{same} of {best}")
+    for index in rounds:
+        rewards = valid.loc[valid["round"] == index, ["reward", "rescored"]]
+        tau, best = rewards.corr("kendall").iloc[0, 1], min(batch, len(rewards))
+        same = int((ranks.loc[rewards.index] <= best).all(axis=1).sum())
+        means = ["" if np.isnan(mean) else f"{mean:.4f}" for mean in rewards.mean()]
+        table.add_row(str(index), str(len(rewards)), *means, "" if np.isnan(tau) else f"{tau:.2f}", f"{same} of {best}")
     return table
 
 
-def _moved(rows: list[dict[str, Any]], n: int) -> Table:
+def _moved(rows: list[dict[str, Any]], ranks: Any, n: int) -> Table:
     """Return the table of the texts whose rank in their round changes most."""
     table = Table("round", "rank", "rescored", "text", title="Moved most", box=SIMPLE)
-    valid = [row for row in rows if row["rank"] is not None and row["rank"] != row["rescored_rank"]]
-    for row in sorted(valid, key=lambda row: -abs(row["rank"] - row["rescored_rank"]))[:n]:
-        shown = row["text"] if row["text"].isprintable() else ascii(row["text"])[1:-1]
-        table.add_row(str(row["round"]), str(row["rank"]), str(row["rescored_rank"]), Text(shown[:200]))
+    moved = ranks.diff(axis=1)["rescored"].abs().sort_values(ascending=False, kind="stable")
+    for i in moved.index[moved > 0][:n]:
+        text = rows[i]["text"]
+        shown = text if text.isprintable() else ascii(text)[1:-1]
+        table.add_row(str(rows[i]["round"]), *map(str, ranks.loc[i]), Text(shown[:200]))
     return table

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
-from experiments.config import RunConfig, RunError, agent_of, configuration_of, make_envs, parse
+from experiments.config import RunConfig, RunError, configuration_of, make_envs
 from experiments.cost import Meter
 from experiments.logs import LOGS, Logs, complete
 from experiments.progress import console, progress_bar
@@ -21,10 +21,11 @@ from signal_env.learner.experiment import experiment_sizes
 from signal_env.utils.extras import require
 from signal_env.utils.storage import remove, sync, write_text
 
-__all__ = ["begun", "clear", "finished", "main", "parse", "play", "play_visibly"]
-
 FINISHED = "finished"
 """The file that a finished run leaves. It holds the lengths of the logs."""
+
+RESCORED = "rescored.jsonl"
+"""The file that `rescore` writes."""
 
 FILES = (FINISHED, *LOGS, "curve.png", "checkpoints", "adapter", "config.yaml")
 """The files of a run, in the order of their removal. A removal that is cut short leaves no finished run, and as long as
@@ -32,9 +33,6 @@ any file is left `config.yaml` identifies the run."""
 
 LOCK = ".lock"
 """The file that is locked by the process that plays the run."""
-
-RESCORED = "rescored.jsonl"
-"""The file that `rescore` writes."""
 
 ASIDE = ".replaced"
 """The folder in a run's folder that keeps an earlier run until the new one has begun."""
@@ -85,11 +83,7 @@ def finished(run: RunConfig) -> bool:
 
 
 def clear(folder: Path) -> None:
-    """Remove the run in a folder.
-
-    Raises:
-        RunBusy: If another process plays it at this moment.
-    """
+    """Remove the run in a folder; raise `RunBusy` if another process plays it at this moment."""
     with locked(folder):
         remove(folder, (RESCORED, *FILES))
 
@@ -100,7 +94,9 @@ def _lengths(folder: Path) -> str:
     return json.dumps({log.name: log.stat().st_size for log in logs if log.is_file()})
 
 
-def play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool | None = False) -> None:
+def play(
+    config: RunConfig, on_round: Callable[[int, int, str], None] = lambda *_: None, resume: bool | None = False
+) -> None:
     """Play one episode and write the run's folder.
 
     `config.yaml` is the run; `rounds.jsonl`, `offers.jsonl` and `labels.jsonl` hold the environment's records,
@@ -136,7 +132,7 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
     with closing(make_envs(config)) as envs:
         checkpoint = last_checkpoint(config.folder) if resume else None
         if checkpoint is None:
-            prepare(config.folder, config.overwrite or resume)
+            set_aside(config.folder, config.overwrite or resume)
         under_way = resume
         try:
             with closing(_steps(config, envs, meter, checkpoint)) as steps:
@@ -160,10 +156,10 @@ def _steps(
 
     A round is on the disk when its last step is yielded, so a power cut costs only the round that is under way.
     """
-    agent = agent_of(config)
     if checkpoint is None:
         write_text(config.folder / "config.yaml", config.as_yaml())
         checkpoint = {"logs": None, "episode": None}
+    agent = config.agent_options
     with closing(Logs(envs, config, meter, checkpoint["logs"])) as logs:
         for step in rollout(logs.envs, agent, config.seed, checkpoint["episode"]):
             if step.round is not None:
@@ -179,11 +175,7 @@ def _steps(
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock a run's folder for this process. The lock ends with the process at the latest.
-
-    Raises:
-        RunBusy: If another process has it.
-    """
+    """Lock a run's folder, until the process ends at the latest; raise `RunBusy` if another process has the lock."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
@@ -211,12 +203,8 @@ def last_checkpoint(folder: Path) -> dict[str, Any] | None:
     return checkpoint if checkpoint is not None and complete(folder, checkpoint["logs"]) else None
 
 
-def prepare(folder: Path, overwrite: bool) -> None:
-    """Make a run's folder; an earlier run in it is set aside until this one has begun.
-
-    Raises:
-        RunError: If the folder holds a run already and `overwrite` is not set, or a training.
-    """
+def set_aside(folder: Path, overwrite: bool) -> None:
+    """Set an earlier run in a folder aside, which needs `overwrite`; raise a RunError if it holds a training."""
     if (folder / "policy").exists():
         raise RunError(f"{folder} holds a training. Give --out another folder.")
     if any((folder / name).exists() for name in FILES) and not overwrite:
@@ -232,7 +220,7 @@ def prepare(folder: Path, overwrite: bool) -> None:
 
 
 def restore(folder: Path) -> None:
-    """Bring back the run that `prepare` has set aside."""
+    """Bring back the run that was set aside."""
     aside = folder / ASIDE
     for place in aside.iterdir() if aside.is_dir() else ():
         place.rename(folder / place.name)

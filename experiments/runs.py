@@ -8,9 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from experiments.config import LOADER
+from experiments.config import RunError, read_yaml
 from signal_env.learner.outcomes import Round
 from signal_env.utils.extras import require
 
@@ -56,16 +54,26 @@ class Runs:
     problems: list[tuple[str, str]]
 
 
-class Unusable(ValueError):
-    """A folder whose run cannot be used; the message says why."""
-
-
 @dataclasses.dataclass(frozen=True)
 class _Run:
     folder: Path
     config: dict[str, Any]
     rounds: list[dict[str, Any]]
-    keys: dict[str, Any]
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """The values of `KEYS`."""
+        setting, method = self.config.get("setting") or self.config["env"], self.config.get("method")
+        return {"setting": str(setting), "method": str(method or self.config["agent"]), "seed": self.config["seed"]}
+
+    @property
+    def state(self) -> str:
+        """The state of a run that is not finished; empty for a finished one."""
+        if self.rounds and self.rounds[-1]["finished"]:
+            return ""
+        last = f"{self.rounds[-1]['labeled']} of {self.rounds[-1]['budget']} labels" if self.rounds else "no round yet"
+        failed = (self.folder / "error.txt").is_file()
+        return f"not finished ({last}); {'its error.txt says why' if failed else 'resume it, or wait for it'}"
 
 
 def read_runs(places: Iterable[Path], unfinished: bool = False) -> Runs:
@@ -88,16 +96,21 @@ def read_runs(places: Iterable[Path], unfinished: bool = False) -> Runs:
     for folder in _folders(places):
         try:
             run = _read_run(folder)
-            state = _unfinished(run)
-            if state:
-                problems.append((str(folder), state))
-            if not state or (unfinished and run.rounds):
-                runs.append(run)
-        except Unusable as error:
-            problems.append((str(folder), str(error)))
+        except RunError as error:
+            problems.append((str(folder), str(error).splitlines()[0]))
+            continue
+        if run.state:
+            problems.append((str(folder), run.state))
+        if not run.state or (unfinished and run.rounds):
+            runs.append(run)
     runs.sort(key=lambda run: (*run.keys.values(), str(run.folder)))
     runs = _without_twins(runs, problems)
-    problems += _unlike(runs)
+    first: dict[tuple[str, str], _Run] = {}
+    for run in runs:
+        other = first.setdefault((run.keys["setting"], run.keys["method"]), run)
+        if names := _differing(run, other):
+            reason = f"its {', '.join(names)} is not that of {other.folder}; both are used as seeds of one method"
+            problems.append((str(run.folder), reason))
     if not runs:
         found = "".join(f"\n  {folder}: {reason}" for folder, reason in problems)
         raise ValueError(f"No finished run to read. Give folders of runs, or a folder above them.{found}")
@@ -156,79 +169,51 @@ def _folders(places: Iterable[Path]) -> Iterator[Path]:
 
 
 def _read_run(folder: Path) -> _Run:
-    """Read the run in a folder.
-
-    Raises:
-        Unusable: If there is no whole run of this version.
-    """
+    """Read the run in a folder; raise a RunError if there is no whole run of this version."""
     config = _config(folder / "config.yaml")
     try:
         rounds, torn = read_log(folder / "rounds.jsonl")
     except OSError as error:
-        raise Unusable(f"rounds.jsonl cannot be read: {error.strerror}; it was left out") from error
+        raise RunError(f"rounds.jsonl cannot be read: {error.strerror}; it was left out") from error
     for i, line in enumerate(rounds):
         missing = [name for name in (*NUMBERS, *COUNTS) if name not in line]
         if missing:
-            raise Unusable(f"an earlier version wrote it: its rounds lack {', '.join(missing)}; play it again")
+            raise RunError(f"an earlier version wrote it: its rounds lack {', '.join(missing)}; play it again")
         good = all(_is_number(line[name]) for name in NUMBERS) and all(isinstance(line[name], list) for name in COUNTS)
         if not good or line["index"] != i or line["pool"] <= 0:
-            raise Unusable(f"line {i + 1} of rounds.jsonl is not that of round {i}; play it again")
+            raise RunError(f"line {i + 1} of rounds.jsonl is not that of round {i}; play it again")
     if torn:
-        raise Unusable(f"rounds.jsonl is torn after {len(rounds)} rounds; resume the run")
-    setting, method = config.get("setting") or config["env"], config.get("method") or config["agent"]
-    return _Run(folder, config, rounds, {"setting": str(setting), "method": str(method), "seed": config["seed"]})
-
-
-def _unfinished(run: _Run) -> str:
-    """Describe the state of a run that is not finished; return the empty string for a finished one."""
-    if run.rounds and run.rounds[-1]["finished"]:
-        return ""
-    last = f"{run.rounds[-1]['labeled']} of {run.rounds[-1]['budget']} labels" if run.rounds else "no round yet"
-    failed = (run.folder / "error.txt").is_file()
-    return f"not finished ({last}); {'its error.txt says why' if failed else 'resume it, or wait for it'}"
+        raise RunError(f"rounds.jsonl is torn after {len(rounds)} rounds; resume the run")
+    return _Run(folder, config, rounds)
 
 
 def _config(file: Path) -> dict[str, Any]:
-    try:
-        config = yaml.load(file.read_text(encoding="utf-8"), LOADER)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Unusable(f"config.yaml cannot be read: {str(error).splitlines()[0]}") from error
+    config = read_yaml(file)
     wanted = {"env": str, "agent": str, "seed": int}
-    if not isinstance(config, dict) or not all(isinstance(config.get(name), form) for name, form in wanted.items()):
-        raise Unusable(f"config.yaml is not that of a run: it needs {', '.join(wanted)}, the seed a whole number")
+    if not all(isinstance(config.get(name), form) for name, form in wanted.items()):
+        raise RunError(f"config.yaml is not that of a run: it needs {', '.join(wanted)}, the seed a whole number")
     options = config.setdefault("options", {})
     if not isinstance(options, dict) or not isinstance(options.get("pool_fraction"), int | float | None):
-        raise Unusable("config.yaml is not that of a run: its options are no mapping with a number as pool_fraction")
+        raise RunError("config.yaml is not that of a run: its options are no mapping with a number as pool_fraction")
     return config
 
 
 def _rounds(runs: Iterable[_Run]) -> Any:
     """Return the table of all rounds."""
-    rounds = require("pandas", "plots").DataFrame([_about(run) | line for run in runs for line in run.rounds])
+    rows = []
+    for run in runs:
+        options = run.config["options"]
+        about = run.keys | {"task": task_of(run.config["env"], options), "fraction": options.get("pool_fraction")}
+        rows += [about | {"agent": run.config["agent"], "folder": str(run.folder)} | line for line in run.rounds]
+    rounds = require("pandas", "plots").DataFrame(rows)
     rounds = rounds.reindex(columns=[*rounds, *(name for name in FIELDS if name not in rounds)])
-    return rounds.assign(share=rounds["labeled"] / rounds["pool"])
-
-
-def _about(run: _Run) -> dict[str, Any]:
-    """Return the columns that are the same in all rounds of a run."""
-    options = run.config["options"]
-    fraction = options.get("pool_fraction")
-    return run.keys | {
-        "task": task_of(run.config["env"], options),
-        "fraction": float("nan") if fraction is None else float(fraction),
-        "agent": run.config["agent"],
-        "folder": str(run.folder),
-    }
+    return rounds.assign(fraction=rounds["fraction"].astype(float), share=rounds["labeled"] / rounds["pool"])
 
 
 def _logs(runs: Iterable[_Run], name: str, columns: tuple[str, ...], problems: list[tuple[str, str]]) -> Any:
-    """Return the table of a log that not every run has; a round that was played twice counts as it was the last time.
+    """Return the table of a log that not every run has, with these columns of floats even if none has it.
 
-    Args:
-        runs: The runs.
-        name: The log's name.
-        columns: Columns of floats that the table has even where no log does.
-        problems: Receives the logs that cannot be read.
+    A round that was played twice counts as it was the last time. `problems` receives the logs that cannot be read.
     """
     rows = [run.keys | line for run in runs for line in _log(run.folder / f"{name}.jsonl", problems)]
     log = require("pandas", "plots").DataFrame(rows, columns=None if rows else [*KEYS, "round", *columns])
@@ -257,40 +242,33 @@ def _log(file: Path, problems: list[tuple[str, str]]) -> list[dict[str, Any]]:
 def _without_twins(runs: list[_Run], problems: list[tuple[str, str]]) -> list[_Run]:
     """Return the runs whose setting, method and seed no other run has, and the first of copies."""
     alone = []
-    for _, group in groupby(runs, key=lambda run: tuple(run.keys.values())):
+    for keys, group in groupby(runs, key=lambda run: run.keys):
         first, *others = twins = list(group)
-        if all(other.rounds == first.rounds and not _unlike_parts(other, first) for other in others):
+        if all(other.rounds == first.rounds and not _differing(other, first) for other in others):
             alone.append(first)
             continue
         for run in twins:
             places = ", ".join(str(other.folder) for other in twins if other is not run)
-            what = f"{', '.join(map(str, run.keys.values()))} is also the run in {places}, and they are not copies"
+            what = f"{', '.join(map(str, keys.values()))} is also the run in {places}, and they are not copies"
             problems.append((str(run.folder), f"{what}; none of them was used"))
     return alone
 
 
-def _unlike(runs: list[_Run]) -> Iterator[tuple[str, str]]:
-    """Yield the runs that differ from the first one of their setting and method in more than the seed."""
-    first: dict[tuple[str, str], _Run] = {}
-    for run in runs:
-        other = first.setdefault((run.keys["setting"], run.keys["method"]), run)
-        if names := _unlike_parts(run, other):
-            reason = f"its {', '.join(names)} is not that of {other.folder}; both are used as seeds of one method"
-            yield str(run.folder), reason
+def _differing(run: _Run, other: _Run) -> list[str]:
+    """Return the names of the options that differ, but for the seed and those that change no number."""
+    one, two = _flat(run.config), _flat(other.config)
+    return [name for name in one | two if one.get(name) != two.get(name) and name not in NO_NUMBER_CHANGES]
 
 
-def _unlike_parts(one: _Run, other: _Run) -> list[str]:
-    """Return the names of the values that differ, but for the seed and those that change no number."""
-    return [name for name in _differing(one.config, other.config) if name not in NO_NUMBER_CHANGES]
-
-
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
-    for name in dict.fromkeys([*one, *other]):
-        ours, theirs = one.get(name), other.get(name)
-        if isinstance(ours, dict) and isinstance(theirs, dict):
-            yield from (f"{name}.{inner}" for inner in _differing(ours, theirs))
-        elif ours != theirs:
-            yield name
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping without mappings in it; the names inside those are joined by dots."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{key}": inner for key, inner in _flat(value).items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 def _is_number(value: Any) -> bool:

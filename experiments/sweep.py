@@ -3,8 +3,9 @@
 import dataclasses
 import os
 import time
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from itertools import chain
@@ -17,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments.config import RunConfig, RunError
-from experiments.engines import BUSY, ERROR, Engine, Inline, Local, LostWorker, Ray
+from experiments.engines import BUSY, ERROR, Inline, Local, LostWorker, Outcome, Ray
 from experiments.progress import console, progress_bar
 from experiments.run import begun, finished
 from experiments.runs import read_log
@@ -54,11 +55,7 @@ class SweepConfig:
 
 
 def main(config: SweepConfig) -> Path:
-    """Play the missing runs; return the folder.
-
-    Raises:
-        RunError: If there is no such study, its folder holds runs with other options, or runs have failed.
-    """
+    """Play the missing runs; return the folder."""
     study = read_study(config.study, config.out)
     runs = [run for run in study.runs if not config.only or any(matches(run, study, p) for p in config.only)]
     if not runs:
@@ -70,12 +67,8 @@ def main(config: SweepConfig) -> Path:
     return study.folder
 
 
-def sweep(study: Study, runs: Sequence[RunConfig], engine: Engine) -> None:
-    """Play runs of a study that are not finished, and write the study to their folder.
-
-    Raises:
-        RunError: If runs have failed.
-    """
+def sweep(study: Study, runs: Sequence[RunConfig], engine: Inline) -> None:
+    """Play runs of a study that are not finished, and write the study; raise a RunError if runs have failed."""
     out = study.folder
     write_text(out / "study.yaml", study.text)  # its caption, for the report
     missing = [run for run in runs if not finished(run)]
@@ -103,11 +96,7 @@ def matches(run: RunConfig, study: Study, pattern: str) -> bool:
 
 
 def refuse_others(runs: Sequence[RunConfig]) -> None:
-    """Check that no folder holds another run than the study's.
-
-    Raises:
-        RunError: If one does.
-    """
+    """Raise a RunError if a folder holds another run than the study's."""
     others = [run.folder for run in runs if (run.folder / "config.yaml").exists() and not begun(run)]
     if others:
         raise RunError(
@@ -116,7 +105,7 @@ def refuse_others(runs: Sequence[RunConfig]) -> None:
         )
 
 
-def play_all(runs: Sequence[RunConfig], out: Path, engine: Engine) -> dict[str, str]:
+def play_all(runs: Sequence[RunConfig], out: Path, engine: Inline) -> dict[str, str]:
     """Play runs and show their progress; return the errors of those that failed, by the runs' names."""
     failures: dict[str, str] = {}
     forecast, done = Forecast(runs, engine.slots), 0
@@ -137,14 +126,16 @@ def play_all(runs: Sequence[RunConfig], out: Path, engine: Engine) -> dict[str, 
 
 
 def played(
-    runs: Sequence[RunConfig], engine: Engine
+    runs: Sequence[RunConfig], engine: Inline
 ) -> Iterator[tuple[Sequence[RunConfig], RunConfig | None, str | None]]:
     """Play runs. Every second or so, yield those being played, and one that is over with its error, if there is one.
 
-    A run whose worker died continues on another worker as long as it makes progress, and `TRIES` times if it does not.
-    A run that another process plays is tried again later.
+    A run whose worker died continues on another worker, until its workers have died `TRIES` times and once more
+    without progress: a long run may lose many workers to machines that are taken away, and one that kills its workers
+    makes no progress. A run that another process plays is tried again later.
     """
-    waiting, playing, deaths = deque(runs), dict[Any, RunConfig](), Deaths()
+    waiting, playing = deque(runs), dict[Future[Outcome], RunConfig]()
+    deaths = defaultdict[Path, list[float]](list)  # the shares of each run's budget at which its workers died
     try:
         while waiting or playing:
             while waiting and len(playing) < engine.slots:
@@ -152,15 +143,17 @@ def played(
                 if finished(run):  # by another sweep
                     yield [*playing.values()], run, None
                 else:
+                    yield [*playing.values(), run], None, None
                     playing[engine.submit(run)] = run
             yield [*playing.values()], None, None
-            for ticket in engine.wait(playing, 1.0) if playing else ():
-                run = playing.pop(ticket)
+            for future in wait(playing, 1.0, FIRST_COMPLETED).done:
+                run = playing.pop(future)
                 try:
-                    error = engine.outcome(ticket)
+                    error = engine.outcome(future)
                 except LostWorker as death:
-                    error = str(death)
-                    if deaths.count(run) <= TRIES:
+                    error, shares = str(death), deaths[run.folder]
+                    shares.append(share(run))
+                    if len(shares) - shares.index(max(shares)) <= TRIES:
                         waiting.appendleft(run)
                         continue
                     write_text(run.folder / ERROR, f"{error}\n")
@@ -173,30 +166,25 @@ def played(
         engine.close()
 
 
-def engine_of(config: SweepConfig, out: Path) -> Engine:
-    """Return the engine that the options describe, for the study in a folder.
-
-    Raises:
-        RunError: If they do not fit together.
-    """
+def engine_of(config: SweepConfig, out: Path) -> Inline:
+    """Return the engine that the options describe, for the study in a folder."""
     if config.engine == "ray":
-        workers = _checked(config.workers, least=1)
-        return Ray(out / "study.yaml", config.address, workers, config.cpus, config.gpus)
+        _check(config.workers, least=1)
+        return Ray(out / "study.yaml", config.address, config.workers, config.cpus, config.gpus)
     if config.address is not None:
         raise RunError("--address is for --engine ray.")
     return engine_here(config.workers)
 
 
-def engine_here(workers: int | None) -> Engine:
+def engine_here(workers: int | None) -> Inline:
     """Return the engine of this machine: so many processes, one for each core by default, or this process for 0."""
-    workers = _checked(workers, least=0)
+    _check(workers, least=0)
     return Inline() if workers == 0 else Local(workers or cores())
 
 
-def _checked(workers: int | None, least: int) -> int | None:
+def _check(workers: int | None, least: int) -> None:
     if workers is not None and workers < least:
         raise RunError(f"--workers is at least {least}; got {workers}.")
-    return workers
 
 
 def cores() -> int:
@@ -206,26 +194,13 @@ def cores() -> int:
 
 def share(run: RunConfig) -> float:
     """Return the share of its budget that a run has spent."""
-    file = run.folder / "rounds.jsonl"
-    rounds, _ = read_log(file) if file.is_file() else ([], False)
-    return float(rounds[-1]["labeled"] / rounds[-1]["budget"]) if rounds else 0.0
+    *_, last = [{"labeled": 0, "budget": 1}, *_lines(run, "rounds")]
+    return float(last["labeled"] / last["budget"])
 
 
-class Deaths:
-    """The number of times that the workers of each run have died since its last progress.
-
-    A long run may lose many workers to machines that are taken away; a run that kills its workers makes no progress.
-    """
-
-    def __init__(self) -> None:
-        self._shares, self._counts = dict[Path, float](), Counter[Path]()
-
-    def count(self, run: RunConfig) -> int:
-        """Record a death; return how many there have been since the run's last progress."""
-        now, before = share(run), self._shares.get(run.folder, 0.0)
-        self._counts[run.folder] = 1 if now > before else self._counts[run.folder] + 1
-        self._shares[run.folder] = max(now, before)
-        return self._counts[run.folder]
+def _lines(run: RunConfig, log: str) -> list[dict[str, Any]]:
+    file = run.folder / f"{log}.jsonl"
+    return read_log(file)[0] if file.is_file() else []
 
 
 class Forecast:
@@ -237,26 +212,22 @@ class Forecast:
     """
 
     def __init__(self, runs: Sequence[RunConfig], slots: int) -> None:
-        self._left = {run.folder: run for run in runs}
-        self._slots = slots
-        self._took: dict[tuple[str | None, str | None], list[float]] = {}
+        self._left, self._slots = {run.folder: run for run in runs}, slots
+        self._took = defaultdict[tuple[str | None, str | None], list[float]](list)
 
     def over(self, run: RunConfig, done: bool = True) -> None:
         """Record that a run is over, done or failed; the time of a failed one does not count."""
         del self._left[run.folder]
-        file = run.folder / "cost.jsonl"
-        lines, _ = read_log(file) if done and file.is_file() else ([], False)
-        if lines:
-            self._took.setdefault((run.setting, run.method), []).append(sum(line["seconds"] for line in lines))
+        if done and (lines := _lines(run, "cost")):
+            self._took[run.setting, run.method].append(sum(line["seconds"] for line in lines))
 
     def left(self, playing: Sequence[RunConfig]) -> str:
         """Return the time left, in words."""
         if not self._took:
             return "time left not known yet"
-        overall = float(np.mean(list(chain(*self._took.values()))))
-        shares = {run.folder: share(run) for run in playing}
+        overall, shares = list(chain(*self._took.values())), {run.folder: share(run) for run in playing}
         seconds = sum(
-            float(np.mean(self._took.get((run.setting, run.method), [overall]))) * (1 - shares.get(folder, 0.0))
+            float(np.mean(self._took.get((run.setting, run.method), overall))) * (1 - shares.get(folder, 0.0))
             for folder, run in self._left.items()
         )
         return f"about {timedelta(seconds=round(seconds / self._slots))} left"

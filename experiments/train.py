@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +12,11 @@ import yaml
 from rich.progress import Progress, TaskID
 
 from agents.llm import FrozenGenerator
-from experiments.config import EnvironmentOptions, RunError, check_names, parse_for_env
+from experiments.config import EnvironmentOptions, RunError, check_names
 from experiments.progress import console, progress_bar
 from signal_env.utils.extras import require
 from signal_env.utils.storage import remove, write_text
 from signal_env.wrappers import CandidateSelection
-
-__all__ = ["TRAINING_SEEDS", "main", "parse", "train"]
 
 TRAINING_SEEDS = 1_000_000
 """The first seed of trainings. Comparisons use seeds below it."""
@@ -106,11 +104,6 @@ class TrainConfig:
         return yaml.safe_dump(plain | {"hidden": list(self.hidden)}, sort_keys=False, allow_unicode=True)
 
 
-def parse(args: Sequence[str]) -> TrainConfig:
-    """Read the command line; the defaults are those of the environment."""
-    return parse_for_env(TrainConfig, "train", args)
-
-
 def main(config: TrainConfig) -> Path:
     """Train and save the policy, also on an interruption; return the folder."""
     with progress_bar() as progress:
@@ -175,7 +168,7 @@ def environments(config: TrainConfig) -> Any:
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
-    options = config.options.as_keywords()
+    options = vars(config.options)
 
     def make() -> gym.Env[Any, Any]:
         env = gym.make(config.env, **options)

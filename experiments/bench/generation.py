@@ -15,10 +15,8 @@ from rich.table import Table
 from agents.llm.exchange import Exchange, Stopped
 from agents.llm.trained import TrainedGenerator
 from agents.rollout import rollout
-from experiments.config import RunConfig, make_envs, parse
+from experiments.config import RunConfig, make_envs
 from experiments.progress import console, progress_bar
-
-__all__ = ["main", "parse"]
 
 REPEATS = 3
 """Runs of each side, in turns; the medians of their times count."""

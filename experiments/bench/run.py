@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
-from experiments.config import RunConfig, parse
+from experiments.config import RunConfig
 from experiments.progress import console
 from experiments.run import play
 from signal_env.acquisition import Strategy
@@ -22,8 +22,6 @@ from signal_env.learner import Learner
 from signal_env.learner.open_round import OpenRound
 from signal_env.wrappers.recording import RunLog
 from signal_env.wrappers.tensorboard import Board
-
-__all__ = ["main", "parse"]
 
 MODELS = ("loading", "agent", "encoder and annotator")
 """The parts of a run that are the models' own work; the others are the environment's."""

@@ -2,15 +2,16 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
 from rich.table import Table
 
 from experiments.bench.run import Profile
-from experiments.config import EnvironmentOptions, parse_for_env
+from experiments.config import EnvironmentOptions
 from experiments.progress import console
 from signal_env.classifiers.checked import CheckedClassifier
 from signal_env.classifiers.pretrained import TextModel
@@ -19,15 +20,12 @@ from signal_env.learner.open_round import OpenRound
 from signal_env.wrappers import CandidateSelection
 from signal_env.wrappers import candidate_draw as candidates
 
-__all__ = ["main", "parse"]
-
-ROUND_SIZE = 15
-
 
 @dataclasses.dataclass(frozen=True)
 class StepsConfig:
     """Plays whole episodes of random choices on one core, with all texts encoded before."""
 
+    env_options: ClassVar[Mapping[str, Any]] = {"round_size": 15}
     env: str = "SignalEnv-reviews-v0"
     """The environment's id."""
     episodes: int = 10
@@ -40,11 +38,6 @@ class StepsConfig:
     """Random directions onto which the candidates' encodings are projected."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
     """The environment's options; `round_size` is 15 unless given."""
-
-
-def parse(args: Sequence[str]) -> StepsConfig:
-    """Read the command line; the defaults are those of the environment."""
-    return parse_for_env(StepsConfig, "bench steps", args, {"round_size": ROUND_SIZE})
 
 
 def main(config: StepsConfig) -> dict[str, float]:
@@ -61,7 +54,7 @@ def main(config: StepsConfig) -> dict[str, float]:
 
 def bench(config: StepsConfig) -> dict[str, float]:
     """Measure as `main` does, on as many threads as torch has."""
-    options = config.options.as_keywords()
+    options = vars(config.options)
     env = CandidateSelection(gym.make(config.env, **options), config.n_candidates, config.embedding_size)
     play(env, config.episodes)
     speeds = [measured(env, config.episodes) for _ in range(config.repeats)]

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from experiments.__main__ import main
-from experiments.train import TRAINING_SEEDS, environments, parse
+from experiments.config import parse
+from experiments.train import TRAINING_SEEDS, TrainConfig, environments
 
 SMALL = ["--pool-size", "60", "--round-size", "10", "--evaluation-size", "40"]
 FAST = ["--timesteps", "256", "--n-envs", "2", "--n-candidates", "6", "--hidden", "16"]
@@ -58,7 +59,7 @@ def test_experiments_are_those_of_the_training_s_own_seeds(tmp_path):
 
     from experiments.train import make_model
 
-    config = parse([*SMALL, *FAST, "--seed", "3"])
+    config = parse([*SMALL, *FAST, "--seed", "3"], TrainConfig)
     envs = environments(config)
     model = make_model(config, envs)
     envs.reset()
@@ -148,7 +149,9 @@ def test_a_training_learns_from_shaped_rewards(tmp_path):
 
     from signal_env.wrappers import PotentialShaping
 
-    config = parse([*SMALL, *FAST, "--shaping", "train_accuracy", "--shaping-weight", "2", "--shaping-gamma", "0.5"])
+    config = parse(
+        [*SMALL, *FAST, "--shaping", "train_accuracy", "--shaping-weight", "2", "--shaping-gamma", "0.5"], TrainConfig
+    )
     envs = environments(config)
     for env in envs.envs:
         found = []

@@ -3,11 +3,13 @@
 import gymnasium as gym
 
 from experiments.bench import steps
+from experiments.config import parse
 from signal_env.wrappers import CandidateSelection
 
 
 def test_the_parts_are_the_whole(capsys):
-    config = steps.parse(["--episodes", "2", "--repeats", "1", "--pool-size", "50", "--evaluation-size", "40"])
+    args = ["--episodes", "2", "--repeats", "1", "--pool-size", "50", "--evaluation-size", "40"]
+    config = parse(args, steps.StepsConfig)
     assert config.options.round_size == 15
     seconds = steps.main(config)
     assert {"fit", "predict", "neighbors", "offer", "draw", "features of the candidates", "rest"} <= set(seconds)
