@@ -1,18 +1,17 @@
 """`python -m experiments annotator`: fine-tunes a model on the full training file, to label synthetic texts."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 
+from experiments.pretrain import save
 from experiments.progress import console, progress_bar
 from signal_env.classifiers.finetune import FinetuneClassifier
-from signal_env.classifiers.pretrained import quiet_transformers
 from signal_env.classifiers.training import Training, train
 from signal_env.data import load
 from signal_env.tasks import get_task
-from signal_env.utils.storage import cache_dir, new_folder
+from signal_env.utils.storage import cache_dir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,9 +72,6 @@ def main(config: AnnotatorConfig) -> Path:
         "seed": config.seed,
         "training": dataclasses.asdict(config.training),
     }
-    with new_folder(out, mark="annotator.json") as folder, quiet_transformers():
-        classifier.text_model.model.half().save_pretrained(folder, safe_serialization=True)
-        classifier.text_model.tokenizer.save_pretrained(folder)
-        (folder / "annotator.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    save(classifier.text_model.model, classifier.text_model.tokenizer, out, "annotator.json", record)
     console.print(f"Accuracy {record['accuracy']:.4f} on the {task.evaluation} split of {task.name}; saved to {out}")
     return out

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +101,7 @@ def documents(sentences: Sequence[tuple[str, int]], seed: int, count: int = 60_0
 
 def texts_outside_pools(task: Task, config: PretrainConfig) -> list[str]:
     """Return a task's training split without the pools of the experiments."""
-    corpus = load(task, config.data_dir)
-    excluded: set[int] = set()
+    corpus, excluded = load(task, config.data_dir), set[int]()
     for seed in range(config.exclude_seeds):
         rng, _ = seeding.np_random(seed)
         excluded.update(draw_pool(len(corpus.train.texts), pool_size(config), experiment_seed(rng)).tolist())
@@ -148,16 +148,20 @@ def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> No
     chance = np.where(frequency < 0.005, 0.4, 0.1)
     chance[: len(SPECIAL)] = 0.0
     batches = (masked(tokenizer, batch, chance, rng) for batch in _draws(texts, 32, rng))
-    loss = _fit("encoder", model, batches, config.encoder_steps, config.encoder_learning_rate)
-    _save(model, tokenizer, out, config, texts=len(texts), steps=config.encoder_steps, loss=loss)
+    facts = {"seed": config.seed}
+    _train(model, tokenizer, batches, config.encoder_steps, config.encoder_learning_rate, out, len(texts), facts)
 
 
 def word_piece_tokenizer(texts: Sequence[str]) -> Any:
-    """Return BERT's tokenizer with the words of the texts."""
+    """Return BERT's tokenizer with the words of the texts, and the characters that compose any other ASCII word."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    raw = Tokenizer(models.WordPiece(word_pieces(texts, SPECIAL), unk_token=UNKNOWN))
+    words = sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]", text.lower())})
+    characters = [chr(code) for code in range(33, 127)]
+    pieces = dict.fromkeys([*SPECIAL, *characters, *(f"##{character}" for character in characters), *words])
+    vocabulary = {piece: index for index, piece in enumerate(pieces)}
+    raw = Tokenizer(models.WordPiece(vocabulary, unk_token=UNKNOWN))
     raw.normalizer = normalizers.BertNormalizer(lowercase=True)
     raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     raw.decoder = decoders.WordPiece()
@@ -169,14 +173,7 @@ def word_piece_tokenizer(texts: Sequence[str]) -> Any:
 
 
 def masked(tokenizer: Any, texts: list[str], chance: NDArray[np.float64], rng: np.random.Generator) -> Any:
-    """Return a batch for the masked language model's objective.
-
-    Args:
-        tokenizer: The tokenizer.
-        texts: The texts.
-        chance: For each token the probability that the model has to predict it.
-        rng: Draws the tokens to predict, and what stands in their places.
-    """
+    """Return a batch for the masked language model, which predicts each token with its probability in `chance`."""
     import torch
 
     batch = tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
@@ -191,27 +188,12 @@ def masked(tokenizer: Any, texts: list[str], chance: NDArray[np.float64], rng: n
     return batch | {"labels": labels}
 
 
-def word_pieces(texts: Sequence[str], special: Sequence[str]) -> dict[str, int]:
-    """Return the ids of the corpus's words, and of the characters that any other ASCII word is composed of."""
-    words = sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]", text.lower())})
-    characters = [chr(code) for code in range(33, 127)]
-    pieces = [*special, *characters, *(f"##{character}" for character in characters), *words]
-    return {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
-
-
 def latent_semantics(texts: Sequence[Sequence[int]], vocabulary: int, size: int) -> NDArray[np.float32]:
     """Return token embeddings in which tokens of the same texts are similar (Deerwester et al. 1990).
 
     They are the leading principal directions of the texts' token counts, each scaled by its standard deviation, and all
     together to BERT's initial scale. A small model on little text needs this start: it learns word vectors slowly.
-
-    Args:
-        texts: The token ids of each text.
-        vocabulary: The number of tokens.
-        size: The number of dimensions.
-
-    Returns:
-        `(vocabulary, size)`.
+    `texts` are token ids; the result is `(vocabulary, size)`.
     """
     counts = np.zeros((len(texts), vocabulary), dtype=np.float32)
     for row, ids in zip(counts, texts, strict=True):
@@ -258,11 +240,11 @@ def train_generator(task: Task, texts: Sequence[str], config: PretrainConfig, ou
         return batch | {"labels": labels}
 
     batches = (answered(batch) for batch in _draws(texts, 64, rng))
-    loss = _fit("generator", model, batches, config.generator_steps, config.generator_learning_rate)
     facts: dict[str, Any] = {"task": task.name}
     if task.name != "reviews":
         facts |= {"excluded_seeds": config.exclude_seeds, "excluded_pool_size": pool_size(config)}
-    _save(model, tokenizer, out, config, texts=len(texts), steps=config.generator_steps, loss=loss, **facts)
+    facts["seed"] = config.seed
+    _train(model, tokenizer, batches, config.generator_steps, config.generator_learning_rate, out, len(texts), facts)
 
 
 def byte_pair_tokenizer(forms: Iterator[str], config: PretrainConfig) -> Any:
@@ -287,8 +269,17 @@ def _draws(texts: Sequence[str], size: int, rng: np.random.Generator) -> Iterato
             yield [texts[i] for i in order[start : start + size]]
 
 
-def _fit(name: str, model: Any, batches: Iterator[Any], steps: int, learning_rate: float) -> float:
-    """Train by AdamW with a warm-up and a cosine decay; return the mean loss of the last tenth of the steps."""
+def _train(
+    model: Any,
+    tokenizer: Any,
+    batches: Iterator[Any],
+    steps: int,
+    learning_rate: float,
+    out: Path,
+    texts: int,
+    facts: dict[str, Any],
+) -> None:
+    """Train by AdamW with a warm-up and a cosine decay, and save; the loss is the mean of the last tenth of steps."""
     import torch
     from transformers import get_cosine_schedule_with_warmup
 
@@ -297,8 +288,8 @@ def _fit(name: str, model: Any, batches: Iterator[Any], steps: int, learning_rat
     model.train()
     losses = []
     with progress_bar() as progress:
-        bar = progress.add_task(name, total=steps, status="")
-        for batch in (next(batches) for _ in range(steps)):
+        bar = progress.add_task(out.name, total=steps, status="")
+        for batch in islice(batches, steps):
             batch.pop("token_type_ids", None)
             loss = model(**batch).loss
             optimizer.zero_grad()
@@ -308,18 +299,16 @@ def _fit(name: str, model: Any, batches: Iterator[Any], steps: int, learning_rat
             schedule.step()
             losses.append(float(loss.detach()))
             progress.update(bar, advance=1, status=f"loss {losses[-1]:.3f}")
-    return float(np.mean(losses[-max(1, steps // 10) :]))
+    mean, parameters = float(np.mean(losses[-max(1, steps // 10) :])), sum(p.numel() for p in model.parameters())
+    record = {"parameters": parameters, "texts": texts, "steps": steps, "loss": mean, **facts}
+    save(model, tokenizer, out, "training.json", record)
+    megabytes = sum(file.stat().st_size for file in out.iterdir()) / 1e6
+    console.print(f"{out.name}: {parameters:,} parameters, loss {mean:.3f}, {megabytes:.1f} MB, saved to {out}")
 
 
-def _save(model: Any, tokenizer: Any, out: Path, config: PretrainConfig, **facts: Any) -> None:
-    """Save a model in half precision with its tokenizer and a record of the training."""
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    record = {"parameters": parameters, **facts, "seed": config.seed}
-    with new_folder(out, mark="training.json") as folder, quiet_transformers():
+def save(model: Any, tokenizer: Any, out: Path, mark: str, record: dict[str, Any]) -> None:
+    """Save a model in half precision with its tokenizer and the record of its training, a file named `mark`."""
+    with new_folder(out, mark=mark) as folder, quiet_transformers():
         model.half().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    megabytes = sum(file.stat().st_size for file in out.iterdir()) / 1e6
-    console.print(
-        f"{out.name}: {parameters:,} parameters, loss {facts['loss']:.3f}, {megabytes:.1f} MB, saved to {out}"
-    )
+        (folder / mark).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -16,7 +16,7 @@ from experiments.config import EnvironmentOptions, RunError, check_names
 from experiments.progress import console, progress_bar
 from signal_env.utils.extras import require
 from signal_env.utils.storage import remove, write_text
-from signal_env.wrappers import CandidateSelection
+from signal_env.wrappers import CandidateSelection, PotentialShaping
 
 TRAINING_SEEDS = 1_000_000
 """The first seed of trainings. Comparisons use seeds below it."""
@@ -118,16 +118,8 @@ def main(config: TrainConfig) -> Path:
     return config.folder
 
 
-def train(config: TrainConfig, progress: Progress, bar: TaskID) -> Any:
-    """Train, and write `policy`, `config.yaml` and SB3's `logs` to the folder.
-
-    Returns:
-        The model of SB3.
-
-    Raises:
-        RunError: If the folder holds a training already, or an option does not fit.
-        MissingExtra: If Stable-Baselines3 is not installed.
-    """
+def train(config: TrainConfig, progress: Progress, bar: TaskID) -> None:
+    """Train, and write `policy`, `config.yaml` and SB3's `logs` to the folder."""
     if config.timesteps < 1:
         raise RunError(f"timesteps is at least 1; got {config.timesteps}.")
     check_folder(config.folder, config.overwrite)
@@ -137,7 +129,7 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> Any:
 
     from agents.sb3.saved import save_policy
 
-    clear(config.folder)
+    remove(config.folder, FILES)
     write_text(config.folder / "config.yaml", config.as_yaml())
     model.set_logger(configure(str(config.folder / "logs"), ["csv", "tensorboard"]))
 
@@ -157,7 +149,14 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> Any:
         model.logger.close()
         with suppress(EOFError, OSError):  # Ctrl-C has ended the processes of the environments too
             envs.close()
-    return model
+
+
+def check_folder(folder: Path, overwrite: bool) -> None:
+    """Raise a RunError if a folder holds a run or another policy, or a training that may not be replaced."""
+    if (folder / "rounds.jsonl").exists() or (folder / "policy.json").exists():
+        raise RunError(f"{folder} holds a run or a policy. Give --out another folder.")
+    if any((folder / name).exists() for name in FILES) and not overwrite:
+        raise RunError(f"{folder} holds a training already. Give --overwrite or --out another folder.")
 
 
 def environments(config: TrainConfig) -> Any:
@@ -168,64 +167,28 @@ def environments(config: TrainConfig) -> Any:
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
-    options = vars(config.options)
-
     def make() -> gym.Env[Any, Any]:
-        env = gym.make(config.env, **options)
+        env = gym.make(config.env, **vars(config.options))
         if config.shaping is not None:
-            from signal_env.wrappers import PotentialShaping
-
             env = PotentialShaping(env, config.shaping, gamma=config.shaping_gamma, weight=config.shaping_weight)
+        generator = None if config.generator is None else FrozenGenerator(config.generator)
         return CandidateSelection(
-            env,
-            config.n_candidates,
-            config.embedding_size,
-            None if config.generator is None else FrozenGenerator(config.generator),
-            config.synthetic_candidates,
+            env, config.n_candidates, config.embedding_size, generator, config.synthetic_candidates
         )
 
     return make_vec_env(make, config.n_envs, vec_env_cls=SubprocVecEnv if config.processes else DummyVecEnv)
 
 
 def make_model(config: TrainConfig, envs: Any) -> Any:
-    """Return the untrained model of SB3.
-
-    Raises:
-        RunError: If the algorithm has no such argument.
-    """
+    """Return the untrained model of SB3."""
     module, name = ALGORITHMS[config.algorithm]
     algorithm = getattr(require(module, "sb3"), name)
     from agents.sb3.saved import POLICIES
 
     known = sorted(set(inspect.signature(algorithm).parameters) - OWN_OPTIONS)
     check_names(config.sb3, known, f"--sb3 of {name}")
-    model = algorithm(
-        POLICIES[config.algorithm],
-        envs,
-        learning_rate=config.learning_rate,
-        gamma=config.gamma,
-        seed=config.seed,
-        device="cpu",
-        policy_kwargs={"net_arch": list(config.hidden)},
-        **config.sb3,
-    )
+    own = {name: getattr(config, name) for name in ("learning_rate", "gamma", "seed")}
+    network = {"net_arch": list(config.hidden)}
+    model = algorithm(POLICIES[config.algorithm], envs, **own, device="cpu", policy_kwargs=network, **config.sb3)
     envs.seed(TRAINING_SEEDS + 1_000 * config.seed)  # the model has seeded them with its own seed
     return model
-
-
-def check_folder(folder: Path, overwrite: bool) -> None:
-    """Check that a training may write to a folder.
-
-    Raises:
-        RunError: If it holds a run or a policy of another origin, or a training and `overwrite` is not set.
-    """
-    if (folder / "rounds.jsonl").exists() or (folder / "policy.json").exists():
-        raise RunError(f"{folder} holds a run or a policy. Give --out another folder.")
-    if any((folder / name).exists() for name in FILES) and not overwrite:
-        raise RunError(f"{folder} holds a training already. Give --overwrite or --out another folder.")
-
-
-def clear(folder: Path) -> None:
-    """Make a training's folder and remove an earlier training from it."""
-    remove(folder, FILES)
-    folder.mkdir(parents=True, exist_ok=True)

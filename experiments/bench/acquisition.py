@@ -7,8 +7,10 @@ import json
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from rich.box import SIMPLE
 from rich.table import Table
 
-from experiments.bench.peers import Arrays, peers_of, quiet
+from experiments.bench.peers import PEERS, Arrays, peers_of
 from experiments.progress import console, progress_bar
 from signal_env.acquisition import acquisitions, select
 from signal_env.acquisition.batches import kmeans
@@ -63,23 +65,21 @@ def main(config: AcquisitionBenchConfig) -> list[dict[str, Any]]:
     if config.labeled in config.sizes:  # peers tell the two sets apart by their sizes
         raise ValueError(f"labeled is none of the sizes; got {config.labeled} and {config.sizes}.")
     rows: list[dict[str, Any]] = []
-    grid = [(d, c) for d in config.dims for c in config.classes]
-    with progress_bar() as progress, quiet():
-        total = len(grid) * len(config.sizes) * len(config.strategies)
-        bar = progress.add_task("bench acquisition", status="", total=total)
-        for d, c in grid:
-            fewer: dict[str, dict[str, Any]] = {}  # each strategy's row on fewer texts
-            for n in sorted(config.sizes):
-                with tempfile.TemporaryDirectory() as folder:
-                    arrays = make_arrays(n, d, c, config, Path(folder) if config.memory_mapped else None)
-                    for strategy in config.strategies:
-                        progress.update(bar, status=f"{strategy}, {n:,} x {d}, {c} classes")
-                        fewer[strategy] = compare(strategy, arrays, config, fewer.get(strategy))
-                        rows.append(fewer[strategy])
-                        progress.advance(bar)
-                        if config.out is not None:
-                            with open(config.out, "a", encoding="utf-8") as file:
-                                file.write(json.dumps(rows[-1]) + "\n")
+    grid = [*product(config.dims, config.classes, sorted(config.sizes))]
+    fewer: dict[tuple[int, int, str], dict[str, Any]] = {}  # each strategy's row on fewer texts
+    with progress_bar() as progress, warnings.catch_warnings(action="ignore"):  # the peers' are for their users
+        bar = progress.add_task("bench acquisition", status="", total=len(grid) * len(config.strategies))
+        for d, c, n in grid:
+            with tempfile.TemporaryDirectory() as folder:
+                arrays = make_arrays(n, d, c, config, Path(folder) if config.memory_mapped else None)
+                for strategy in config.strategies:
+                    progress.update(bar, status=f"{strategy}, {n:,} x {d}, {c} classes")
+                    row = fewer[d, c, strategy] = compare(strategy, arrays, config, fewer.get((d, c, strategy)))
+                    rows.append(row)
+                    progress.advance(bar)
+                    if config.out is not None:
+                        with open(config.out, "a", encoding="utf-8") as file:
+                            file.write(json.dumps(row) + "\n")
     console.print(as_table(rows))
     return rows
 
@@ -136,7 +136,7 @@ def compare(
     row |= {"batch_size": config.batch_size, "memory_mapped": config.memory_mapped}
     row |= {"memory_mb": memory / 1e6, "memory_of_embeddings": memory / (4 * n * d)}
     row |= {f"seconds/{side}": float(np.median(times)) for side, times in seconds.items()}
-    for peer in ("small-text", "scikit-activeml"):
+    for peer in PEERS:
         if peer in sides:
             row[f"overlap/{peer}"] = len(np.intersect1d(batches[peer], batches["signal_env"]))
             row[f"version/{peer}"] = version(peer)
@@ -203,21 +203,19 @@ def _memory() -> Iterator[list[float]]:
 
     Pages of mapped files do not count: the system may drop them.
     """
-    statm, page, used, done = Path("/proc/self/statm"), 4096, [0.0], threading.Event()
+    statm, used, done = Path("/proc/self/statm"), [0.0], threading.Event()
 
     def own() -> int:
         resident, shared = statm.read_text().split()[1:3] if statm.exists() else ("0", "0")
-        return (int(resident) - int(shared)) * page
+        return (int(resident) - int(shared)) * 4096  # pages
 
-    with contextlib.suppress(OSError, AttributeError):  # return freed memory to the system
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    before = own()
-
-    def watch() -> None:
+    def watch(before: int) -> None:
         while not done.wait(0.002):
             used[0] = max(used[0], float(own() - before))
 
-    watcher = threading.Thread(target=watch)
+    with contextlib.suppress(OSError, AttributeError):  # return freed memory to the system
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    watcher = threading.Thread(target=watch, args=[own()])
     watcher.start()
     try:
         yield used
@@ -229,26 +227,18 @@ def _memory() -> Iterator[list[float]]:
 def as_table(rows: list[dict[str, Any]]) -> Table:
     """Return the rows as a table, with the ratios of the peers' seconds to ours."""
     titles = ("strategy", "texts", "d", "C", "seconds", "MB", "of emb.")
-    table = Table(*titles, "small-text", "scikit-activeml", "ratio to the faster", "notes", box=SIMPLE)
+    table = Table(*titles, *PEERS, "ratio to the faster", "notes", box=SIMPLE)
     for row in rows:
         ours = row["seconds/signal_env"]
-        peers = [name for name in ("small-text", "scikit-activeml") if f"seconds/{name}" in row]
-        cells = [_peer_cell(row, name) for name in ("small-text", "scikit-activeml")]
-        faster = min((row[f"seconds/{name}"] for name in peers), default=None)
+        seconds = {name: row[f"seconds/{name}"] for name in PEERS if f"seconds/{name}" in row}
+        common = {name: f"{row[f'overlap/{name}']}/{row['batch_size']} in common" for name in seconds}
         notes = [f"{ours / row['seconds/faiss']:.2f}x FAISS's bare search"] if "seconds/faiss" in row else []
         notes += [f"inertia {row['inertia']:.3f} of scikit-learn's"] if "inertia" in row else []
         table.add_row(
             *(row["strategy"], f"{row['n']:,}", str(row["d"]), str(row["classes"])),
             *(f"{ours:.4f}", f"{row['memory_mb']:.0f}", f"{row['memory_of_embeddings']:.2f}"),
-            *cells,
-            "" if faster is None else f"{faster / ours:.1f}x",
+            *(f"{seconds[name]:.3f} s, {common[name]}" if name in seconds else "" for name in PEERS),
+            f"{min(seconds.values()) / ours:.1f}x" if seconds else "",
             "; ".join(notes),
         )
     return table
-
-
-def _peer_cell(row: dict[str, Any], name: str) -> str:
-    """Return a peer's seconds, and the number of texts that its batch shares with ours."""
-    if f"seconds/{name}" not in row:
-        return ""
-    return f"{row[f'seconds/{name}']:.3f} s, {row[f'overlap/{name}']}/{row['batch_size']} in common"

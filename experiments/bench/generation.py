@@ -1,11 +1,8 @@
 """`python -m experiments bench generation`: tokens per second of agents that learn to write, beside TRL alone."""
 
-import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import wraps
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +10,10 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from agents.llm.exchange import Exchange, Stopped
+from agents.llm.language_model import Tokens
 from agents.llm.trained import TrainedGenerator
 from agents.rollout import rollout
+from experiments.bench.profile import Profile
 from experiments.config import RunConfig, make_envs
 from experiments.progress import console, progress_bar
 
@@ -24,18 +23,40 @@ REPEATS = 3
 Seconds = dict[str, float]
 
 
+class Recorded(Exchange):
+    """The exchange with an environment, which keeps the prompts, the rewards and the time of each part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.profile, self.tokens = Profile(rest="rest"), 0
+        self.prompts: list[Sequence[str]] = []
+        self.given: list[NDArray[np.float64]] = []
+
+    def respond(self, prompts: Sequence[str]) -> list[Tokens]:
+        """Return the trainer's responses."""
+        self.prompts.append(prompts)
+        with self.profile.part("generation"):
+            responses = super().respond(prompts)
+        self.tokens += sum(map(len, responses))
+        return responses
+
+    def learn(self, rewards: NDArray[np.float64]) -> None:
+        """Let the trainer learn from the rewards."""
+        self.given.append(rewards)
+        with self.profile.part("update"):
+            super().learn(rewards)
+
+
 class Alone(Exchange):
-    """Prompts and rewards from lists, in place of the exchange with an environment.
+    """Prompts and rewards from a run, in place of the exchange with an environment.
 
     The rewards are those of the run, since with a constant one every gradient would be zero.
     """
 
-    def __init__(self, prompts: Sequence[Sequence[str]], rewards: Sequence[NDArray[np.float64]]) -> None:
+    def __init__(self, run: Recorded) -> None:
         super().__init__()
-        self._batches, self._rewards = iter(prompts), iter(rewards)
-        self._since = 0.0
-        self.seconds: Seconds = defaultdict(float)
-        self.tokens = 0
+        self._batches, self._given = iter(run.prompts), iter(run.given)
+        self.profile, self.tokens = Profile(rest="rest"), 0
 
     def start(self, train: Callable[[], None], seed: int) -> None:
         """Train in this thread until the prompts are used up."""
@@ -46,20 +67,18 @@ class Alone(Exchange):
 
     def next_prompts(self) -> Sequence[str]:
         """Return the next prompts."""
-        if self._since:
-            self.seconds["update"] += time.perf_counter() - self._since
+        self.profile.switch("rest")
         batch = next(self._batches, None)
         if batch is None:
             raise Stopped
-        self._since = time.perf_counter()
+        self.profile.switch("generation")
         return batch
 
-    def rewards(self, responses: list[list[int]]) -> NDArray[np.float64]:
+    def rewards(self, responses: list[Tokens]) -> NDArray[np.float64]:
         """Return the next rewards."""
-        self.seconds["generation"] += time.perf_counter() - self._since
         self.tokens += sum(map(len, responses))
-        self._since = time.perf_counter()
-        return next(self._rewards)
+        self.profile.switch("update")
+        return next(self._given)
 
 
 def main(config: RunConfig) -> dict[str, dict[str, float]]:
@@ -80,10 +99,10 @@ def main(config: RunConfig) -> dict[str, dict[str, float]]:
     with progress_bar() as progress:
         bar = progress.add_task(config.agent, total=2 * REPEATS, status="")
         for _ in range(REPEATS):
-            seconds, prompts, rewards = with_environment(config, agent)
-            progress.update(bar, advance=1)
+            run, seconds = with_environment(config, agent)
             sides["with"].append(seconds)
-            sides["without"].append(without_environment(config, agent, Alone(prompts, rewards)))
+            progress.update(bar, advance=1)
+            sides["without"].append(without_environment(config, agent, Alone(run)))
             progress.update(bar, advance=1)
     medians = {
         side: {name: float(np.median([run[name] for run in runs])) for name in runs[0]} for side, runs in sides.items()
@@ -92,61 +111,27 @@ def main(config: RunConfig) -> dict[str, dict[str, float]]:
     return medians
 
 
-def with_environment(
-    config: RunConfig, agent: TrainedGenerator
-) -> tuple[Seconds, list[Sequence[str]], list[NDArray[np.float64]]]:
-    """Return the seconds of a run's parts, and the prompts and the trainer's rewards of its steps."""
-    envs = make_envs(config)
-    seconds: Seconds = defaultdict(float)
-    prompts: list[Sequence[str]] = []
-    rewards: list[NDArray[np.float64]] = []
-    tokens = 0
-
-    def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(function)
-        def call(*args: Any) -> Any:
-            begun = time.perf_counter()
-            result = function(*args)
-            seconds[part] += time.perf_counter() - begun
-            return result
-
-        return call
-
+def with_environment(config: RunConfig, agent: TrainedGenerator) -> tuple[Recorded, Seconds]:
+    """Play a run; return its exchange, and the seconds of its parts with the number of tokens."""
+    envs, run = make_envs(config), Recorded()
+    agent = replace(agent)
+    agent.reset = partial(agent.reset, exchange=run)  # type: ignore[method-assign]  # of this run's agent alone
     episode = rollout(envs, agent, config.seed)
     next(episode)
-    exchange = agent._exchange
-    respond = timed("generation", exchange.respond)
-
-    def keep(shown: Sequence[str]) -> list[list[int]]:
-        nonlocal tokens
-        prompts.append(shown)
-        responses: list[list[int]] = respond(shown)
-        tokens += sum(map(len, responses))
-        return responses
-
-    exchange.respond = keep  # type: ignore[method-assign, assignment]  # this run's exchange alone
-    learn = timed("update", exchange.learn)
-
-    def keep_rewards(paid: NDArray[np.float64]) -> None:
-        rewards.append(paid)
-        learn(paid)
-
-    exchange.learn = keep_rewards  # type: ignore[method-assign, assignment]  # likewise
-    envs.step = timed("environment", envs.step)
-    begun = time.perf_counter()
-    for _ in episode:
-        pass
-    whole = time.perf_counter() - begun
-    return {**seconds, "rest": whole - sum(seconds.values()), "tokens": tokens}, prompts, rewards
+    run.profile = Profile(rest="rest")  # the models are loaded
+    with run.profile.measure([("environment", envs, "step")]):
+        for _ in episode:
+            pass
+    return run, {**run.profile.seconds, "tokens": run.tokens}
 
 
 def without_environment(config: RunConfig, agent: TrainedGenerator, alone: Alone) -> Seconds:
-    """Return the seconds of the trainer's parts without an environment."""
+    """Return the seconds of the trainer's parts without an environment, with the number of tokens."""
     envs = make_envs(config)
     envs.reset(seed=config.seed)
     agent.reset(envs, config.seed, alone)
     agent.close()
-    return {**alone.seconds, "tokens": alone.tokens}
+    return {part: alone.profile.seconds[part] for part in ("generation", "update")} | {"tokens": alone.tokens}
 
 
 def report(config: RunConfig, agent: TrainedGenerator, sides: dict[str, Seconds], ratios: Sequence[float]) -> None:

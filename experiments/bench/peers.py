@@ -2,8 +2,7 @@
 
 import importlib.util
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,24 +37,9 @@ class Arrays:
         return unit(self.embeddings)
 
 
-def peers_of(arrays: Arrays) -> dict[str, dict[str, Choose]]:
-    """Return the counterparts of our strategies in each installed peer: functions that return a batch.
-
-    They only choose; the arrays are converted to the form of each library before.
-    """
-    return {
-        name: peer(arrays)
-        for name, (module, peer) in {
-            "small-text": ("small_text", _small_text),
-            "scikit-activeml": ("skactiveml", _scikit_activeml),
-        }.items()
-        if importlib.util.find_spec(module) is not None
-    }
-
-
 def _small_text(arrays: Arrays) -> dict[str, Choose]:
     """Return the strategies of small-text 1.4: CAL finds neighbors in the pool, BADGE clusters raw embeddings."""
-    with quiet():
+    with warnings.catch_warnings(action="ignore"):
         from small_text.integrations.pytorch.query_strategies.strategies import BADGE
         from small_text.query_strategies import (
             BreakingTies,
@@ -138,9 +122,14 @@ def _scikit_activeml(arrays: Arrays) -> dict[str, Choose]:
     }
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the peers' warnings, which are for their users."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+PEERS = {"small-text": ("small_text", _small_text), "scikit-activeml": ("skactiveml", _scikit_activeml)}
+"""The module of each peer, and the function that returns its strategies."""
+
+
+def peers_of(arrays: Arrays) -> dict[str, dict[str, Choose]]:
+    """Return the counterparts of our strategies in each installed peer: functions that return a batch.
+
+    They only choose; the arrays are converted to the form of each library before.
+    """
+    installed = {name: peer for name, (module, peer) in PEERS.items() if importlib.util.find_spec(module) is not None}
+    return {name: peer(arrays) for name, peer in installed.items()}

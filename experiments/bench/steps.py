@@ -3,14 +3,12 @@
 import dataclasses
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
-from rich.table import Table
 
-from experiments.bench.run import Profile
+from experiments.bench.profile import Profile, parts_table
 from experiments.config import EnvironmentOptions
 from experiments.progress import console
 from signal_env.classifiers.checked import CheckedClassifier
@@ -54,44 +52,36 @@ def main(config: StepsConfig) -> dict[str, float]:
 
 def bench(config: StepsConfig) -> dict[str, float]:
     """Measure as `main` does, on as many threads as torch has."""
-    options = vars(config.options)
-    env = CandidateSelection(gym.make(config.env, **options), config.n_candidates, config.embedding_size)
+    env = CandidateSelection(gym.make(config.env, **vars(config.options)), config.n_candidates, config.embedding_size)
     play(env, config.episodes)
-    speeds = [measured(env, config.episodes) for _ in range(config.repeats)]
-    profile = Profile(rest="rest")
-    with ExitStack() as stack:
-        for part, owner, name in (
-            ("encoder", TextModel, "run"),
-            ("fit", CheckedClassifier, "fit"),
-            ("predict", CheckedClassifier, "predict"),
-            ("neighbors", OpenRound, "find_neighbors"),
-            ("features of the state", learner, "features"),
-            ("features of the candidates", candidates, "describe"),
-            ("prompts", learner.Learner, "prompts"),
-            ("offer", learner.Learner, "offer"),
-            ("draw", candidates.CandidateDraw, "draw"),
-        ):
-            stack.enter_context(profile.measure(part, owner, name))
+    speeds = []
+    for _ in range(config.repeats):
+        start = time.perf_counter()
         steps = play(env, config.episodes)
-        profile.stop()
-    total = sum(profile.seconds.values())
-    table = Table("part", "µs a step", "share", title=f"CandidateSelection on {config.env}, K = {config.n_candidates}")
-    for part in sorted(profile.seconds, key=lambda part: -profile.seconds[part]):
-        seconds = profile.seconds[part]
-        table.add_row(part, f"{1e6 * seconds / steps:.0f}", f"{seconds / total:.1%}")
-    console.print(table)
+        speeds.append(steps / (time.perf_counter() - start))
+    parts = [
+        ("encoder", TextModel, "run"),
+        ("fit", CheckedClassifier, "fit"),
+        ("predict", CheckedClassifier, "predict"),
+        ("neighbors", OpenRound, "find_neighbors"),
+        ("features of the state", learner, "features"),
+        ("features of the candidates", candidates, "describe"),
+        ("prompts", learner.Learner, "prompts"),
+        ("offer", learner.Learner, "offer"),
+        ("draw", candidates.CandidateDraw, "draw"),
+    ]
+    profile = Profile(rest="rest")
+    with profile.measure(parts):
+        steps = play(env, config.episodes)
+    seconds = dict(sorted(profile.seconds.items(), key=lambda item: -item[1]))
+    title = f"CandidateSelection on {config.env}, K = {config.n_candidates}"
+    console.print(parts_table(title, seconds, "µs a step", lambda value: f"{1e6 * value / steps:.0f}"))
     console.print(
         f"{np.median(speeds):,.0f} steps a second ({min(speeds):,.0f} to {max(speeds):,.0f}; {len(speeds)} times "
-        f"{steps:,} steps in {config.episodes} episodes, encodings cached); {steps / total:,.0f} while it is profiled"
+        f"{steps:,} steps in {config.episodes} episodes, encodings cached); "
+        f"{steps / sum(seconds.values()):,.0f} while it is profiled"
     )
-    return dict(profile.seconds)
-
-
-def measured(env: CandidateSelection, episodes: int) -> float:
-    """Return the steps per second."""
-    start = time.perf_counter()
-    steps = play(env, episodes)
-    return steps / (time.perf_counter() - start)
+    return seconds
 
 
 def play(env: CandidateSelection, episodes: int) -> int:
