@@ -36,16 +36,16 @@ class Experiment:
     """
 
     def __init__(self, env: str = "SignalEnv-reviews-v0", agent: str = "random", seed: int = 0, **values: Any) -> None:
-        owners: dict[str, Any] = {"options": EnvironmentOptions, "agent_options": get_agent(agent), "": RunConfig}
-        fields = {field.name: part for part, owner in owners.items() for field in dataclasses.fields(owner)}
-        parts: dict[str, dict[str, Any]] = {name: dict(values.pop(name, {})) for name in ("options", "agent_options")}
-        check_names(values, fields, f"A run of {agent}")
+        owners: dict[str, Any] = {"options": EnvironmentOptions, "agent_options": get_agent(agent), "run": RunConfig}
+        part_of = {field.name: part for part, owner in owners.items() for field in dataclasses.fields(owner)}
+        parts = {name: dict(values.pop(name, {})) for name in owners}
+        check_names(values, part_of, f"A run of {agent}")
         for name, value in values.items():
-            parts.setdefault(fields[name], {})[name] = value
-        own = parts.pop("", {})
-        if own.get("out") is not None:
-            own["out"] = Path(own["out"])
-        self.config = make_config(env, agent, **own, seed=seed, **parts)
+            parts[part_of[name]][name] = value
+        run = parts.pop("run")
+        if run.get("out") is not None:
+            run["out"] = Path(run["out"])
+        self.config = make_config(env, agent, **run, seed=seed, **parts)
 
     def run(self) -> Runs:
         """Play the run, or the rest of it, and return its tables; a finished run is only read.
@@ -64,9 +64,6 @@ def run_study(study: Study, workers: int | None = None) -> Runs:
         study: The study.
         workers: The number of processes; default: one for each CPU core. 0 plays in this process, which is needed for
             agents, terms and functions that are registered in it alone.
-
-    Raises:
-        RunError: If the folder holds runs with other options, or runs have failed.
     """
     refuse_others(study.runs)
     sweep(study, study.runs, engine_here(workers))

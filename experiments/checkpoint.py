@@ -11,15 +11,9 @@ STATE, TENSORS = "state.json", "tensors.safetensors"
 
 
 def save_checkpoint(folder: Path, index: int, state: dict[str, Any]) -> None:
-    """Write the checkpoint of a round under a temporary name, rename it, and then remove the one before.
+    """Write the checkpoint of a round to a run's folder under a temporary name, rename it, and remove the one before.
 
-    Args:
-        folder: The run's folder.
-        index: The round.
-        state: Numbers, strings, None, lists, tuples and dictionaries of such, and tensors.
-
-    Raises:
-        TypeError: If the state holds anything else.
+    The state holds numbers, strings, None, lists, tuples and dictionaries of such, and tensors; else a TypeError.
     """
     from safetensors.torch import save_file
 

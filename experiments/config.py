@@ -17,6 +17,7 @@ import signal_env  # noqa: F401  (registers the environments)
 from agents.agent import get_agent
 from signal_env.config import SignalConfig
 from signal_env.learner.experiment import experiment_sizes
+from signal_env.wrappers import VectorPotentialShaping
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The YAML loader of plain data; the one in C is ten times as fast."""
@@ -247,8 +248,6 @@ def make_envs(run: RunConfig, **options: Any) -> Any:
     envs: Any = gym.make_vec(run.env, num_envs=num_envs, **vars(run.options) | options)
     if run.shaping is None:
         return envs
-    from signal_env.wrappers import VectorPotentialShaping
-
     try:
         return VectorPotentialShaping(envs, run.shaping, gamma=run.shaping_gamma, weight=run.shaping_weight)
     except ValueError:

@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 from statistics import median_low
-from typing import Any
 
 from experiments.compare import compare
 from experiments.progress import console
@@ -50,16 +49,12 @@ def demo(config: DemoConfig) -> Study:
     """Return the study `demo` with these agents, which play the settings that the study has for them."""
     parts = read_study("demo").parts()
     known = {values["agent"]: name for name, values in parts["methods"].items()}
-    names = {agent: known.get(agent, agent) for agent in config.agents}
-    parts["methods"] = {name: parts["methods"].get(name, {"agent": agent}) for agent, name in names.items()}
-    learning = [name for name in parts["settings"]["fixed-classifier"]["methods"] if name in names.values()]
-    if not learning:
-        del parts["settings"]["fixed-classifier"]
-    others = [name for name in names.values() if name not in learning]
-    if others:
-        parts["settings"]["reviews"]["methods"] = others
-    else:
-        del parts["settings"]["reviews"]
+    names = {known.get(agent, agent): agent for agent in config.agents}
+    parts["methods"] = {name: parts["methods"].get(name, {"agent": agent}) for name, agent in names.items()}
+    fixed, reviews = (parts["settings"][name] for name in ("fixed-classifier", "reviews"))
+    fixed["methods"] = [name for name in names if name in fixed["methods"]]
+    reviews["methods"] = [name for name in names if name not in fixed["methods"]]
+    parts["settings"] = {name: values for name, values in parts["settings"].items() if values["methods"]}
     return Study(**parts | {"seeds": range(config.seeds)}, name="demo", out=config.out)
 
 
@@ -67,8 +62,8 @@ def show_texts(folder: Path) -> None:
     """Print the text of median reward of a run's first round, and of its last one."""
     offers = [line for line in read_log(folder / "offers.jsonl")[0] if not line["invalid"]]
     for index in sorted({offers[0]["round"], offers[-1]["round"]}):
-        of_round: list[dict[str, Any]] = [line for line in offers if line["round"] == index]
+        of_round = [line for line in offers if line["round"] == index]
         middle = median_low(line["reward"] for line in of_round)
         text = next(line["text"] for line in of_round if line["reward"] == middle)
-        line = f"PPO, round {index}, the text of median reward, {middle:.2f}: {text}"
-        console.print(line, markup=False, highlight=False)
+        shown = f"PPO, round {index}, the text of median reward, {middle:.2f}: {text}"
+        console.print(shown, markup=False, highlight=False)

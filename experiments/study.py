@@ -67,7 +67,10 @@ class Study:
         parts = self.parts()
         _check(parts)
         object.__setattr__(self, "runs", tuple(self._runs()))
-        _check_patterns(parts)
+        for owner, part, patterns in _patterns(parts):
+            for pattern in patterns:
+                met = any(fnmatchcase(name, pattern) for name in parts[part])
+                _expect(met, f"{owner} is for {pattern!r}, and none of the {part} has such a name.")
         object.__setattr__(self, "text", self.text or yaml.safe_dump(parts, sort_keys=False, allow_unicode=True))
 
     runs: tuple[RunConfig, ...] = dataclasses.field(init=False)
@@ -95,15 +98,15 @@ class Study:
             for override in self.overrides
             if _matches(setting, override.get("settings", ["*"])) and _matches(method, override.get("methods", ["*"]))
         ]
-        own = {name: value for name, value in self.settings[setting].items() if name != "methods"}
         values: dict[str, Any] = {"options": {}, "agent_options": {}}
-        for layer in (self.defaults, own, self.methods[method], *special):
-            layer = {name: value for name, value in layer.items() if name not in ("settings", "methods")}
-            check_names(layer, RUN, "a run")
-            for name, value in layer.items():
-                merged = name in ("options", "agent_options")
-                _expect(not merged or isinstance(value, Mapping), f"{name} is a mapping; got {value!r:.80}.")
-                values[name] = {**values[name], **value} if merged else value
+        for layer in (self.defaults, self.settings[setting], self.methods[method], *special):
+            own = {name: value for name, value in layer.items() if name not in ("settings", "methods")}
+            check_names(own, RUN, "a run")
+            for name in ("options", "agent_options"):
+                inner = own.pop(name, {})
+                _expect(isinstance(inner, Mapping), f"{name} is a mapping; got {inner!r:.80}.")
+                values[name] = {**values[name], **inner}
+            values |= own
         _expect("env" in values, f"{setting} names no env.")
         _expect("agent" in values, f"{method} names no agent.")
         folder = self.folder / setting / method / f"seed-{seed}"
@@ -111,14 +114,7 @@ class Study:
 
 
 def read_study(study: str, out: Path | None = None) -> Study:
-    """Read a study from a file with the attributes of `Study` from `settings` to `caption`.
-
-    Args:
-        study: A file, or the name of a study that comes with the package.
-        out: The folder of the runs; default: runs/NAME.
-
-    Raises:
-        RunError: If there is no such study, or it is not well formed.
+    """Read a study from a file with the attributes of `Study` from `settings` to `caption`, or by its name.
 
     Example: a study that comes with the package.
         >>> runs = read_study("demo").runs
@@ -134,14 +130,13 @@ def read_study(study: str, out: Path | None = None) -> Study:
     text = file.read_text(encoding="utf-8")
     try:
         parts = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RunError(f"The study {file} cannot be read: {error}") from error
-    try:
         _expect(isinstance(parts, dict), f"it is a mapping with {', '.join(PARTS)}; got {parts!r:.80}.")
         check_names(parts, PARTS, "it")
         for part in ("settings", "methods", "seeds"):
             _expect(bool(parts.get(part)), f"it needs {part}.")
         return Study(**parts, name=file.stem, out=out, text=text)
+    except yaml.YAMLError as error:
+        raise RunError(f"The study {file} cannot be read: {error}") from error
     except (TypeError, ValueError) as error:
         raise RunError(f"The study {file}: {error}") from error
 
@@ -164,20 +159,14 @@ def _check(parts: Values) -> None:
         _expect(good, f"{owner} has a list of names as {part}; got {patterns!r:.80}.")
 
 
-def _check_patterns(parts: Values) -> None:
-    """Raise a RunError if a pattern matches no name."""
-    for owner, part, patterns in _patterns(parts):
-        for pattern in patterns:
-            met = any(fnmatchcase(name, pattern) for name in parts[part])
-            _expect(met, f"{owner} is for {pattern!r}, and none of the {part} has such a name.")
-
-
-def _patterns(parts: Values) -> list[tuple[str, str, Any]]:
-    """Return the patterns of a study: who has them, of which part they name members, and the patterns."""
-    of_overrides = product(parts["overrides"], ("settings", "methods"))
-    found = [("an override", part, override[part]) for override, part in of_overrides if part in override]
-    owners = parts["settings"].items()
-    return found + [(name, "methods", values["methods"]) for name, values in owners if "methods" in values]
+def _patterns(parts: Values) -> Iterator[tuple[str, str, Any]]:
+    """Yield the patterns of a study: their owner, the part whose members they name, and the patterns."""
+    for override, part in product(parts["overrides"], ("settings", "methods")):
+        if part in override:
+            yield "an override", part, override[part]
+    for name, values in parts["settings"].items():
+        if "methods" in values:
+            yield name, "methods", values["methods"]
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

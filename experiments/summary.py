@@ -13,8 +13,6 @@ from experiments.report.figures import draw_learning
 from experiments.report.tables import build
 from experiments.runs import Runs, read_runs
 
-Tables = dict[str, Any]
-
 
 @dataclasses.dataclass(frozen=True)
 class SummaryConfig:
@@ -28,24 +26,14 @@ class SummaryConfig:
 
 
 def main(config: SummaryConfig) -> None:
-    """Print the tables.
-
-    Raises:
-        ValueError: If there is no run to read.
-    """
+    """Print the tables."""
     if not config.runs:
         raise ValueError("Summarize which runs? Give their folders, or a folder above them.")
     show(read_runs(config.runs, unfinished=True))
 
 
-def show(runs: Runs, names: str | Sequence[str] = (), tables: Tables | None = None) -> None:
-    """Print tables of a report, the table of what agents have learned, and the problems.
-
-    Args:
-        runs: The runs.
-        names: The names of the report's tables to print; default: all.
-        tables: The tables, if they are built already.
-    """
+def show(runs: Runs, names: str | Sequence[str] = (), tables: dict[str, Any] | None = None) -> None:
+    """Print the tables of a report with these names, or all, the table of what agents have learned, and the problems."""
     parts = [part for part in table_parts(tables or build(runs)) if not names or part.name in names]
     parts += learned_part(runs)
     console.print(*(rich_table(part) for part in parts if len(part.content)), sep="\n")
@@ -53,7 +41,7 @@ def show(runs: Runs, names: str | Sequence[str] = (), tables: Tables | None = No
         console.print(f"{folder}: {reason}", style="yellow", markup=False, highlight=False)
 
 
-def draw(runs: Runs, file: Path) -> Tables:
+def draw(runs: Runs, file: Path) -> dict[str, Any]:
     """Draw the learning curves of all settings into one PNG file; return the tables.
 
     A setting has a panel of accuracy if its classifier is retrained, and one of lift if that was measured.

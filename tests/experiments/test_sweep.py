@@ -22,7 +22,7 @@ from experiments.study import read_study
 from experiments.sweep import Forecast, played
 from signal_env.classifiers.pretrained import EMBEDDED
 
-KILLS = int(os.environ.get("SIGNAL_ENV_KILLS", "2"))
+KILLS = int(os.environ.get("SIGNAL_ENV_KILLS", "1"))
 """How often a sweep is killed in the test of that."""
 
 STUDY = """
@@ -38,10 +38,10 @@ methods:
 
 WRITES = """
 seeds: [0]
-defaults: {tensorboard: false, options: {pool_size: 40, round_size: 4, offers_per_round: 8, budget: 24}}
+defaults: {tensorboard: false, options: {pool_size: 40, round_size: 4, offers_per_round: 8, budget: 80}}
 settings: {few: {env: SignalEnv-reviews-v0}}
 methods:
-  SIGnAL: {agent: ppo, num_envs: 4, agent_options: {max_new_tokens: 8, lift_texts: 4}}
+  writes: {agent: generator, num_envs: 4, agent_options: {max_new_tokens: 24}}
 """
 
 
@@ -82,7 +82,7 @@ def tables(out):
 def swept(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "small.yaml").write_text(STUDY)
-    assert sweep(folder / "small.yaml", folder / "out", "--workers", "1") == 0
+    assert sweep(folder / "small.yaml", folder / "out", "--workers", "0") == 0
     return folder / "out"
 
 
@@ -93,12 +93,12 @@ def undisturbed(swept):
 
 def test_it_plays_what_is_missing_and_nothing_else(study, tmp_path, undisturbed, capsys):
     out = tmp_path / "out"
-    assert sweep(study, out, "--workers", "2", "--only", "few/random") == 0
+    assert sweep(study, out, "--workers", "0", "--only", "few/random") == 0
     assert {name.split("/")[1] for name in files(out)} == {"random"}
     before = {file: file.stat().st_mtime_ns for file in out.rglob("rounds.jsonl")}
     assert sweep(study, out, "--workers", "2") == 0
     assert "6 runs, 2 of them finished" in capsys.readouterr().out
-    assert files(out) == undisturbed  # as a sweep with one worker left them
+    assert files(out) == undisturbed  # as a sweep in one process left them
     assert before == {file: file.stat().st_mtime_ns for file in before}
     assert (out / "study.yaml").read_text() == STUDY
     assert sweep(study, out) == 0
@@ -114,14 +114,14 @@ def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(study
             time.sleep(0.01)
         process.kill()  # the sweep alone: its workers have to see for themselves that it is gone
         process.communicate()
-    assert sweep(study, out, "--workers", "2") == 0
+    assert sweep(study, out, "--workers", "0") == 0
     assert files(out) == files(swept)
     assert tables(out) == tables(swept)
 
 
 def test_two_sweeps_on_one_folder_share_the_work(study, tmp_path, undisturbed):
     out = tmp_path / "out"
-    pair = [subprocess.Popen(command(study, out, "--workers", "1"), stdout=subprocess.PIPE, text=True) for _ in "ab"]
+    pair = [subprocess.Popen(command(study, out, "--workers", "0"), stdout=subprocess.PIPE, text=True) for _ in "ab"]
     said = [process.communicate()[0] for process in pair]
     assert [process.returncode for process in pair] == [0, 0], said
     assert files(out) == undisturbed
@@ -131,7 +131,7 @@ def test_a_failing_run_stops_no_other(study, tmp_path, undisturbed, capsys):
     out = tmp_path / "out"
     broken = STUDY + "  broken: {agent: generator, num_envs: 4, options: {offers_per_round: 20}, "
     study.write_text(broken + "agent_options: {generator: nowhere}}\n")
-    assert sweep(study, out, "--workers", "2") == 1
+    assert sweep(study, out, "--workers", "0") == 1
     said = capsys.readouterr()
     assert "few/broken/seed-0" in said.out
     assert "2 of 8 runs have failed" in said.err
@@ -139,17 +139,17 @@ def test_a_failing_run_stops_no_other(study, tmp_path, undisturbed, capsys):
     assert files(out) == undisturbed
     mended = broken + "agent_options: {generator: embedded, max_new_tokens: 8}}\n"
     study.write_text(mended)
-    assert sweep(study, out, "--workers", "2") == 0
+    assert sweep(study, out, "--workers", "0") == 0
     assert not (out / "few" / "broken" / "seed-0" / "error.txt").exists()
 
 
 def test_runs_of_other_options_are_left_alone(study, tmp_path, capsys):
     out = tmp_path / "out"
-    assert sweep(study, out, "--workers", "1", "--only", "few/random/seed-0") == 0
+    assert sweep(study, out, "--workers", "0", "--only", "few/random/seed-0") == 0
     before = files(out)
     study.write_text(STUDY.replace("round_size: 10", "round_size: 20"))
     for only in ((), ("--only", "few/entropy")):  # whatever it is that would be played
-        assert sweep(study, out, "--workers", "1", *only) == 1
+        assert sweep(study, out, "--workers", "0", *only) == 1
         assert "1 folders hold runs with other options than the study's" in capsys.readouterr().err
     assert files(out) == before
     assert (out / "study.yaml").read_text() == STUDY
@@ -227,15 +227,15 @@ def test_a_worker_that_dies_costs_nothing(tmp_path, capfd):
     psutil = pytest.importorskip("psutil")
     study = tmp_path / "writes.yaml"
     study.write_text(WRITES)
-    assert sweep(study, tmp_path / "whole", "--workers", "1") == 0
+    assert sweep(study, tmp_path / "whole", "--workers", "0") == 0
     for engine in ("local", "ray"):
         out = tmp_path / engine
         args = ["--engine", engine, "--workers", "1"]
         process = subprocess.Popen(command(study, out, *args), stdout=subprocess.PIPE, text=True)
-        offers = out / "few" / "SIGnAL" / "seed-0" / "offers.jsonl"
-        while not offers.exists() or offers.read_bytes().count(b"\n") < 20:  # in the third of five rounds
+        offers = out / "few" / "writes" / "seed-0" / "offers.jsonl"
+        while not offers.exists() or offers.read_bytes().count(b"\n") < 20:  # in the third of 19 rounds
             assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
+            time.sleep(0.01)
         (player,) = {found.pid for found in psutil.process_iter() if str(offers) in opened(found)}
         os.kill(player, signal.SIGKILL)
         said = process.communicate()[0]
