@@ -45,6 +45,8 @@ class PretrainConfig:
     """The generator reads no text of the pools of experiments with seeds below this number."""
     exclude_fraction: float = 0.01
     """The size of these pools, as `pool_fraction`; smaller pools of the same seeds are parts of them."""
+    sentences: int = 60_000
+    """Sentences and whole reviews to train on (reviews only), less those of the corpus."""
     encoder_steps: int = 1000
     """Steps of the encoder (reviews only), 32 reviews of one to four sentences each."""
     generator_steps: int = 2500
@@ -67,25 +69,25 @@ def main(config: PretrainConfig) -> None:
     """Train and save the models."""
     task = get_task(config.task)
     if task.name == "reviews":
-        sentences = new_sentences(config.seed)
+        sentences = new_sentences(config.seed, config.sentences)
         texts = [text for text, _ in sentences]
-        train_encoder(documents(sentences, config.seed), config, (config.out or EMBEDDED) / "encoder")
+        train_encoder(documents(sentences, config.seed, config.sentences), config, (config.out or EMBEDDED) / "encoder")
         train_generator(task, texts, config, (config.out or EMBEDDED) / "generator")
     else:
         texts = texts_outside_pools(task, config)
         train_generator(task, texts, config, config.out or cache_dir("generators", task.name))
 
 
-def new_sentences(seed: int) -> list[tuple[str, int]]:
+def new_sentences(seed: int, count: int = 60_000) -> list[tuple[str, int]]:
     """Return sentences of the reviews grammar, with their labels, that are in neither split of the corpus."""
     from signal_env.data.reviews import generate
 
     corpus = load(get_task("reviews"))
     known = {*corpus.train.texts, *corpus.evaluation.texts}
-    return [(text, label) for text, label in generate(60_000, seed=1_000 + seed) if text not in known]
+    return [(text, label) for text, label in generate(count, seed=1_000 + seed) if text not in known]
 
 
-def documents(sentences: Sequence[tuple[str, int]], seed: int, count: int = 60_000) -> list[str]:
+def documents(sentences: Sequence[tuple[str, int]], seed: int, count: int) -> list[str]:
     """Return whole reviews: one to four sentences of one reviewer, who likes the film or does not.
 
     As in real text, the other sentences help to predict a masked word, and the encoder learns which words co-occur.
@@ -148,8 +150,7 @@ def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> No
     chance = np.where(frequency < 0.005, 0.4, 0.1)
     chance[: len(SPECIAL)] = 0.0
     batches = (masked(tokenizer, batch, chance, rng) for batch in _draws(texts, 32, rng))
-    facts = {"seed": config.seed}
-    _train(model, tokenizer, batches, config.encoder_steps, config.encoder_learning_rate, out, len(texts), facts)
+    _train("encoder", model, tokenizer, batches, len(texts), config, out)
 
 
 def word_piece_tokenizer(texts: Sequence[str]) -> Any:
@@ -243,8 +244,7 @@ def train_generator(task: Task, texts: Sequence[str], config: PretrainConfig, ou
     facts: dict[str, Any] = {"task": task.name}
     if task.name != "reviews":
         facts |= {"excluded_seeds": config.exclude_seeds, "excluded_pool_size": pool_size(config)}
-    facts["seed"] = config.seed
-    _train(model, tokenizer, batches, config.generator_steps, config.generator_learning_rate, out, len(texts), facts)
+    _train("generator", model, tokenizer, batches, len(texts), config, out, **facts)
 
 
 def byte_pair_tokenizer(forms: Iterator[str], config: PretrainConfig) -> Any:
@@ -270,25 +270,26 @@ def _draws(texts: Sequence[str], size: int, rng: np.random.Generator) -> Iterato
 
 
 def _train(
+    role: str,
     model: Any,
     tokenizer: Any,
     batches: Iterator[Any],
-    steps: int,
-    learning_rate: float,
+    n: int,
+    config: PretrainConfig,
     out: Path,
-    texts: int,
-    facts: dict[str, Any],
+    **facts: Any,
 ) -> None:
-    """Train by AdamW with a warm-up and a cosine decay, and save; the loss is the mean of the last tenth of steps."""
+    """Train on batches of `n` texts by AdamW with a warm-up and a cosine decay, and save the model."""
     import torch
     from transformers import get_cosine_schedule_with_warmup
 
+    steps, learning_rate = getattr(config, f"{role}_steps"), getattr(config, f"{role}_learning_rate")
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=0.01, fused=True)
     schedule = get_cosine_schedule_with_warmup(optimizer, steps // 20, steps)
     model.train()
     losses = []
     with progress_bar() as progress:
-        bar = progress.add_task(out.name, total=steps, status="")
+        bar = progress.add_task(role, total=steps, status="")
         for batch in islice(batches, steps):
             batch.pop("token_type_ids", None)
             loss = model(**batch).loss
@@ -300,7 +301,7 @@ def _train(
             losses.append(float(loss.detach()))
             progress.update(bar, advance=1, status=f"loss {losses[-1]:.3f}")
     mean, parameters = float(np.mean(losses[-max(1, steps // 10) :])), sum(p.numel() for p in model.parameters())
-    record = {"parameters": parameters, "texts": texts, "steps": steps, "loss": mean, **facts}
+    record = {"parameters": parameters, "texts": n, "steps": steps, "loss": mean, **facts, "seed": config.seed}
     save(model, tokenizer, out, "training.json", record)
     megabytes = sum(file.stat().st_size for file in out.iterdir()) / 1e6
     console.print(f"{out.name}: {parameters:,} parameters, loss {mean:.3f}, {megabytes:.1f} MB, saved to {out}")

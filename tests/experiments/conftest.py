@@ -1,6 +1,9 @@
-"""Runs that are played once for all tests of the commands."""
+"""Runs that are played once for all tests of the commands, and processes that can be killed."""
+
+import multiprocessing
 
 import pytest
+import torch
 
 from experiments.config import make_config
 from experiments.run import play
@@ -20,3 +23,25 @@ def played(tmp_path_factory):
             )
             play(run, lambda *_: None)
     return folder
+
+
+@pytest.fixture(scope="session")
+def start():
+    """Returns a function that starts a command in a process of its own, which has the heavy libraries already."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(
+        ["experiments.sweep", "experiments.report", "agents.pool", "agents.sb3", "agents.llm.ppo"]
+    )
+
+    def begin(*args):
+        code = f"""
+import torch
+from experiments.__main__ import main
+torch.set_num_threads({torch.get_num_threads()})
+raise SystemExit(main({list(map(str, args))}))
+"""
+        process = server.Process(target=exec, args=(code, {}))
+        process.start()
+        return process
+
+    return begin

@@ -14,7 +14,18 @@ from signal_env.tasks import get_task
 
 
 def test_pretrain_makes_both_models_and_repeats(tmp_path):
-    options = ["--encoder-steps", "4", "--generator-steps", "4", "--hidden-size", "64", "--layers", "2"]
+    options = [
+        "--sentences",
+        "2000",
+        "--encoder-steps",
+        "4",
+        "--generator-steps",
+        "4",
+        "--hidden-size",
+        "64",
+        "--layers",
+        "2",
+    ]
     weights = []
     for name in ("first", "second"):
         assert main(["pretrain", *options, "--out", str(tmp_path / name)]) == 0

@@ -3,10 +3,10 @@
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
+import time
 
 import gymnasium as gym
 import pytest
@@ -96,14 +96,15 @@ def test_a_run_that_cannot_begin_leaves_things_as_they_were(tmp_path, capsys):
     assert not (tmp_path / "run" / ".replaced").exists()
 
 
-def test_every_option_of_the_environment_and_of_the_agent_is_in_the_help():
+def test_every_option_of_the_environment_and_of_the_agent_is_in_the_help(capsys):
     import dataclasses
 
     from agents.llm import GeneratorAgent
     from signal_env.config import SignalConfig
 
-    command = [sys.executable, "-m", "experiments", "run", "--agent", "generator", "--help"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    with pytest.raises(SystemExit, match="0"):
+        main(["run", "--agent", "generator", "--help"])
+    shown = capsys.readouterr().out
     for field in [*dataclasses.fields(SignalConfig), *dataclasses.fields(GeneratorAgent)]:
         assert f"--{field.name.replace('_', '-')}" in shown, field.name
     assert "The paper's b, instances labeled per round" in shown
@@ -180,43 +181,29 @@ def test_a_run_that_could_not_begin_leaves_its_folder_free(tmp_path, capsys):
 
 
 WRITER = [
-    "--offers-per-round",
-    "16",
-    "--num-envs",
-    "8",
-    "--mini-batches",
-    "2",
-    "--max-new-tokens",
-    "8",
-    "--budget",
-    "30",
+    *("--offers-per-round", "16", "--num-envs", "8", "--mini-batches", "2"),
+    *("--max-new-tokens", "8", "--budget", "30"),
 ]
-
-
-def killed(command, log, lines):
-    """Runs a command and kills it when a log has so many lines."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    while process.poll() is None:
-        if log.is_file() and log.read_bytes().count(b"\n") >= lines:
-            process.send_signal(signal.SIGKILL)
-            break
-    process.communicate()
 
 
 @pytest.mark.parametrize(
     ("agent", "kills"),  # after so many offers: in the first round, and in a later one
     [("ppo", (3, 13)), ("grpo", (13,)), ("generator", (13,)), ("badge", (3,))],
 )
-def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, kills, read_events):
+def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, kills, read_events, start):
     args = [*SMALL, "--agent", agent, "--seed", "2"]
     if agent in ("ppo", "grpo"):
         args += WRITER
     folders = tmp_path / "whole", tmp_path / "killed"
     assert main(["run", *args, "--out", str(folders[0])]) == 0
-    command = [sys.executable, "-m", "experiments", "run"]
     begin = [*args, "--out", str(folders[1])]
+    log = folders[1] / "offers.jsonl"
     for offers in kills:
-        killed([*command, *begin], folders[1] / "offers.jsonl", offers)
+        process = start("run", *begin)
+        while process.is_alive() and not (log.is_file() and log.read_bytes().count(b"\n") >= offers):
+            time.sleep(0.002)
+        process.kill()
+        process.join()
         begin = ["--resume", str(folders[1])]
     assert (folders[0] / "offers.jsonl").read_bytes() != (folders[1] / "offers.jsonl").read_bytes()
     assert main(["run", "--resume", str(folders[1])]) == 0

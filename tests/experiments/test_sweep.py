@@ -105,25 +105,26 @@ def test_it_plays_what_is_missing_and_nothing_else(study, tmp_path, undisturbed,
     assert "6 runs, 6 of them finished" in capsys.readouterr().out
 
 
-def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(study, tmp_path, swept):
+def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(study, tmp_path, swept, start):
     out = tmp_path / "out"
     for moment in sorted(random.Random(0).sample(range(1, offers_in(swept)), KILLS)):
-        process = subprocess.Popen(command(study, out, "--workers", "2"), stdout=subprocess.PIPE, text=True)
+        process = start("sweep", study, "--out", out, "--workers", "2")
         while offers_in(out) < moment:  # so that it is in the middle of its work, however fast that goes
-            assert process.poll() is None, process.communicate()
+            assert process.is_alive()
             time.sleep(0.01)
         process.kill()  # the sweep alone: its workers have to see for themselves that it is gone
-        process.communicate()
+        process.join()
     assert sweep(study, out, "--workers", "0") == 0
     assert files(out) == files(swept)
     assert tables(out) == tables(swept)
 
 
-def test_two_sweeps_on_one_folder_share_the_work(study, tmp_path, undisturbed):
+def test_two_sweeps_on_one_folder_share_the_work(study, tmp_path, undisturbed, start):
     out = tmp_path / "out"
-    pair = [subprocess.Popen(command(study, out, "--workers", "0"), stdout=subprocess.PIPE, text=True) for _ in "ab"]
-    said = [process.communicate()[0] for process in pair]
-    assert [process.returncode for process in pair] == [0, 0], said
+    pair = [start("sweep", study, "--out", out, "--workers", "0") for _ in "ab"]
+    for process in pair:
+        process.join()
+    assert [process.exitcode for process in pair] == [0, 0]
     assert files(out) == undisturbed
 
 
@@ -223,7 +224,7 @@ def test_a_worker_trusts_a_folder_only_once_it_has_it(study, tmp_path):
     assert after == {file: what for file, what in before.items() if file.name != "finished"}
 
 
-def test_a_worker_that_dies_costs_nothing(tmp_path, capfd):
+def test_a_worker_that_dies_costs_nothing(tmp_path, start):
     psutil = pytest.importorskip("psutil")
     study = tmp_path / "writes.yaml"
     study.write_text(WRITES)
@@ -231,15 +232,15 @@ def test_a_worker_that_dies_costs_nothing(tmp_path, capfd):
     for engine in ("local", "ray"):
         out = tmp_path / engine
         args = ["--engine", engine, "--workers", "1"]
-        process = subprocess.Popen(command(study, out, *args), stdout=subprocess.PIPE, text=True)
+        process = start("sweep", study, "--out", out, *args)
         offers = out / "few" / "writes" / "seed-0" / "offers.jsonl"
         while not offers.exists() or offers.read_bytes().count(b"\n") < 20:  # in the third of 19 rounds
-            assert process.poll() is None, process.communicate()
+            assert process.is_alive()
             time.sleep(0.01)
         (player,) = {found.pid for found in psutil.process_iter() if str(offers) in opened(found)}
         os.kill(player, signal.SIGKILL)
-        said = process.communicate()[0]
-        assert process.returncode == 0, said
+        process.join()
+        assert process.exitcode == 0
         assert files(out) == files(tmp_path / "whole"), engine
 
 
