@@ -33,7 +33,7 @@ def main(config: SummaryConfig) -> None:
 
 
 def show(runs: Runs, names: str | Sequence[str] = (), tables: dict[str, Any] | None = None) -> None:
-    """Print the tables of a report with these names, or all, the table of what agents have learned, and the problems."""
+    """Print a report's tables, all or those named, the table of what agents have learned, and the problems."""
     parts = [part for part in table_parts(tables or build(runs)) if not names or part.name in names]
     parts += learned_part(runs)
     console.print(*(rich_table(part) for part in parts if len(part.content)), sep="\n")
