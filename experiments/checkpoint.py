@@ -59,32 +59,34 @@ def _pack(value: Any, tensors: dict[str, Any]) -> Any:
     """Return a value as plain JSON; a type that JSON lacks becomes an object with one key that begins with "$"."""
     import torch
 
-    if isinstance(value, torch.Tensor):
-        key = str(len(tensors))
-        tensors[key] = value.detach().cpu().contiguous().clone()
-        return {"$tensor": key}
-    if isinstance(value, tuple):
-        return {"$tuple": [_pack(item, tensors) for item in value]}
-    if isinstance(value, list):
-        return [_pack(item, tensors) for item in value]
-    if isinstance(value, dict):
-        if all(isinstance(key, str) and not key.startswith("$") for key in value):
+    match value:
+        case torch.Tensor():
+            key = str(len(tensors))
+            tensors[key] = value.detach().cpu().contiguous().clone()
+            return {"$tensor": key}
+        case tuple():
+            return {"$tuple": [_pack(item, tensors) for item in value]}
+        case list():
+            return [_pack(item, tensors) for item in value]
+        case dict() if all(isinstance(key, str) and not key.startswith("$") for key in value):
             return {key: _pack(item, tensors) for key, item in value.items()}
-        return {"$items": [[_pack(key, tensors), _pack(item, tensors)] for key, item in value.items()]}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
+        case dict():
+            return {"$items": [[_pack(key, tensors), _pack(item, tensors)] for key, item in value.items()]}
+        case None | bool() | int() | float() | str():
+            return value
     raise TypeError(f"A checkpoint holds plain data and tensors; got {type(value).__name__}: {value!r:.80}.")
 
 
 def _unpack(value: Any, tensors: dict[str, Any]) -> Any:
-    if isinstance(value, list):
-        return [_unpack(item, tensors) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "$tensor" in value:
-        return tensors[value["$tensor"]]
-    if "$tuple" in value:
-        return tuple(_unpack(item, tensors) for item in value["$tuple"])
-    if "$items" in value:
-        return {_unpack(key, tensors): _unpack(item, tensors) for key, item in value["$items"]}
-    return {key: _unpack(item, tensors) for key, item in value.items()}
+    match value:
+        case list():
+            return [_unpack(item, tensors) for item in value]
+        case {"$tensor": key}:
+            return tensors[key]
+        case {"$tuple": items}:
+            return tuple(_unpack(item, tensors) for item in items)
+        case {"$items": items}:
+            return {_unpack(key, tensors): _unpack(item, tensors) for key, item in items}
+        case dict():
+            return {key: _unpack(item, tensors) for key, item in value.items()}
+    return value

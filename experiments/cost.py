@@ -20,8 +20,7 @@ class Meter:
     memory that a run adds. A value is None where the system does not report it, or no GPU is in use.
 
     Example:
-        >>> meter = Meter()
-        >>> sorted(meter.read())
+        >>> sorted(Meter().read())
         ['cpu_seconds', 'gpu_memory', 'gpu_memory_before', 'memory', 'memory_before', 'seconds']
     """
 
@@ -45,10 +44,9 @@ class Meter:
 
 
 def _peaks() -> dict[str, int | None]:
-    memory = None
-    if MEASURED:
-        (kibibytes,) = (line.split()[1] for line in PEAK.read_text().splitlines() if line.startswith("VmHWM:"))
-        memory = 1024 * int(kibibytes)
+    """Return the peaks since the last reset, in bytes."""
+    lines = PEAK.read_text().splitlines() if MEASURED else []
+    memory = next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)
     held = [int(sys.modules["torch"].cuda.max_memory_allocated(gpu)) for gpu in _gpus()]
     return {"memory": memory, "gpu_memory": sum(held) if held else None}
 

@@ -148,10 +148,6 @@ class Ray(Inline):
         slots: The number of runs at a time; default: as many as the cluster has cores and GPUs for.
         cpus: CPU cores of a run.
         gpus: GPUs of a run, or the fraction of one.
-
-    Raises:
-        MissingExtra: If Ray is not installed.
-        RunError: If there is no cluster at the address.
     """
 
     def __init__(self, study: Path, address: str | None, slots: int | None, cpus: float = 1, gpus: float = 0) -> None:

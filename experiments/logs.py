@@ -25,25 +25,24 @@ class Logs:
         envs: The environment.
         config: The run.
         meter: The meter of the run's cost, from its beginning on.
-        state: The result of `state_dict` at a round's close; the logs continue from there.
-
-    Raises:
-        FileExistsError: If there are logs already, and no state is given.
+        state: The result of `state_dict` at a round's close; the logs continue from there. None: they must be new.
     """
 
     def __init__(self, envs: Any, config: RunConfig, meter: Meter, state: Mapping[str, Any] | None = None) -> None:
-        state = state or {"record": None, "board": None, "metrics": None, "cost": None}
+        state = state or dict.fromkeys(("record", "board", "metrics", "cost"))
+        self._folder, self._meter, self._board = config.folder, meter, None
         recorded = VectorRecord(envs, config.folder, state["record"])
-        self._folder, self._record, self._board = config.folder, recorded.log, None
-        self.envs: VectorRecord | VectorTensorBoard = recorded
+        self.envs: Any = recorded
+        self._record = recorded.log
         if config.tensorboard:
             hparams = {"env": config.env, "agent": config.agent, "seed": config.seed}
             hparams |= {f"agent/{name}": value for name, value in dataclasses.asdict(config.agent_options).items()}
-            shown = VectorTensorBoard(recorded, config.folder / "tensorboard", state=state["board"], hparams=hparams)
-            self.envs, self._board = shown, shown.board
-        self._metrics = LineLog(config.folder / "metrics.jsonl", state["metrics"])
-        self._cost = LineLog(config.folder / "cost.jsonl", state["cost"])
-        self._meter = meter
+            folder = config.folder / "tensorboard"
+            self.envs = VectorTensorBoard(recorded, folder, state=state["board"], hparams=hparams)
+            self._board = self.envs.board
+        self._metrics, self._cost = (
+            LineLog(config.folder / f"{name}.jsonl", state[name]) for name in ("metrics", "cost")
+        )
 
     def round(self, index: int, metrics: Mapping[str, float]) -> None:
         """Write the cost of a round, and the agent's metrics at its close."""
@@ -55,21 +54,17 @@ class Logs:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the logs at a round's close, after writing them to the disk."""
-        state = {
-            "record": self._record.state_dict(),
-            "board": None if self._board is None else self._board.state_dict(),
-            "metrics": self._metrics.size,
-            "cost": self._cost.size,
-        }
+        board = None if self._board is None else self._board.state_dict()
+        sizes = {"metrics": self._metrics.size, "cost": self._cost.size}
+        state = {"record": self._record.state_dict(), "board": board, **sizes}
         for name in _sizes(state):
             sync(self._folder / name)
         return state
 
     def close(self) -> None:
         """Close the logs and the environment."""
-        self._metrics.close()
-        self._cost.close()
-        self.envs.close()
+        for log in (self._metrics, self._cost, self.envs):
+            log.close()
 
 
 def complete(folder: Path, state: Mapping[str, Any]) -> bool:
@@ -80,8 +75,7 @@ def complete(folder: Path, state: Mapping[str, Any]) -> bool:
 
 def _sizes(state: Mapping[str, Any]) -> dict[str, int]:
     """Return the size in bytes of each log in this state, by its path in the run's folder."""
-    sizes = {"metrics.jsonl": state["metrics"], "cost.jsonl": state["cost"]}
-    sizes |= {f"{name}.jsonl": state["record"][name] for name in ("offers", "labels", "rounds")}
-    if state["board"] is not None:
-        sizes |= {f"tensorboard/{name}": size for name, size in state["board"]["files"].items()}
-    return sizes
+    logs = {**state["record"], "metrics": state["metrics"], "cost": state["cost"]}
+    events = {} if state["board"] is None else state["board"]["files"]
+    sizes = {name: logs[name.removesuffix(".jsonl")] for name in LOGS if name.endswith(".jsonl")}
+    return sizes | {f"tensorboard/{name}": size for name, size in events.items()}

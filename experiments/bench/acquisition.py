@@ -151,14 +151,11 @@ def _others(
     """Return the other sides: the peers' counterparts, and FAISS's bare search of neighbors."""
     if config.memory_mapped:
         return {}
-    sides: dict[str, Callable[[], Any]] = {}
-    for peer, choices in peers_of(arrays).items():
-        expected = 0.0 if fewer is None else fewer.get(f"seconds/{peer}", np.inf) * arrays.n / fewer["n"]
-        if strategy in choices and expected <= config.limit:
-            sides[peer] = choices[strategy]
-    if strategy in ("cal", "signal"):
-        sides["faiss"] = _bare_search(arrays)
-    return sides
+    sides = {peer: choices[strategy] for peer, choices in peers_of(arrays).items() if strategy in choices}
+    if fewer is not None:
+        expected = {peer: fewer.get(f"seconds/{peer}", np.inf) * arrays.n / fewer["n"] for peer in sides}
+        sides = {peer: choose for peer, choose in sides.items() if expected[peer] <= config.limit}
+    return sides | ({"faiss": _bare_search(arrays)} if strategy in ("cal", "signal") else {})
 
 
 def _ours(strategy: str, arrays: Arrays, n: int) -> Callable[[], NDArray[np.int64]]:
