@@ -129,13 +129,10 @@ def train_encoder(texts: Sequence[str], config: PretrainConfig, out: Path) -> No
     torch.manual_seed(config.seed)
     model = BertForMaskedLM(
         BertConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=config.hidden_size,
+            **_shape(config, tokenizer),
             num_hidden_layers=config.layers // 2,
-            num_attention_heads=config.hidden_size // 32,
             intermediate_size=4 * config.hidden_size,
             max_position_embeddings=256,
-            pad_token_id=tokenizer.pad_token_id,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         )
@@ -215,17 +212,14 @@ def train_generator(task: Task, texts: Sequence[str], config: PretrainConfig, ou
     torch.manual_seed(config.seed)
     model = Qwen2ForCausalLM(
         Qwen2Config(
-            vocab_size=len(tokenizer),
-            hidden_size=config.hidden_size,
+            **_shape(config, tokenizer),
             num_hidden_layers=config.layers,
-            num_attention_heads=config.hidden_size // 32,
             num_key_value_heads=config.hidden_size // 64,
             intermediate_size=3 * config.hidden_size,
             max_position_embeddings=1024,
             tie_word_embeddings=True,
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
         )
     )
     rng = np.random.default_rng(config.seed)
@@ -259,6 +253,12 @@ def byte_pair_tokenizer(forms: Iterator[str], config: PretrainConfig) -> Any:
     trainer = trainers.BpeTrainer(vocab_size=config.vocabulary, special_tokens=[PAD, END], **options)
     raw.train_from_iterator(forms, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=raw, pad_token=PAD, eos_token=END)
+
+
+def _shape(config: PretrainConfig, tokenizer: Any) -> dict[str, int]:
+    """Return the sizes that both models share."""
+    heads, tokens = config.hidden_size // 32, {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
+    return {"hidden_size": config.hidden_size, "num_attention_heads": heads, **tokens}
 
 
 def _draws(texts: Sequence[str], size: int, rng: np.random.Generator) -> Iterator[list[str]]:

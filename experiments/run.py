@@ -130,8 +130,9 @@ def play(
 def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool) -> None:
     budget, meter = experiment_sizes(config.options).budget, Meter()
     with closing(make_envs(config)) as envs:
-        checkpoint = last_checkpoint(config.folder) if resume else None
-        if checkpoint is None:
+        checkpoint = load_checkpoint(config.folder) if resume else None
+        if checkpoint is None or not complete(config.folder, checkpoint["logs"]):  # play it from its beginning
+            checkpoint = None
             set_aside(config.folder, config.overwrite or resume)
         under_way = resume
         try:
@@ -146,7 +147,10 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
         finally:
             if not under_way:  # leave the folder as it was
                 remove(config.folder, FILES)
-                restore(config.folder)
+                aside = config.folder / ASIDE
+                for place in aside.iterdir() if aside.is_dir() else ():
+                    place.rename(config.folder / place.name)
+                shutil.rmtree(aside, ignore_errors=True)
 
 
 def _steps(
@@ -194,15 +198,6 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def last_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """Return the state after the last complete round, if the logs hold everything that was written until then.
-
-    Return None if they do not, or if no state can be read: the run is then played from its beginning, to the same end.
-    """
-    checkpoint = load_checkpoint(folder)
-    return checkpoint if checkpoint is not None and complete(folder, checkpoint["logs"]) else None
-
-
 def set_aside(folder: Path, overwrite: bool) -> None:
     """Set an earlier run in a folder aside, which needs `overwrite`; raise a RunError if it holds a training."""
     if (folder / "policy").exists():
@@ -217,11 +212,3 @@ def set_aside(folder: Path, overwrite: bool) -> None:
         if (folder / name).exists():
             (folder / ASIDE).mkdir(exist_ok=True)
             (folder / name).rename(folder / ASIDE / name)
-
-
-def restore(folder: Path) -> None:
-    """Bring back the run that was set aside."""
-    aside = folder / ASIDE
-    for place in aside.iterdir() if aside.is_dir() else ():
-        place.rename(folder / place.name)
-    shutil.rmtree(aside, ignore_errors=True)

@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -168,18 +169,11 @@ def _ours(strategy: str, arrays: Arrays, n: int) -> Callable[[], NDArray[np.int6
     return lambda: select(strategy, **known, labeled=labeled, batch_size=arrays.batch_size, n_neighbors=K, rng=0)
 
 
-def _bare_search(arrays: Arrays) -> Callable[[], None]:
+def _bare_search(arrays: Arrays) -> Callable[[], Any]:
     """Return FAISS's exact search of the labeled neighbors, on normalized arrays."""
     import faiss
 
-    texts, labeled = arrays.normalized[: arrays.n], arrays.normalized[arrays.n :]
-
-    def search() -> None:
-        index = faiss.IndexFlatL2(labeled.shape[1])
-        index.add(labeled)
-        index.search(texts, K)
-
-    return search
+    return partial(faiss.knn, arrays.normalized[: arrays.n], arrays.normalized[arrays.n :], K)
 
 
 def _inertia_ratio(arrays: Arrays) -> float:

@@ -84,13 +84,8 @@ class Alone(Exchange):
 def main(config: RunConfig) -> dict[str, dict[str, float]]:
     """Play the run, and TRL's trainer on its prompts and rewards without an environment, and compare their seconds.
 
-    The learning rate is nearly 0, so that both sides write the same texts.
-
-    Returns:
-        For "with" and "without" the environment, the seconds of each part and the tokens.
-
-    Raises:
-        ValueError: If the agent does not learn to write.
+    The learning rate is nearly 0, so that both sides write the same texts. Return the seconds of each part and the
+    tokens "with" and "without" the environment.
     """
     if not isinstance(config.agent_options, TrainedGenerator):
         raise ValueError(f"This measures agents that learn to write: --agent ppo, rloo or grpo; got {config.agent!r}.")
@@ -107,7 +102,8 @@ def main(config: RunConfig) -> dict[str, dict[str, float]]:
     medians = {
         side: {name: float(np.median([run[name] for run in runs])) for name in runs[0]} for side, runs in sides.items()
     }
-    report(config, agent, medians, [_total(a) / _total(b) for a, b in zip(*sides.values(), strict=True)])
+    both, alone = (np.array([sum(run.values()) - run["tokens"] for run in runs]) for runs in sides.values())
+    report(config, agent, medians, both / alone)
     return medians
 
 
@@ -134,7 +130,7 @@ def without_environment(config: RunConfig, agent: TrainedGenerator, alone: Alone
     return {part: alone.profile.seconds[part] for part in ("generation", "update")} | {"tokens": alone.tokens}
 
 
-def report(config: RunConfig, agent: TrainedGenerator, sides: dict[str, Seconds], ratios: Sequence[float]) -> None:
+def report(config: RunConfig, agent: TrainedGenerator, sides: dict[str, Seconds], ratios: NDArray[np.float64]) -> None:
     """Print the table."""
     table = Table("part", "with the environment", "TRL alone", box=SIMPLE, title=f"{config.agent} on {config.env}")
     for part in ("generation", "update", "environment", "rest"):
@@ -146,9 +142,5 @@ def report(config: RunConfig, agent: TrainedGenerator, sides: dict[str, Seconds]
     console.print(table)
     console.print(
         f"{sides['with']['tokens']:,.0f} tokens on {agent.generator_device}; with the environment ÷ alone, over "
-        f"{len(ratios)} alternate runs: median {np.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}"
+        f"{len(ratios)} alternate runs: median {np.median(ratios):.3f}, from {ratios.min():.3f} to {ratios.max():.3f}"
     )
-
-
-def _total(seconds: Seconds) -> float:
-    return sum(value for name, value in seconds.items() if name != "tokens")

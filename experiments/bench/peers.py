@@ -4,7 +4,7 @@ import importlib.util
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -40,24 +40,17 @@ class Arrays:
 def _small_text(arrays: Arrays) -> dict[str, Choose]:
     """Return the strategies of small-text 1.4: CAL finds neighbors in the pool, BADGE clusters raw embeddings."""
     with warnings.catch_warnings(action="ignore"):
+        import small_text.query_strategies as theirs
         from small_text.integrations.pytorch.query_strategies.strategies import BADGE
-        from small_text.query_strategies import (
-            BreakingTies,
-            ContrastiveActiveLearning,
-            EmbeddingKMeans,
-            GreedyCoreset,
-            LeastConfidence,
-            PredictionEntropy,
-        )
 
         strategies = {
-            "entropy": PredictionEntropy(),
-            "margin": BreakingTies(),
-            "least_confidence": LeastConfidence(),
-            "cal": ContrastiveActiveLearning(k=10, pbar=None),
+            "entropy": theirs.PredictionEntropy(),
+            "margin": theirs.BreakingTies(),
+            "least_confidence": theirs.LeastConfidence(),
+            "cal": theirs.ContrastiveActiveLearning(k=10, pbar=None),
             "badge": BADGE(arrays.probabilities.shape[1]),
-            "coreset": GreedyCoreset(normalize=False),
-            "bertkm": EmbeddingKMeans(),
+            "coreset": theirs.GreedyCoreset(normalize=False),
+            "bertkm": theirs.EmbeddingKMeans(),
         }
 
     class Known:
@@ -103,22 +96,23 @@ def _scikit_activeml(arrays: Arrays) -> dict[str, Choose]:
     labels = np.full(len(arrays.embeddings), np.nan)
     labels[n:] = arrays.probabilities[n:].argmax(axis=1)
     classifier = Known(classes=list(range(arrays.probabilities.shape[1])))
-    size = arrays.batch_size
+
+    def chooser(strategy: Any, embeddings: Floats = arrays.embeddings, *known: Any, **options: Any) -> Choose:
+        return partial(strategy.query, embeddings, labels, *known, batch_size=arrays.batch_size, **options)
 
     def uncertainty(method: str) -> Choose:
         strategy = UncertaintySampling(method=method, random_state=0)
-        return lambda: strategy.query(arrays.embeddings, labels, classifier, fit_clf=False, batch_size=size)
+        return chooser(strategy, arrays.embeddings, classifier, fit_clf=False)
 
     cal = ContrastiveAL(nearest_neighbors_dict={"n_neighbors": 10}, random_state=0)
-    badge, coreset, clue = Badge(random_state=0), CoreSet(random_state=0), Clue(random_state=0)
     return {
         "entropy": uncertainty("entropy"),
         "margin": uncertainty("margin_sampling"),
         "least_confidence": uncertainty("least_confident"),
-        "cal": lambda: cal.query(normalized, labels, classifier, fit_clf=False, batch_size=size),
-        "badge": lambda: badge.query(arrays.embeddings, labels, classifier, fit_clf=False, batch_size=size),
-        "coreset": lambda: coreset.query(arrays.embeddings, labels, batch_size=size),
-        "bertkm": lambda: clue.query(normalized, labels, classifier, fit_estimator=False, batch_size=size),
+        "cal": chooser(cal, normalized, classifier, fit_clf=False),
+        "badge": chooser(Badge(random_state=0), arrays.embeddings, classifier, fit_clf=False),
+        "coreset": chooser(CoreSet(random_state=0)),
+        "bertkm": chooser(Clue(random_state=0), normalized, classifier, fit_estimator=False),
     }
 
 
