@@ -48,11 +48,7 @@ class Experiment:
         self.config = make_config(env, agent, **run, seed=seed, **parts)
 
     def run(self) -> Runs:
-        """Play the run, or the rest of it, and return its tables; a finished run is only read.
-
-        Raises:
-            RunError: If the folder holds a run with other options, and `overwrite` is not set.
-        """
+        """Play the run, or the rest of it, and return its tables; a finished run is only read."""
         play_visibly(self.config, resume=False if self.config.overwrite else None)
         return read_runs([self.config.folder], unfinished=True)
 

@@ -73,8 +73,7 @@ def sweep(study: Study, runs: Sequence[RunConfig], engine: Inline) -> None:
     write_text(out / "study.yaml", study.text)  # its caption, for the report
     missing = [run for run in runs if not finished(run)]
     console.print(f"{study.name}: {len(runs)} runs, {len(runs) - len(missing)} of them finished, in {out}")
-    failures = play_all(missing, out, engine)
-    if failures:
+    if failures := play_all(missing, out, engine):
         table = Table("run", "error")
         for failed, error in failures.items():
             table.add_row(escape(failed), escape(error))
@@ -204,12 +203,7 @@ def _lines(run: RunConfig, log: str) -> list[dict[str, Any]]:
 
 
 class Forecast:
-    """The time that a sweep will still take, from finished runs of the same method and setting, or of any.
-
-    Args:
-        runs: The runs to play.
-        slots: The number of runs at a time.
-    """
+    """The time that runs will still take, `slots` at a time, from finished ones of their method and setting, or any."""
 
     def __init__(self, runs: Sequence[RunConfig], slots: int) -> None:
         self._left, self._slots = {run.folder: run for run in runs}, slots
