@@ -1,4 +1,4 @@
-"""How the documentation is built: `make docs`."""
+"""Configuration of the documentation's build, `make docs`."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What a run takes, measured on what is really held."""
+"""The memory and time of a run, checked against memory that the test really holds."""
 
 import numpy as np
 import pytest

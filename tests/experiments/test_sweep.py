@@ -65,7 +65,7 @@ def files(out, names=("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jso
 
 
 def offers_in(out):
-    """How many texts have been offered in a sweep's runs."""
+    """The number of texts offered in a sweep's runs."""
     return sum(log.read_bytes().count(b"\n") for log in out.rglob("offers.jsonl"))
 
 

@@ -17,7 +17,7 @@ def effect(*differences, margin=MARGIN):
 
 
 def power(mean, deviation, n, margin):
-    """How probably n seeds say that a mean is not zero, or else that it is within the margin: over all deviations."""
+    """The probability that n seeds find a mean different from zero, or else within the margin, over all deviations."""
     found = deviation * (chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1) / (n - 1)) ** 0.5
     half, error = t.ppf(0.975, n - 1) * found / n**0.5, deviation / n**0.5
     beyond = norm.sf((half - abs(mean)) / error)

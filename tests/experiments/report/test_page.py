@@ -124,7 +124,7 @@ def browsed(browser):
 
 
 def lower(column):
-    """What a column is sorted by: of texts their lower case."""
+    """The key by which a column is sorted: a text's lower case."""
     return column.str.lower() if pd.api.types.is_string_dtype(column) else column
 
 
@@ -184,7 +184,7 @@ def test_a_click_sorts_a_table_as_pandas_does(show):
 def test_verdicts_are_told_apart(show):
     browser = show([Part("claims", "Claims", TABLE, "")])
     script = "return [...document.querySelectorAll('#claims td')].map(c => [c.className, getComputedStyle(c).color])"
-    cells = {kind: colour for kind, colour in browser.execute_script(script) if kind != "number"}
+    cells = {kind: color for kind, color in browser.execute_script(script) if kind != "number"}
     assert set(cells) == {"supported", "not-supported", "undecided", ""}
     assert len(set(cells.values())) == 4
 

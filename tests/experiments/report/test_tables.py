@@ -1,4 +1,4 @@
-"""What goes along with the labels, and what a run takes, each beside another way to the same number."""
+"""Curves over labels, and costs of runs, each checked by another way to the same number."""
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,7 @@ def test_balance_is_the_mean_share_of_each_class(study):
 
 
 class Said:
-    """What a report reads, of made numbers."""
+    """The tables that a report reads, with made-up numbers."""
 
     def __init__(self, rounds, metrics, cost):
         self.rounds, self.metrics, self.cost = rounds, metrics, cost
