@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from gymnasium.vector import VectorEnv
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from signal_env.learner.learner import Learner
 from signal_env.utils.registry import Registry
 from signal_env.vector_env import SignalVectorEnv
+from signal_env.wrappers.unwrapping import signal_vector_env_of
 
 Envs = VectorEnv[Any, Any, Any]
 
@@ -65,8 +66,12 @@ class Agent(Protocol):
 
 
 def base(envs: Envs) -> SignalVectorEnv:
-    """Return the vector environment under its wrappers."""
-    return cast(SignalVectorEnv, envs.unwrapped)
+    """Return the vector environment under its wrappers.
+
+    Raises:
+        TypeError: If it is another environment.
+    """
+    return signal_vector_env_of(envs)
 
 
 def submitting(envs: Envs, who: str = "This agent") -> Learner:

@@ -52,6 +52,9 @@ def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = 
         >>> [step.round["labeled"] for step in rollout(envs, pool_agent("random")(), seed=0)]
         [50, 100]
     """
+    if isinstance(agent, type):
+        raise TypeError(f"rollout needs an agent, not its class: write {agent.__name__}().")
+    base(envs)
     try:
         observations, infos = (envs if state is None else base(envs)).reset(seed=seed)
         agent.reset(envs, seed)

@@ -1,11 +1,10 @@
 """Runs and studies from Python: what `run` and `sweep` do on the command line."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 from agents.agent import get_agent
-from experiments.config import EnvironmentOptions, RunConfig, check_names, make_config
+from experiments.config import EnvironmentOptions, RunConfig, check_names, make_config, option_names
 from experiments.run import play_visibly
 from experiments.runs import Runs, read_runs
 from experiments.study import Study
@@ -37,7 +36,7 @@ class Experiment:
 
     def __init__(self, env: str = "SignalEnv-reviews-v0", agent: str = "random", seed: int = 0, **values: Any) -> None:
         owners: dict[str, Any] = {"options": EnvironmentOptions, "agent_options": get_agent(agent), "run": RunConfig}
-        part_of = {field.name: part for part, owner in owners.items() for field in dataclasses.fields(owner)}
+        part_of = {name: part for part, owner in owners.items() for name in option_names(owner)}
         parts = {name: dict(values.pop(name, {})) for name in owners}
         check_names(values, part_of, f"A run of {agent}")
         for name, value in values.items():

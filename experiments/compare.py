@@ -18,7 +18,10 @@ AGENTS = (*POOL_BASED, "least_confidence", "margin", "coreset", "signal")
 
 @dataclasses.dataclass(frozen=True)
 class CompareConfig:
-    """Plays each agent with its own default options on the same seeds. Finished runs are not played again."""
+    """Plays each agent with its own default options on the same seeds.
+
+    A finished run with the same options is not played again; a run with other options in its folder is replaced.
+    """
 
     env: str = "SignalEnv-reviews-v0"
     """The environment's id."""

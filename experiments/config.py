@@ -225,12 +225,17 @@ def read_yaml(file: Path) -> dict[str, Any]:
 
 def _fill(of: type[Any], values: Mapping[str, Any]) -> Any:
     """Make a dataclass from values; raise a RunError if a name is none of its fields."""
+    check_names(values, option_names(of), of.__name__)
+    return of(**values)
+
+
+def option_names(of: type[Any]) -> list[str]:
+    """Return the names of a dataclass's fields; raise a RunError if it is none."""
     if not dataclasses.is_dataclass(of):
         raise RunError(
             f"{of.__name__} should be a dataclass, whose fields are its options: decorate it with @dataclass."
         )
-    check_names(values, [field.name for field in dataclasses.fields(of)], of.__name__)
-    return of(**values)
+    return [field.name for field in dataclasses.fields(of)]
 
 
 def check_names(names: Iterable[str], known: Collection[str], owner: str) -> None:

@@ -76,7 +76,7 @@ class _Run:
         return f"not finished ({last}); {'its error.txt says why' if failed else 'resume it, or wait for it'}"
 
 
-def read_runs(places: Iterable[Path], unfinished: bool = False) -> Runs:
+def read_runs(places: str | Path | Iterable[str | Path], unfinished: bool = False) -> Runs:
     """Read all finished runs in and below some folders.
 
     A folder that cannot be used never stops the others: it is left out and listed in `problems`. Such a folder is half
@@ -85,7 +85,7 @@ def read_runs(places: Iterable[Path], unfinished: bool = False) -> Runs:
     then the first is used. A torn log other than `rounds.jsonl` is read up to the tear.
 
     Args:
-        places: Folders of runs, or folders that have such folders anywhere below them.
+        places: Folders of runs, or folders that have such folders anywhere below them; or one of them.
         unfinished: Whether to keep runs that are not finished; they are listed in `problems` all the same.
 
     Raises:
@@ -152,10 +152,10 @@ def task_of(env: str, options: Mapping[str, Any]) -> str:
     return env.rpartition(":")[2].removeprefix("SignalEnv-").rpartition("-")[0] or env
 
 
-def _folders(places: Iterable[Path]) -> Iterator[Path]:
+def _folders(places: str | Path | Iterable[str | Path]) -> Iterator[Path]:
     """Yield the folders at and below some places that hold a run or a part of one, each once."""
     seen = set()
-    for place in places:
+    for place in map(Path, [places] if isinstance(places, str | Path) else places):
         if not place.is_dir():
             raise ValueError(f"{place} is no folder. Give folders of runs, or a folder above them.")
         for folder, inside, files in os.walk(place):

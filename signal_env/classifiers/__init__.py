@@ -106,7 +106,7 @@ def make_classifier(
     """
     if isinstance(classifier, str):
         return classifiers[classifier](task, encoder, device, **options)
-    if not isinstance(classifier, Classifier):
+    if isinstance(classifier, type) or not isinstance(classifier, Classifier):
         raise TypeError(
             f"Expected a classifier's name ({', '.join(classifiers)}) or an object with the methods fit and predict; "
             f"got {classifier!r}."

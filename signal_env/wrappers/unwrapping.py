@@ -28,7 +28,7 @@ def signal_vector_env_of(envs: VectorEnv[Any, Any, Any]) -> SignalVectorEnv:
     """
     if not isinstance(envs.unwrapped, SignalVectorEnv):
         raise TypeError(
-            f"This wraps a SignalVectorEnv, as gym.make_vec('SignalEnv-...') makes it; got {envs.unwrapped!r}. "
-            "Wrap each of several independent experiments by itself."
+            f"Expected a SignalVectorEnv, as gym.make_vec('SignalEnv-...', num_envs=...) makes it; got "
+            f"{envs.unwrapped!r}. Take each of several independent experiments by itself."
         )
     return envs.unwrapped

@@ -107,3 +107,11 @@ def test_random_needs_the_submitted_selection():
     envs = gym.make_vec(REVIEWS, num_envs=4, **SMALL)
     with pytest.raises(ValueError, match="selection='submitted'"):
         next(rollout(envs, pool_agent("random")(), seed=0))
+
+
+def test_what_cannot_be_played_is_named():
+    with pytest.raises(TypeError, match=r"Expected a SignalVectorEnv, .*make_vec"):
+        next(rollout(gym.make("SignalEnv-reviews-v0"), pool_agent("random")(), seed=0))
+    envs = gym.make_vec("SignalEnv-reviews-v0", num_envs=2)
+    with pytest.raises(TypeError, match=r"not its class: write random\(\)"):
+        next(rollout(envs, pool_agent("random"), seed=0))

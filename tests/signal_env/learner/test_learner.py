@@ -416,8 +416,9 @@ def test_an_annotator_that_returns_the_unusable_is_named(labels):
 
 
 def test_an_object_that_is_no_classifier_is_refused():
-    with pytest.raises(TypeError, match="fit and predict"):
-        small(classifier=object())
+    for wrong in (object(), CountingClassifier):  # the class in place of an object
+        with pytest.raises(TypeError, match="fit and predict"):
+            small(classifier=wrong)
 
 
 def test_a_users_acquisition_function_and_its_checks():

@@ -157,7 +157,7 @@ def test_gymnasiums_own_checker_accepts_it():
 def test_before_a_reset_and_around_other_environments_it_says_so():
     with pytest.raises(gym.error.ResetNeeded):
         PotentialShaping(gym.make(REVIEWS, **SMALL).unwrapped, "train_accuracy").step("a film")
-    with pytest.raises(TypeError, match="wraps a SignalVectorEnv"):
+    with pytest.raises(TypeError, match="Expected a SignalVectorEnv"):
         VectorPotentialShaping(gym.make_vec(REVIEWS, num_envs=2, vectorization_mode="sync", **SMALL), "train_accuracy")
 
 
