@@ -106,7 +106,7 @@ def read_events():
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory):
+def chromium(tmp_path_factory):
     """Headless Chromium, which can reach this machine only."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: pip install 'signal-env[dev]'")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
@@ -125,3 +125,10 @@ def browser(tmp_path_factory):
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield browser
     browser.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """The browser, which leaves the page at the test's end: a page may draw without a pause."""
+    yield chromium
+    chromium.get("about:blank")
