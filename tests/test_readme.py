@@ -76,4 +76,5 @@ def test_its_make_targets_exist():
 
 def test_the_output_of_the_demo_has_its_place():
     place = re.search(r"<!-- demo output: begin.*?-->(.*)<!-- demo output: end -->", README, flags=re.DOTALL)
-    assert "SignalEnv-reviews-v0" in place[1]
+    assert "reviews" in place[1]
+    assert "Learning curves: runs/demo/curves.png" in place[1]
