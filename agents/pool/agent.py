@@ -22,10 +22,10 @@ class PoolAgent(Agent):
     Example: an agent of your own, from a function of your own.
         >>> from agents.pool import pool_agent
         >>> from signal_env.acquisition import acquisitions
-        >>> @acquisitions.register("longest")
-        ... def longest(texts):
+        >>> @acquisitions.register("lengthy")
+        ... def lengthy(texts):
         ...     return np.array([len(text) for text in texts])
-        >>> agent = pool_agent("longest", "The longest texts.")()
+        >>> agent = pool_agent("lengthy", "The longest texts.")()
     """
 
     env_options: ClassVar[Mapping[str, Any]] = {"selection": "submitted"}
