@@ -95,7 +95,8 @@ def test_equal_runs_have_equal_reports(reported, tmp_path, capsys):
 
 def test_what_cannot_be_used_is_printed(printed):
     folder, shown = printed
-    assert f"{folder}/entropy/seed-2:config.yamlcannotberead" in shown.replace(" ", "")  # long paths are wrapped
+    run, shown = folder / "entropy" / "seed-2", shown.replace(" ", "")  # long lines are wrapped
+    assert f"{run}:Theconfigurationfile{run}/config.yamlcannotberead" in shown
     assert "small" in (folder / "report" / "index.html").read_text()
 
 
