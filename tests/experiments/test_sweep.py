@@ -38,7 +38,9 @@ methods:
 
 WRITES = """
 seeds: [0]
-defaults: {tensorboard: false, options: {pool_size: 40, round_size: 4, offers_per_round: 8, evaluation_size: 50, budget: 80}}
+defaults:
+  tensorboard: false
+  options: {pool_size: 40, round_size: 4, offers_per_round: 8, evaluation_size: 50, budget: 80}
 settings: {few: {env: SignalEnv-reviews-v0}}
 methods:
   writes: {agent: generator, num_envs: 4, agent_options: {max_new_tokens: 24}}
@@ -253,7 +255,9 @@ def test_a_cluster_has_the_sweeps_places(study, tmp_path, monkeypatch):
     (model / "training.json").write_text(json.dumps({"excluded_seeds": 1, "excluded_pool_size": 40}))
     study.write_text("""
 seeds: [0]
-defaults: {tensorboard: false, options: {pool_size: 40, round_size: 10, budget: 20, evaluation_size: 50, encoder: encoder}}
+defaults:
+  tensorboard: false
+  options: {pool_size: 40, round_size: 10, budget: 20, evaluation_size: 50, encoder: encoder}
 settings: {few: {env: SignalEnv-reviews-v0}}
 methods: {writes: {agent: generator, agent_options: {generator: small, max_new_tokens: 8}}}
 """)
