@@ -134,7 +134,7 @@ def test_a_failing_run_stops_no_other(study, tmp_path, undisturbed, capsys):
     out = tmp_path / "out"
     broken = STUDY + "  broken: {agent: generator, num_envs: 4, options: {offers_per_round: 20}, "
     study.write_text(broken + "agent_options: {generator: ./nowhere}}\n")
-    assert sweep(study, out, "--workers", "0") == 1
+    assert sweep(study, out, "--workers", "2") == 1
     said = capsys.readouterr()
     assert "few/broken/seed-0" in said.out
     assert "2 of 8 runs have failed" in said.err
