@@ -105,6 +105,23 @@ def read_events():
     return read
 
 
+@pytest.fixture
+def run_example(tmp_path, monkeypatch):
+    """Returns a function that runs an example of a page alone, steps its environment, and returns its names."""
+
+    def run(block: str, page: str) -> dict[str, object]:
+        monkeypatch.chdir(tmp_path)  # examples may write files
+        names: dict[str, object] = {"__name__": "__main__"}
+        exec(compile(block, page, "exec"), names)
+        if "env" in names:
+            env = names["env"]
+            env.reset(seed=0)
+            env.step("a film of its own")
+        return names
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory):
     """Headless Chromium, which can reach this machine only."""

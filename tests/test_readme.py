@@ -19,14 +19,8 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.strip().splitlines()[-1][:40])
-def test_every_python_example_runs_alone(block, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)  # examples may write files
-    names: dict[str, object] = {"__name__": "__main__"}
-    exec(compile(block, "README.md", "exec"), names)
-    if "env" in names:
-        env = names["env"]
-        env.reset(seed=0)
-        env.step("a film of its own")
+def test_every_python_example_runs_alone(block, run_example, capsys):
+    run_example(block, "README.md")
     shown = capsys.readouterr().out
     if "print(observation" in block:
         assert "New Example:" in shown

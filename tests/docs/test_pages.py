@@ -25,14 +25,8 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize("block", EXAMPLES)
-def test_every_python_example_runs_alone(block, tmp_path, monkeypatch, read_events, capsys):
-    monkeypatch.chdir(tmp_path)  # examples may write files
-    names: dict[str, object] = {"__name__": "__main__"}
-    exec(compile(block, "docs", "exec"), names)
-    if "env" in names:
-        env = names["env"]
-        env.reset(seed=0)
-        env.step("a film of its own")
+def test_every_python_example_runs_alone(block, run_example, tmp_path, read_events, capsys):
+    names = run_example(block, "docs")
     if "runs/mine" in block:  # the page of TensorBoard
         events = read_events(tmp_path / "runs" / "mine")
         assert [value for _, value in events["reward_raw/cheers"]] == [1.0]
