@@ -44,7 +44,9 @@ def stable_predictions(
     """
     _check_range("stable_predictions", "threshold", threshold, -1, 1)
     if not isinstance(window, int) or window < 1:
-        raise StoppingError(f"The option window of 'stable_predictions' must be a whole number from 1 on; got {window}.")
+        raise StoppingError(
+            f"The option window of 'stable_predictions' must be a whole number from 1 on; got {window}."
+        )
     kappa = cohens_kappa(pool_probabilities.argmax(axis=1), pool_probabilities_before.argmax(axis=1))
     last = [*values, kappa][-window:]
     return kappa, len(last) == window and float(np.mean(last)) >= threshold
