@@ -7,6 +7,7 @@ import pytest
 
 from signal_env.config import SignalConfig
 from signal_env.learner.episode import Episode
+from signal_env.learner.metrics import Metrics
 from signal_env.learner.open_round import Fitted, OpenRound
 from signal_env.utils.prediction import Prediction
 
@@ -36,13 +37,16 @@ def tabulated():
         texts = [f"text {i}" for i in range(n)]
         known = tuple(f"labeled {i}" for i in range(n, n + len(labeled.embeddings)))
         labels = np.zeros(len(known), dtype=np.int64) if labels is None else labels
-        parts = dict.fromkeys(["prompts", "allocation", "labeling", "reward"], SimpleNamespace(state_dict=dict))
+        parts = dict.fromkeys(
+            ["prompts", "allocation", "labeling", "reward", "stopping"], SimpleNamespace(state_dict=dict)
+        )
         rngs = dict.fromkeys(["selection_rng", "training_rng", "dropout_rng", "closing_rng"], rng)
         real = dict.fromkeys([*known, *texts[:n_real]], 0)
         episode = Episode(0, real, **parts, **rngs, unlabeled=dict.fromkeys(texts))
         rows = Prediction(*(np.concatenate(pair) for pair in zip(unlabeled, labeled, strict=True)))
         config = SignalConfig(n_neighbors=n_neighbors, normalize=normalize, dropout_samples=4)
-        opened = OpenRound(episode, Table(rows, rng), config, Fitted(known, labels, labeled, 0.0), batch_size)
+        fitted = Fitted(known, labels, labeled, Metrics(0.0, 0.0, 1.0))
+        opened = OpenRound(episode, Table(rows, rng), config, fitted, batch_size)
         return opened.unlabeled
 
     return make
