@@ -115,7 +115,9 @@ def _example(task: Task, row: Any, columns: Mapping[str, str], labels: Mapping[s
 def _expected(labels: Mapping[str, int]) -> str:
     """Return in words which labels are known: all, or the first and the last of many."""
     known = list(labels)
-    return f"one of {known}" if len(known) <= 2 * MOST_CLASSES else f"one of {len(known)}, {known[0]!r} to {known[-1]!r}"
+    if len(known) <= 2 * MOST_CLASSES:
+        return f"one of {known}"
+    return f"one of {len(known)} names and numbers, from {known[0]!r} to {known[-1]!r}"
 
 
 def _is_missing(value: object) -> bool:
