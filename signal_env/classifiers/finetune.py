@@ -132,9 +132,9 @@ class FinetuneClassifier:
         Vectors that the head does not normalize are divided by their mean length, so that the regularization is alike.
         """
         _, embeddings = self.text_model.run(texts, self._forward)
-        x = embeddings.astype(np.float64)
-        length = float(np.linalg.norm(x, axis=1).mean()) if self.pooling == "head" else 1.0
-        x = x / length if self.pooling == "head" else unit(x)
+        vectors = embeddings.astype(np.float64)
+        length = float(np.linalg.norm(vectors, axis=1).mean()) if self.pooling == "head" else 1.0
+        x = vectors / length if self.pooling == "head" else unit(vectors)
         n_classes = self.text_model.task.n_classes
         weights, bias = on_one_thread(fit_logistic, x, labels, n_classes, 1.0, sample_weight)
         return self.head_scale / length * weights, self.head_scale * bias

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 from torch import nn
 
-from signal_env.classifiers.pretrained import Batch, ModelError, load_pretrained, model_path, quiet_transformers
+from signal_env.classifiers.pretrained import ModelError, load_pretrained, model_path, quiet_transformers
 from signal_env.tasks import Task
 
 if TYPE_CHECKING:

@@ -96,7 +96,8 @@ def train(
         model.parameters(), training.rate(model.config.hidden_size), weight_decay=training.weight_decay, fused=True
     )
     schedule = get_linear_schedule_with_warmup(optimizer, int(n_steps * training.warmup), n_steps)
-    rng, step, epoch_losses = np.random.default_rng(seed), 0, []
+    rng, step = np.random.default_rng(seed), 0
+    epoch_losses: list[float] = []
     devices = [text_model.device] if torch.device(text_model.device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
