@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from rich.box import SIMPLE
 from rich.table import Table
 
@@ -20,6 +19,9 @@ from signal_env.data.corpus import Corpus
 from signal_env.learner.experiment import draw_pool, evaluation_texts
 from signal_env.learner.metrics import Metrics
 from signal_env.tasks import Task, get_task
+
+Row = Mapping[str, Any]
+"""The values of `KEY` for a training, with its metrics and seconds."""
 
 RECIPES: dict[str, dict[str, Any]] = {
     "linear": {"classifier": "linear"},
@@ -61,7 +63,7 @@ class ClassifiersBenchConfig:
     """The file to which the figures are appended."""
 
 
-def main(config: ClassifiersBenchConfig) -> pd.DataFrame:
+def main(config: ClassifiersBenchConfig) -> list[Row]:
     """Print tables of accuracy and of seconds per training; return a row for each training."""
     unknown = sorted(set(config.recipes) - set(RECIPES))
     if unknown:
@@ -81,8 +83,8 @@ def main(config: ClassifiersBenchConfig) -> pd.DataFrame:
             file.write(json.dumps(known[key]) + "\n")
             file.flush()
             progress.advance(bar)
-    rows = pd.DataFrame([known[key] for key in _keys(config)])
-    console.print(*(as_table(rows[rows["task"] == name], name) for name in config.tasks))
+    rows = [known[key] for key in _keys(config)]
+    console.print(*(as_table([row for row in rows if row["task"] == name], name) for name in config.tasks))
     return rows
 
 
@@ -96,7 +98,7 @@ def _keys(config: ClassifiersBenchConfig) -> Iterator[tuple[Any, ...]]:
         yield name, recipe, n, seed, config.encoder, config.evaluation_size
 
 
-def _read(file: Path) -> dict[tuple[Any, ...], Mapping[str, Any]]:
+def _read(file: Path) -> dict[tuple[Any, ...], Row]:
     """Return the rows of an earlier benchmark, by the values of `KEY`. A last line that is cut off does not count."""
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else []
     rows = [json.loads(line) for line in lines if line.endswith("\n")]
@@ -127,16 +129,17 @@ class _Prepared:
         return {**metrics._asdict(), "seconds": seconds}
 
 
-def as_table(rows: pd.DataFrame, title: str, metrics: Sequence[str] = ("accuracy",)) -> Table:
-    """Return means and standard deviations over the labeled sets, and the median seconds of a training."""
-    recipes = list(dict.fromkeys(rows["recipe"]))
+def as_table(rows: Sequence[Row], title: str) -> Table:
+    """Return means and standard deviations of the accuracy over the labeled sets, and median seconds of a training."""
+    recipes = list(dict.fromkeys(row["recipe"] for row in rows))
     table = Table("labels", "sets", *recipes, *(f"{recipe}, s" for recipe in recipes), title=title, box=SIMPLE)
-    for n, group in rows.groupby("labels"):
-        cells = []
-        for metric, recipe in product(metrics, recipes):
-            values = group.loc[group["recipe"] == recipe, metric].to_numpy()
-            spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-            cells.append(f"{values.mean():.3f}{spread}")
-        times = [f"{group.loc[group['recipe'] == recipe, 'seconds'].median():.3f}" for recipe in recipes]
-        table.add_row(str(n), str(group["set"].nunique()), *cells, *times)
+    for n in dict.fromkeys(row["labels"] for row in rows):
+        of = [[row for row in rows if row["labels"] == n and row["recipe"] == recipe] for recipe in recipes]
+        accuracies = [np.array([row["accuracy"] for row in some]) for some in of]
+        spread = [f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else "" for values in accuracies]
+        table.add_row(
+            *(str(n), str(len(accuracies[0]))),
+            *(f"{values.mean():.3f}{plus}" for values, plus in zip(accuracies, spread, strict=True)),
+            *(f"{np.median([row['seconds'] for row in some]):.3f}" for some in of),
+        )
     return table

@@ -13,6 +13,7 @@ from rich.table import Table
 from experiments.progress import console, progress_bar
 from signal_env.classifiers import ClassifierError
 from signal_env.classifiers.logistic import balanced, fit_logistic
+from signal_env.utils.extras import require
 from signal_env.utils.threads import on_one_thread
 
 TYPICAL = ((67, 2), (673, 2), (54, 6), (545, 6), (100, 77), (1000, 77))
@@ -114,8 +115,7 @@ def typical_problem(n: int, n_classes: int) -> Problem:
 
 def objective(problem: Problem, weights: Any, bias: Any) -> tuple[float, float]:
     """Return the objective divided by C, and the largest coordinate of its gradient, over the classes with labels."""
-    from scipy.special import log_softmax
-
+    log_softmax = require("scipy.special", "peers").log_softmax
     present, classes = np.unique(problem.labels, return_inverse=True)
     weights, bias = weights[present], bias[present]
     log_p = log_softmax(problem.x @ weights.T + bias, axis=1)
@@ -130,8 +130,7 @@ def scikit_learn(problem: Problem) -> tuple[NDArray[np.float64], NDArray[np.floa
 
     For two classes it has one weight vector, the difference of ours, which halves the penalty.
     """
-    from sklearn.linear_model import LogisticRegression
-
+    LogisticRegression = require("sklearn.linear_model", "peers").LogisticRegression
     present = np.unique(problem.labels)
     two = len(present) == 2
     peer = LogisticRegression(C=2 * problem.c if two else problem.c, tol=1e-8, max_iter=1000)

@@ -25,7 +25,7 @@ def config(tmp_path):
 def test_it_measures_each_recipe_on_the_same_sets(config):
     rows = main(config)
     assert len(rows) == 2 * 2 * 2
-    row = rows[(rows["recipe"] == "linear") & (rows["labels"] == 14) & (rows["set"] == 1)].iloc[0]
+    (row,) = (row for row in rows if (row["recipe"], row["labels"], row["set"]) == ("linear", 14, 1))
     task = get_task("reviews")
     corpus = load(task, None)
     chosen = draw_pool(len(corpus.train.texts), 14, 1)
@@ -41,7 +41,7 @@ def test_it_continues_where_it_was_interrupted(config, capsys):
     config.out.write_text("".join(lines[:3]) + lines[3][:20])  # killed while it wrote
     again = main(config)
     assert config.out.read_text().splitlines(keepends=True)[:3] == lines[:3]
-    assert again.drop(columns="seconds").equals(whole.drop(columns="seconds"))
+    assert [{**row, "seconds": 0} for row in again] == [{**row, "seconds": 0} for row in whole]
     assert "linear-unweighted" in capsys.readouterr().out
 
 
