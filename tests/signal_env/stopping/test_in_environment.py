@@ -108,6 +108,15 @@ def test_a_round_that_does_not_train_measures_nothing():
     assert still.close_round().stopping == {}
 
 
+def test_an_info_can_be_changed_without_changing_the_round():
+    closed = learner_of().reset(seed=0)
+    kept = json.dumps(closed.state_dict())
+    info = closed.measured()
+    info["stopping"]["overall_uncertainty"]["value"] = 2.0
+    info["label_counts"][:] = 0
+    assert json.dumps(closed.state_dict()) == kept
+
+
 def play(env, n_rounds=9):
     """Play real texts in the order of U; return the infos of the rounds, and whether each ended the episode."""
     _, info = env.reset(seed=3)

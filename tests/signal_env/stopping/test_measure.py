@@ -47,12 +47,13 @@ def test_an_episode_by_hand():
 
 
 def test_a_state_goes_on_to_the_bit():
-    one, other = (Stopping("stable_predictions", {"threshold": 0.5}) for _ in range(2))
+    one, other = (Stopping("stable_predictions", {"threshold": -1.0, "window": 1}) for _ in range(2))
     rng = np.random.default_rng(0)
     labels = rng.integers(2, size=(8, 4))
     for i in range(8):
         if i == 4:
             other.load_state_dict(json.loads(json.dumps(one.state_dict())))
+            assert other.met
         arguments = known(labels[i], 0.7), before(labels[i - 1]) if i else None, i
         one.measure(*arguments)
         if i >= 4:
