@@ -12,7 +12,7 @@ from experiments.metric import ACCURACY, METRICS, Metric
 from experiments.names import SIGNAL
 from experiments.report.comparisons import BEST_POOL, COMPARED, FEWEST, SUMMED
 from experiments.report.page import Part
-from experiments.report.statistics import BESIDE, MEASURES, RESAMPLES, second_half, student, title_of
+from experiments.report.statistics import BESIDE, DIGITS, MEASURES, RESAMPLES, second_half, student, title_of
 from experiments.runs import KEYS, Runs
 from signal_env.utils.extras import require
 
@@ -32,6 +32,9 @@ COSTS = {
     "gpu_memory": ("GPU memory, GiB", 2**30, "{:.1f}"),
 }
 """The columns of the table of costs: titles, units and formats."""
+
+SHORT = {"random": "random", BEST_POOL: "best pool", SIGNAL: SIGNAL}
+"""The baselines, as heads of columns name them."""
 
 LEARNED = {
     "reward": "reward/mean",
@@ -55,7 +58,8 @@ def notes(table: Any, metric: Metric = ACCURACY) -> list[str]:
         f"Areas and {value} at 100 % compare methods at equal label budgets; at the end methods that write may "
         "have more labels."
     ]
-    at_100 = table[table["pool_based"]].dropna(subset=["at_100"]).groupby(["setting", "seed"])["at_100"]
+    at_100 = table[table["pool_based"]].dropna(subset=["at_100"]).round({"at_100": DIGITS})
+    at_100 = at_100.groupby(["setting", "seed"])["at_100"]
     if (at_100.size() > 1).any() and (at_100.nunique() == 1).all():
         found.append("At 100 % all pool-based methods have labeled the whole pool, so there they are equal.")
     alone = sorted(set(table["setting"]) - set(table.loc[table["method"] == "random", "setting"]))
@@ -122,27 +126,31 @@ def _means(table: Any) -> Any:
 
 
 def _differences(table: Any, metric: Metric) -> Any:
-    """Return a row for each setting and method, with a column for each score and baseline.
-
-    A row's `pairs` are those of all its cells; where these differ, each cell has its own too.
-    """
-    keys = ["setting", "method"]
-    pairs = table.groupby(keys, sort=False)["pairs"].agg(["min", "max"])
-    uneven = pairs["min"] < pairs["max"]
-    rows = pairs["max"].astype(str).where(~uneven, pairs["min"].astype(str) + " to " + pairs["max"].astype(str))
-    rows = rows.to_frame("pairs")
+    """Return a row for each setting and method, with a column for each score and baseline."""
+    keys, digits = ["setting", "method"], metric.digits
+    baselines = {name: short for name, short in SHORT.items() if name in set(table["baseline"])}
+    rows = _pairs(table, keys, baselines)
     table = table.set_index(keys).rename(columns={"low": "mean_low", "high": "mean_high"})
-    shorts, digits = {"random": "random", BEST_POOL: "best pool", SIGNAL: SIGNAL}, metric.digits
     for measure in COMPARED:
-        for baseline in [name for name in shorts if name in set(table["baseline"])]:
+        for baseline, short in baselines.items():
             compared = table[(table["measure"] == measure) & (table["baseline"] == baseline)]
             interval = f" ± {{half:.{digits}f}}{{star}}"
             column = cells(compared, "mean", f"{{:+.{digits}f}}", interval, metric.scale)
-            own = compared["pairs"].map(" (n = {})".format).where(uneven.reindex(compared.index), "")
-            rows[f"{MEASURES[measure]} − {shorts[baseline]}"] = column + own
+            rows[f"{MEASURES[measure]} − {short}"] = column
             if baseline == "random":
                 rows[f"{MEASURES[measure]}: p (Holm)"] = compared["p_holm"].map(_p_value)
     return rows.fillna("").reset_index()
+
+
+def _pairs(table: Any, keys: list[str], baselines: dict[str, str]) -> Any:
+    """Return the pairs of each row: one column if all baselines have as many, else one for each baseline."""
+    if (table.groupby(keys)["pairs"].nunique() == 1).all():
+        return table.groupby(keys, sort=False)[["pairs"]].first()
+    groups = table.groupby([*keys, "baseline"], sort=False)["pairs"]
+    low, high = groups.min().astype(str), groups.max().astype(str)
+    shown = high.where(low == high, low + " to " + high).unstack("baseline")[list(baselines)]
+    rows = table.drop_duplicates(keys).set_index(keys).index
+    return shown.reindex(rows).set_axis([f"pairs: {short}" for short in baselines.values()], axis="columns")
 
 
 def _aggregate(table: Any, metric: Metric) -> Any:
@@ -187,10 +195,15 @@ def cells(table: Any, name: str, form: str, interval: str, scale: float = 1) -> 
 
 def rich_table(part: Part) -> Table:
     """Return a part's table for the terminal, without the columns that are read least."""
-    unread = [MEASURES["first"], MEASURES["area_end"], *(f"{MEASURES[name]}: p (Holm)" for name in ("at_100", "end"))]
-    beside = [f"{metric.title}, {MEASURES[score]}" for metric in METRICS.values() for score in BESIDE]
-    content = part.content.drop(columns=[*unread, *beside], errors="ignore")
-    table = Table(*content, title=part.title, box=SIMPLE, title_justify="left")
+    unread = [MEASURES["first"], MEASURES["area_end"]]
+    unread += [f"{metric.title}, {MEASURES[score]}" for metric in METRICS.values() for score in BESIDE]
+    wide = part.name == "differences"
+    if wide:
+        at_100, end = MEASURES["at_100"], MEASURES["end"]
+        unread += [f"{end}: p (Holm)", *(name for name in part.content if name.startswith(at_100))]
+    content = part.content.drop(columns=unread, errors="ignore")
+    heads = [name.replace(" − ", "\n− ").replace(": ", ":\n") for name in content]
+    table = Table(*heads, title=part.title, box=SIMPLE, title_justify="left", collapse_padding=wide)
     for column in table.columns:
         column.no_wrap = True
     for row in content.itertuples(index=False):
