@@ -47,7 +47,7 @@ def main(config: AnnotatorConfig) -> Path:
     corpus = load(task, config.data_dir)
     out = config.out or cache_dir("annotators", task.name)
     texts, labels = corpus.train.texts[: config.train_rows], corpus.train.labels[: config.train_rows]
-    classifier = FinetuneClassifier(task, config.encoder, config.device, config.max_length)
+    classifier = FinetuneClassifier(task, config.encoder, config.device, config.max_length, pooling="head")
     console.print(f"Fine-tuning {config.encoder} on {len(texts):,} texts of {task.name}.")
     with progress_bar() as progress:
         bar = progress.add_task(task.name, status="")

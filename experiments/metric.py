@@ -4,7 +4,8 @@ Tables and curves show a metric as it was measured. Differences, ranks and claim
 also for the negative log-likelihood, of which less is better.
 """
 
-from typing import Any, Literal, NamedTuple
+import dataclasses
+from typing import Literal, NamedTuple
 
 from experiments.runs import Runs
 
@@ -78,5 +79,10 @@ def with_metric(runs: Runs, metric: Metric) -> Runs:
         )
     reason = f"an earlier version wrote it, without the {metric.title}; it was left out"
     keys = kept[["setting", "method", "seed"]].drop_duplicates()
-    logs: list[Any] = [log.merge(keys) for log in (runs.metrics, runs.cost)]
-    return Runs(kept, *logs, runs.configs, [*runs.problems, *((folder, reason) for folder in lacking)])
+    return dataclasses.replace(
+        runs,
+        rounds=kept,
+        metrics=runs.metrics.merge(keys),
+        cost=runs.cost.merge(keys),
+        problems=[*runs.problems, *((folder, reason) for folder in lacking)],
+    )

@@ -8,6 +8,7 @@ import numpy as np
 from experiments.metric import ACCURACY, Metric
 from experiments.report.comparisons import COMPARED, aggregate, differences, summary
 from experiments.report.statistics import Array, band, half_width, methods_of, scores, settings_of, student
+from experiments.report.stopping import stopping
 from experiments.runs import KEYS, Runs
 from signal_env.tasks import TaskError, get_task
 from signal_env.utils.extras import require
@@ -27,9 +28,8 @@ MEMORY = ["memory", "memory_added", "gpu_memory"]
 def build(runs: Runs, metric: Metric = ACCURACY) -> dict[str, Any]:
     """Return all tables of the runs by name, sorted by measure or metric, setting and method.
 
-    The table of means has the name of the metric that methods are compared by.
-
-    All but `cost` depend only on the runs' rounds, so equal runs have equal tables.
+    The table of means has the name of the metric that methods are compared by. All tables but `cost` depend only on
+    the runs' rounds and options, so equal runs have equal tables.
     """
     rounds = runs.rounds
     table = scores(rounds, metric)
@@ -42,7 +42,10 @@ def build(runs: Runs, metric: Metric = ACCURACY) -> dict[str, Any]:
         "learning": learning(runs),
         "balance": balance(rounds, _classes(runs)),
         "cost": cost(runs),
+        "stopping": stopping(runs, metric),
     }
+    if tables["stopping"].empty:  # an earlier version played the runs
+        del tables["stopping"]
     orders = {"measure": COMPARED, "metric": LEARNING, "setting": settings_of(rounds), "method": methods_of(rounds)}
     places = {column: {name: i for i, name in enumerate(order)} for column, order in orders.items()}
     return {

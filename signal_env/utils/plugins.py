@@ -10,6 +10,7 @@
 | `scores` | x | x | `(n,)` acquisition scores s_x of the paper |
 | `dropout` | x | x | `(S, n, C)` probabilities in S forward passes with dropout |
 | `pretrained` | x | x | `(n, e)` encodings by the pretrained encoder |
+| `predicted_loss` | x | x | `(n,)` losses that the classifier predicts (learning loss) |
 | `labeled` | x | x | the labeled set's `Prediction`: `(m, C)` probabilities and `(m, d)` embeddings |
 | `labels` | x | x | `(m,)` labels of the labeled set |
 | `labeled_texts` | x | x | the `m` texts of the labeled set |
@@ -27,8 +28,13 @@ set before it), `accuracy` (trains a classifier and tests it) and `seed`. Potent
 state by name (`train_accuracy`, `entropy_unlabeled`, ...), `label_share` and `predicted_share` as `(C,)` arrays, or the
 whole vector as `state`.
 
-The environment knows most of these already; the others (`dropout`, `pretrained`, `pool`, `earlier`) are computed once,
-when a function names them. Arrays are read-only. A parameter with a default may have any other name.
+Stopping criteria get the names that both columns have, but for `dropout` and `pretrained`, with the unlabeled set as
+the `n` texts, under the classifier just trained. They also get `pool_probabilities`, `(r, C)` of the real pool R;
+`probabilities_before` and `pool_probabilities_before`, the same two arrays by the classifier before; and `values`, the
+numbers that the criterion measured earlier in the episode. Their options are parameters with a default.
+
+The environment knows most of these already; the others (`dropout`, `pretrained`, `predicted_loss`, `pool`, `earlier`)
+are computed once, when a function names them. Arrays are read-only. A parameter with a default may have any other name.
 """
 
 import functools
@@ -39,12 +45,15 @@ from typing import Any
 
 TEXTS = (
     *("texts", "probabilities", "embeddings", "neighbors", "distances", "scores", "dropout", "pretrained"),
+    "predicted_loss",
     *("labeled", "labels", "labeled_texts", "n_neighbors", "normalize"),
 )
 """Names that reward terms and acquisition functions share."""
 
 REWARD = (*TEXTS, "prompts", "unlabeled", "offered", "earlier", "pool")
 ACQUISITION = (*TEXTS, "batch_size", "rng")
+BEFORE = ("probabilities_before", "pool_probabilities_before")
+STOPPING = (*(name for name in TEXTS if name not in ("dropout", "pretrained")), "pool_probabilities", *BEFORE, "values")
 CLOSING = ("batch_texts", "batch_labels", "labeled_texts", "labels", "accuracy", "seed")
 
 _MISSING = object()
