@@ -45,7 +45,7 @@ def main(config: CompareConfig) -> Path:
     study = Study(
         settings={task_of(config.env, options): {"env": config.env, "options": given}},
         methods={agent: {"agent": agent} for agent in config.agents},
-        seeds=range(config.seeds),
+        seeds=config.seeds,
         name="compare",
         out=config.out or Path("runs") / config.env,
     )

@@ -1,9 +1,9 @@
-"""A study: methods play settings on the same seeds. It is a file or is made in Python, and becomes a list of runs."""
+"""A study: methods play settings on equal seeds. It is a file or is made in Python, and becomes a list of runs."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +14,29 @@ from experiments.config import RunConfig, RunError, check_names, make_config
 STUDIES = Path(__file__).parent / "studies"
 """The studies that come with the package."""
 
-RUN = ("env", "agent", "num_envs", "tensorboard", "options", "agent_options")
+RUN = ("env", "agent", "num_envs", "tensorboard", "seeds", "options", "agent_options")
 """The values of a run that a part of a study may set; the last two are mappings, and are merged."""
 
-PARTS = {"caption": str, "seeds": list, "defaults": dict, "settings": dict, "methods": dict, "overrides": list}
-"""The parts of a study and their types."""
+PARTS = {"caption": str, "seeds": object, "defaults": dict, "settings": dict, "methods": dict, "overrides": list}
+"""The parts of a study and their types; see `seeds_of` for the seeds."""
 
 Values = Mapping[str, Any]
+Seeds = int | Sequence[int]
 
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """Every method plays every setting on the same seeds.
+    """Every method plays every setting, on the study's seeds or on its own.
 
-    A setting or a method is a mapping of a run's values (`env`, `agent`, `num_envs`, `tensorboard`, `options` of the
-    environment, `agent_options`). Special values replace general ones, in the order defaults, setting, method,
-    overrides.
+    A setting or a method is a mapping of a run's values (`env`, `agent`, `num_envs`, `tensorboard`, `seeds`, `options`
+    of the environment, `agent_options`). Special values replace general ones, in the order defaults, setting, method,
+    overrides. Reports compare two methods on the seeds that both have played.
 
     Attributes:
         settings: The values of each setting, by name. Its `methods`, if given, is a list of patterns of those methods
             that play it.
         methods: The values of each method, by name.
-        seeds: The seeds.
+        seeds: The seeds of all runs that name no others: a list of whole numbers, or a number n for 0 to n - 1.
         defaults: The values of all runs.
         overrides: Values for the settings and methods that match its patterns: `settings` and `methods`, both lists.
         caption: The caption of the report.
@@ -51,11 +52,17 @@ class Study:
         >>> study = Study(settings, {"random": {"agent": "random"}}, seeds=[0, 1], name="mine")
         >>> [run.folder.as_posix() for run in study.runs]
         ['runs/mine/reviews/random/seed-0', 'runs/mine/reviews/random/seed-1']
+
+        A method that costs little gets more seeds:
+
+        >>> methods = {"random": {"agent": "random", "seeds": 30}, "ppo": {"agent": "ppo"}}
+        >>> len(Study(settings, methods, seeds=3).runs)
+        33
     """
 
     settings: Mapping[str, Values]
     methods: Mapping[str, Values]
-    seeds: Sequence[int] = (0, 1, 2)
+    seeds: Seeds = (0, 1, 2)
     defaults: Values = dataclasses.field(default_factory=dict)
     overrides: Sequence[Values] = ()
     caption: str = ""
@@ -83,22 +90,30 @@ class Study:
 
     def parts(self) -> dict[str, Any]:
         """Return the study as a file holds it."""
-        parts = {name: getattr(self, name) for name in PARTS}
-        return {name: list(part) if isinstance(part, range | tuple) else part for name, part in parts.items()}
+        parts: dict[str, Any] = _plain({name: getattr(self, name) for name in PARTS})
+        return parts
 
     def _runs(self) -> Iterator[RunConfig]:
-        for seed, setting, method in product(self.seeds, self.settings, self.methods):
-            if _matches(method, self.settings[setting].get("methods", ["*"])):
-                yield self._run(setting, method, seed)
+        pairs = {
+            (setting, method): self._values(setting, method)
+            for setting, method in product(self.settings, self.methods)
+            if _matches(method, self.settings[setting].get("methods", ["*"]))
+        }
+        seeds = {pair: seeds_of(values.pop("seeds"), "/".join(pair)) for pair, values in pairs.items()}
+        for seed in dict.fromkeys(chain(seeds_of(self.seeds), *seeds.values())):
+            for (setting, method), values in pairs.items():
+                if seed in seeds[setting, method]:
+                    folder = self.folder / setting / method / f"seed-{seed}"
+                    yield make_config(**values, seed=seed, setting=setting, method=method, out=folder)
 
-    def _run(self, setting: str, method: str, seed: int) -> RunConfig:
-        """Return the run of a method in a setting."""
+    def _values(self, setting: str, method: str) -> dict[str, Any]:
+        """Return the values of the runs of a method in a setting, with their `seeds`."""
         special = [
             override
             for override in self.overrides
             if _matches(setting, override.get("settings", ["*"])) and _matches(method, override.get("methods", ["*"]))
         ]
-        values: dict[str, Any] = {"options": {}, "agent_options": {}}
+        values: dict[str, Any] = {"seeds": self.seeds, "options": {}, "agent_options": {}}
         for layer in (self.defaults, self.settings[setting], self.methods[method], *special):
             own = {name: value for name, value in layer.items() if name not in ("settings", "methods")}
             check_names(own, RUN, "a run")
@@ -109,8 +124,7 @@ class Study:
             values |= own
         _expect("env" in values, f"{setting} names no env.")
         _expect("agent" in values, f"{method} names no agent.")
-        folder = self.folder / setting / method / f"seed-{seed}"
-        return make_config(**values, seed=seed, setting=setting, method=method, out=folder)
+        return values
 
 
 def read_study(study: str, out: Path | None = None) -> Study:
@@ -141,13 +155,40 @@ def read_study(study: str, out: Path | None = None) -> Study:
         raise RunError(f"The study {file}: {error}") from error
 
 
+def seeds_of(seeds: Any, owner: str = "") -> Sequence[int]:
+    """Return the seeds that a study names: those of a list, or 0 to n - 1 for a whole number n.
+
+    Raises:
+        RunError: If it names no seeds, negative or equal ones; `owner` says whose they are.
+
+    Example:
+        >>> list(seeds_of(3)), list(seeds_of([5, 3]))
+        ([0, 1, 2], [5, 3])
+    """
+    what = f"the seeds of {owner}" if owner else "seeds"
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        _expect(seeds > 0, f"{what} are a list or a whole number from 1; got {seeds}.")
+        return range(seeds)
+    fits = isinstance(seeds, list | tuple | range) and len(seeds) > 0
+    _expect(fits, f"{what} are a list or a whole number from 1; got {seeds!r:.80}.")
+    whole = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
+    _expect(whole, f"{what} are whole numbers from 0; got {list(seeds)!r:.80}.")
+    _expect(len(set(seeds)) == len(seeds), f"{what} are different; got {list(seeds)!r:.80}.")
+    return tuple(seeds)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with lists in place of ranges and tuples, as a file holds it."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple | range) else value
+
+
 def _check(parts: Values) -> None:
     """Raise a RunError if a part of a study is not well formed."""
     for part, form in PARTS.items():
         _expect(isinstance(parts[part], form), f"{part} is a {form.__name__}; got {parts[part]!r:.80}.")
-    seeds = parts["seeds"]
-    _expect(all(isinstance(seed, int) and seed >= 0 for seed in seeds), f"seeds are whole numbers from 0; got {seeds}.")
-    _expect(len(set(seeds)) == len(seeds), f"seeds are different; got {seeds}.")
+    seeds_of(parts["seeds"])
     for name, values in (*parts["settings"].items(), *parts["methods"].items()):
         fits = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\")
         _expect(fits, f"the names of settings and methods are names of folders too; got {name!r}.")

@@ -1,4 +1,4 @@
-"""Text classification tasks: instruction, class names, text fields and data sources (Table 1 of the paper)."""
+"""Text classification tasks: instruction, class names, text fields and data sources."""
 
 import dataclasses
 import re
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from signal_env.builtin_tasks import BUILTIN
 from signal_env.utils.registry import Registry
 
 
@@ -22,12 +23,15 @@ class Hub:
         config: The configuration of the data set (for GLUE, the task), or None.
         columns: The column for each of the task's fields, in order.
         label: The column of the labels.
+        revision: The branch or commit to read, or None for the newest of the main branch. "refs/convert/parquet" is the
+            hub's own conversion of a data set whose main branch holds a script, which `datasets` no longer runs.
     """
 
     path: str
     config: str | None = None
     columns: tuple[str, ...] = ("text",)
     label: str = "label"
+    revision: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,43 +214,8 @@ def _hub(mapping: Any) -> Hub:
 tasks: Registry[Task] = Registry("task")
 """The built-in tasks, and those that users register, by name."""
 
-for _task in (
-    Task(
-        name="sst2",
-        instruction="Based on the following examples of movie reviews, come up with a new example:",
-        class_names=("negative", "positive"),
-        evaluation="validation",
-        train_size=67_349,
-        hub=Hub("stanfordnlp/sst2", columns=("sentence",)),
-    ),
-    Task(
-        name="agnews",
-        instruction="Based on the following examples of news articles about the world, sports, business or science "
-        "and technology, come up with a new example:",
-        class_names=("World", "Sports", "Business", "Sci/Tech"),
-        evaluation="test",
-        train_size=120_000,
-        hub=Hub("fancyzhx/ag_news"),
-    ),
-    Task(
-        name="qnli",
-        instruction="Based on the following examples of a question and a sentence that may or may not contain its "
-        "answer, come up with a new example:",
-        class_names=("entailment", "not_entailment"),
-        columns=("text", "text_pair"),
-        field_names=("Question", "Sentence"),
-        evaluation="validation",
-        train_size=104_743,
-        hub=Hub("nyu-mll/glue", config="qnli", columns=("question", "sentence")),
-    ),
-    Task(
-        name="reviews",
-        instruction="Based on the following examples of movie reviews, come up with a new example:",
-        class_names=("negative", "positive"),
-        evaluation="test",
-    ),
-):
-    tasks.register(_task.name)(_task)
+for _mapping in BUILTIN:
+    tasks.register(_mapping["name"])(Task.from_mapping(_mapping))
 
 
 def get_task(task: str | Path | Task) -> Task:

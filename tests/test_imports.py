@@ -14,7 +14,7 @@ PACKAGES = ("signal_env", "agents", "experiments")
 """The packages, the lowest first: each imports itself and those before it."""
 
 ROOMS = {
-    **dict.fromkeys(("spaces", "tasks", "utils"), 0),
+    **dict.fromkeys(("spaces", "builtin_tasks", "tasks", "utils"), 0),
     **dict.fromkeys(("acquisition", "rewards", "classifiers", "annotators", "data", "config"), 1),
     "learner": 2,
     **dict.fromkeys(("env", "vector_env", "rendering", "registration", "wrappers"), 3),

@@ -35,8 +35,14 @@ DATA = {
     "sst2": "Stanford Sentiment Treebank: movie reviews, two classes.",
     "agnews": "AG News: news articles, four classes.",
     "qnli": "Question NLI: a question and a sentence that may contain its answer, two classes.",
+    "trec": "TREC: questions by the type of their answer, six classes (Li and Roth 2002). DESC asks for a description, "
+    "ENTY an entity, ABBR an abbreviation or its meaning, HUM a person or group, LOC a location, NUM a number or date.",
+    "banking77": "Banking77: questions from customers of an online bank, 77 intents (Casanueva et al. 2020).",
     "reviews": "Movie-review sentences of a grammar that ships with the package: no network, no files.",
 }
+
+MOST_CLASSES = 10
+"""The number of classes that a table lists."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -159,21 +165,25 @@ def _task(given: dict[str, Any]) -> str:
             "The file of a task is described in [](../quickstart.md#your-own-task)."
         )
     task = get_task(given["task"])
+    few = task.n_classes <= MOST_CLASSES
     facts = {
         "data": DATA[task.name],
         "on the hub": code(task.hub.path) if task.hub else "not needed",
-        "classes": ", ".join(map(code, task.class_names)),
+        "classes": ", ".join(map(code, task.class_names)) if few else f"{task.n_classes}, listed below",
         "fields of a text": ", ".join(map(code, task.field_names)) if len(task.field_names) > 1 else "one",
         "evaluation split": task.evaluation,
         "instruction": task.instruction,
     }
     shown = table(("", ""), facts.items())
-    return f"{shown}\n\n**Sizes with the defaults**, in texts:\n\n{_sizes(given, task.train_size)}"
+    sizes = f"**Sizes**, in texts. The first rows are the defaults.\n\n{_sizes(given, task.train_size)}"
+    classes = "" if few else "\n\n**Classes**: " + ", ".join(map(code, task.class_names)) + "."
+    return f"{shown}\n\n{sizes}{classes}"
 
 
 def _sizes(given: dict[str, Any], original: int | None) -> str:
     """Return the sizes of experiments, for both ways to choose what is labeled."""
-    fractions = ("", "0.001") if original else ("",)
+    tenth = given.get("pool_fraction", SignalConfig.pool_fraction) / 10  # the paper's smaller pools
+    fractions = ("", f"{tenth:g}") if original else ("",)
     rows = []
     for fraction in fractions:
         for selection in SELECTIONS:

@@ -28,6 +28,7 @@ from signal_env.learner.episode import Episode
 from signal_env.learner.experiment import draw_pool, evaluation_texts, experiment_sizes, task_of
 from signal_env.learner.judge import Checked, Judge
 from signal_env.learner.labeling import Labeling
+from signal_env.learner.metrics import Metrics
 from signal_env.learner.open_round import Fitted, OpenRound
 from signal_env.learner.outcomes import Offer, Round
 from signal_env.learner.prompts import Prompts
@@ -195,7 +196,7 @@ class Learner:
             index=episode.round,
             pool=self.sizes.pool,
             budget=self.sizes.budget,
-            accuracy=self._fitted.accuracy,
+            **self._fitted.metrics._asdict(),
             evaluation_size=len(self._evaluation[0]),
             labeled=len(episode.labeled),
             unlabeled=len(episode.unlabeled),
@@ -234,8 +235,8 @@ class Learner:
         self._classifier.fit(texts, labels, self.episode.training_seed)
         prediction = self._classifier.predict(texts)
         evaluation, gold = self._evaluation
-        accuracy = float((self._classifier.predict(evaluation).probabilities.argmax(axis=1) == gold).mean())
-        self._fitted = Fitted(texts, labels, prediction, accuracy)
+        metrics = Metrics.of(self._classifier.predict(evaluation).probabilities, gold)
+        self._fitted = Fitted(texts, labels, prediction, metrics)
 
     def _open_round(self) -> None:
         episode = self.episode

@@ -11,6 +11,7 @@ from signal_env.acquisition.neighbors import Neighbors, nearest
 from signal_env.classifiers.checked import CheckedClassifier
 from signal_env.config import SignalConfig
 from signal_env.learner.episode import Episode
+from signal_env.learner.metrics import Metrics
 from signal_env.learner.outcomes import Offer
 from signal_env.learner.view import View
 from signal_env.utils.prediction import Floats, Prediction, read_only, scaled
@@ -23,13 +24,13 @@ class Fitted(NamedTuple):
         texts: The `m` texts of the training.
         labels: `(m,)` their labels.
         prediction: The trained classifier's prediction for them.
-        accuracy: Its accuracy on the evaluation split.
+        metrics: Its metrics on the evaluation split.
     """
 
     texts: tuple[str, ...]
     labels: NDArray[np.int64]
     prediction: Prediction
-    accuracy: float
+    metrics: Metrics
 
 
 class OpenRound:

@@ -61,7 +61,10 @@ class Round:
         pool: Size of the real pool R.
         budget: Number of labels at which the episode ends.
         accuracy: Accuracy on the evaluation split, from 0 to 1.
-        evaluation_size: Number of texts on which it was measured.
+        macro_f1: Mean over the classes of F1 on the evaluation split, from 0 to 1; 0 for a class that is neither
+            predicted nor there.
+        nll: Mean negative log-likelihood of the evaluation split's labels, in nats; lower is better.
+        evaluation_size: Number of texts on which these three were measured.
         labeled: Size of the labeled set L.
         unlabeled: Size of the unlabeled set U.
         selected_real: Real texts labeled in this round.
@@ -89,6 +92,8 @@ class Round:
     pool: int
     budget: int
     accuracy: float
+    macro_f1: float
+    nll: float
     evaluation_size: int
     labeled: int
     unlabeled: int

@@ -34,7 +34,16 @@ def test_the_paper_s_tasks_have_table_1_s_sizes(name, train, classes, evaluation
     assert len(task.class_names) == classes
 
 
+def test_trec_and_banking77_have_their_published_sizes():
+    # Li and Roth 2002: 5,452 training questions of 6 types. Casanueva et al. 2020: 10,003 training texts, 77 intents.
+    trec, banking = get_task("trec"), get_task("banking77")
+    assert (trec.train_size, trec.n_classes, trec.evaluation) == (5_452, 6, "test")
+    assert (banking.train_size, banking.n_classes, banking.evaluation) == (10_003, 77, "test")
+
+
 def test_class_names_are_in_label_order():
+    assert get_task("trec").class_names == ("DESC", "ENTY", "ABBR", "HUM", "LOC", "NUM")
+    assert list(get_task("banking77").class_names) == sorted(get_task("banking77").class_names)
     assert get_task("sst2").class_names == ("negative", "positive")
     assert get_task("agnews").class_names == ("World", "Sports", "Business", "Sci/Tech")
     assert get_task("qnli").class_names == ("entailment", "not_entailment")
@@ -66,7 +75,7 @@ def test_a_task_passes_through():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(UnknownName, match=r"task 'sst-2'.*'sst2'.*agnews, qnli, reviews, sst2"):
+    with pytest.raises(UnknownName, match=r"task 'sst-2'.*'sst2'.*agnews, banking77, qnli, reviews, sst2, trec"):
         get_task("sst-2")
 
 

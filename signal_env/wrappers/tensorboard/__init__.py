@@ -7,6 +7,8 @@ Tags have the names of terms, classes and metrics, with brackets for parentheses
 | tag | steps | content |
 |---|---|---|
 | `charts/accuracy` | labels | accuracy on the evaluation split |
+| `charts/macro_f1` | labels | mean over the classes of F1 on the evaluation split |
+| `charts/nll` | labels | mean negative log-likelihood on the evaluation split, in nats; lower is better |
 | `charts/area` | labels | mean accuracy along the curve so far |
 | `charts/reward` | labels | mean reward of all texts offered so far |
 | `charts/invalid` | labels | fraction of invalid texts among those offered in the round |

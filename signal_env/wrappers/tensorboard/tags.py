@@ -7,6 +7,8 @@ from signal_env.learner.learner import Learner
 LAYOUT = {
     "Learning": {
         "accuracy by labels": ["charts/accuracy$"],
+        "macro-F1 by labels": ["charts/macro_f1$"],
+        "negative log-likelihood by labels, in nats": ["charts/nll$"],
         "synthetic texts, shares by labels": ["charts/synthetic_"],
         "labels of each class": ["labeling/count/"],
     },
@@ -40,7 +42,8 @@ GROUPS = {
 def of_round(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
     """Return the scalars of a round's info by tag; their steps are labels."""
     names, synthetic = learner.task.class_names, info["selected_synthetic"]
-    values = {"charts/accuracy": info["accuracy"], "charts/synthetic_in_labeled": info["synthetic_share"]}
+    values = {f"charts/{name}": info[name] for name in ("accuracy", "macro_f1", "nll")}
+    values["charts/synthetic_in_labeled"] = info["synthetic_share"]
     values |= {f"labeling/count/{name}": n for name, n in zip(names, info["label_counts"], strict=True)}
     if info["index"] and synthetic + info["selected_real"]:
         values["charts/synthetic_in_batch"] = synthetic / (synthetic + info["selected_real"])

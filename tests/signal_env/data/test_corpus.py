@@ -171,13 +171,20 @@ def test_the_same_data_are_read_once(tmp_path):
 # The real data.
 
 # Rows per class in each file, as stated in the data's README.
-TRAIN = {"sst2": [29_780, 37_569], "agnews": [10_342, 10_446, 10_375, 10_300], "qnli": [4_952, 4_994]}
-EVALUATION = {"sst2": [428, 444], "agnews": [1_900] * 4, "qnli": [2_702, 2_761]}
+TRAIN = {
+    "sst2": [29_780, 37_569],
+    "agnews": [10_342, 10_446, 10_375, 10_300],
+    "qnli": [4_952, 4_994],
+    "trec": [1_162, 1_250, 86, 1_223, 835, 896],
+}
+EVALUATION = {"sst2": [428, 444], "agnews": [1_900] * 4, "qnli": [2_702, 2_761], "trec": [138, 94, 9, 65, 81, 113]}
 
 
-@pytest.mark.parametrize("name", ["sst2", "agnews", "qnli"])
+@pytest.mark.parametrize("name", list(TRAIN))
 def test_the_real_data_have_their_known_counts(name, data_dir):
     task = get_task(name)
+    if not (Path(data_dir) / name).is_dir():
+        pytest.skip(f"needs the data set {name!r} in the folder SIGNAL_ENV_DATA")
     with gzip.open(Path(data_dir) / name / "train.csv.gz", "rt", encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [count for _, count in sorted(Counter(row["label"] for row in rows).items())] == TRAIN[name]
@@ -193,3 +200,31 @@ def test_the_real_data_have_their_known_counts(name, data_dir):
 @pytest.mark.parametrize("name", ["agnews", "qnli"])
 def test_the_real_training_files_without_repeated_rows_keep_every_one(name, data_dir):
     assert np.bincount(load(get_task(name), data_dir).train.labels).tolist() == TRAIN[name]
+
+
+def test_trec_s_numbers_are_those_of_its_classes(data_dir):
+    if not (Path(data_dir) / "trec").is_dir():
+        pytest.skip("needs the data set 'trec' in the folder SIGNAL_ENV_DATA")
+    task, (train, _) = get_task("trec"), load(get_task("trec"), data_dir)
+    classes = {text: task.class_names[label] for text, label in zip(train.texts, train.labels, strict=True)}
+    assert classes["What are liver enzymes ?"] == "DESC"
+    assert classes["What films featured the character Popeye Doyle ?"] == "ENTY"
+    assert classes["What is the full form of .com ?"] == "ABBR"
+    assert classes["What team did baseball 's St. Louis Browns become ?"] == "HUM"
+    assert classes["What is the highest waterfall in the United States ?"] == "LOC"
+    assert classes["When was Ozzy Osbourne born ?"] == "NUM"
+
+
+def test_banking77_s_numbers_are_those_of_its_intents(data_dir):
+    folder = Path(data_dir) / "banking77"
+    if not folder.is_dir():
+        pytest.skip("needs the data set 'banking77' in the folder SIGNAL_ENV_DATA")
+    task = get_task("banking77")
+    assert task.class_names == tuple((folder / "classes.txt").read_text(encoding="utf-8").split())
+    train, evaluation = load(task, data_dir)
+    counts = np.bincount(train.labels, minlength=77)
+    assert (len(counts), counts.min(), counts.max()) == (77, 35, 187)
+    assert len(train.texts) == 9_999  # four of the 10,003 texts are repeated
+    assert np.bincount(evaluation.labels).tolist() == [40] * 77
+    classes = {text: task.class_names[label] for text, label in zip(train.texts, train.labels, strict=True)}
+    assert classes["I am still waiting on my card?"] == "card_arrival"

@@ -1,5 +1,6 @@
 """The hub source, on local folders of the hub's format, and its error messages when the hub is not reachable."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from signal_env.data import DataError, load
-from signal_env.tasks import Hub, Task
+from signal_env.tasks import Hub, Task, get_task
 
 datasets = pytest.importorskip("datasets")
 
@@ -21,11 +22,12 @@ def cache_in_a_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("SIGNAL_ENV_DATA", raising=False)
 
 
-def put(folder, train, evaluation, ending="csv", split="validation"):
-    """Write a data set in the hub's format."""
+def put(folder, train, evaluation, ending="csv", split="validation", names=None, label="label"):
+    """Write a data set in the hub's format; with names, labels are their numbers."""
     folder.mkdir()
     for name, columns in (("train", train), (split, evaluation)):
         data = datasets.Dataset.from_dict(columns)
+        data = data.cast_column(label, datasets.ClassLabel(names=names)) if names else data
         file = folder / f"{name}.{ending}"
         data.to_csv(file) if ending == "csv" else data.to_parquet(file)
     return folder
@@ -63,6 +65,61 @@ def test_the_hub_s_own_column_names_are_mapped_in_order(tmp_path):
     task = task_of(folder, columns=("question", "answer"), label="gold")
     assert load(task).train.texts == ("Text: who? Text pair: she did",)
     assert load(task).train.labels.tolist() == [1]
+
+
+# The order of the classes on the hub, as in the cards of the data sets.
+TREC = ["ABBR", "ENTY", "DESC", "HUM", "LOC", "NUM"]
+
+
+def at(task, folder):
+    """Return a built-in task whose data set is a local folder of the hub's format."""
+    return dataclasses.replace(task, hub=dataclasses.replace(task.hub, path=str(folder)))
+
+
+def test_trec_s_classes_have_other_numbers_on_the_hub_than_in_files(tmp_path):
+    hub = {"text": TREC, "coarse_label": list(range(6)), "fine_label": [9, 8, 7, 6, 5, 4]}
+    folder = put(tmp_path / "set", hub, hub, "parquet", split="test", names=TREC, label="coarse_label")
+    from_hub = load(at(get_task("trec"), folder)).train
+    files = tmp_path / "files"
+    files.mkdir()
+    # The file's numbers: 0 description, 1 entity, 2 abbreviation, 3 human, 4 location, 5 number.
+    rows = "text,label\nABBR,2\nENTY,1\nDESC,0\nHUM,3\nLOC,4\nNUM,5\n"
+    for split in ("train", "test"):
+        (files / f"{split}.csv").write_text(rows, encoding="utf-8")
+    from_files = load(get_task("trec"), files).train
+    assert from_hub.texts == from_files.texts
+    assert from_hub.labels.tolist() == from_files.labels.tolist() == [2, 1, 0, 3, 4, 5]
+    assert [get_task("trec").class_names[label] for label in from_hub.labels] == TREC
+
+
+def test_banking77_s_intents_have_other_numbers_on_the_hub_than_in_files(tmp_path):
+    # There the intent with a capital comes after request_refund, not first.
+    names = sorted(get_task("banking77").class_names, key=str.lower)
+    assert names.index("Refund_not_showing_up") > 50
+    hub = {"text": names, "label": list(range(77))}
+    folder = put(tmp_path / "set", hub, hub, "parquet", split="test", names=names)
+    train = load(at(get_task("banking77"), folder)).train
+    assert [get_task("banking77").class_names[label] for label in train.labels] == list(train.texts) == names
+
+
+def test_other_class_names_than_the_task_s_are_read_by_number(tmp_path):
+    data = {"text": ["dull", "fun"], "label": [0, 1]}
+    folder = put(tmp_path / "set", data, data, "parquet", names=["negative", "positive"])
+    assert load(task_of(folder)).train.labels.tolist() == [0, 1]
+
+
+def test_class_names_of_which_only_some_are_the_task_s_are_refused(tmp_path):
+    data = {"text": ["dull", "fun"], "label": [1, 0]}
+    folder = put(tmp_path / "set", data, data, "parquet", names=["good", "awful"])
+    with pytest.raises(DataError, match=r"names its classes \['good', 'awful'\]; expected .*'mood'.*\['awful'\]"):
+        load(task_of(folder))
+
+
+def test_hidden_labels_of_named_classes_are_refused(tmp_path):
+    data = {"text": ["dull", "fun"], "label": [1, -1]}
+    folder = put(tmp_path / "set", data, data, "parquet", names=["good", "bad"])
+    with pytest.raises(DataError, match=r"\(train\), row 2: unknown label '-1'"):
+        load(task_of(folder))
 
 
 def test_a_missing_split_is_named_with_what_to_do(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from signal_env.config import SignalConfig
 from signal_env.learner.episode import Episode
+from signal_env.learner.metrics import Metrics
 from signal_env.learner.open_round import Fitted, OpenRound
 from signal_env.utils.prediction import Prediction
 
@@ -42,7 +43,8 @@ def tabulated():
         episode = Episode(0, real, **parts, **rngs, unlabeled=dict.fromkeys(texts))
         rows = Prediction(*(np.concatenate(pair) for pair in zip(unlabeled, labeled, strict=True)))
         config = SignalConfig(n_neighbors=n_neighbors, normalize=normalize, dropout_samples=4)
-        opened = OpenRound(episode, Table(rows, rng), config, Fitted(known, labels, labeled, 0.0), batch_size)
+        fitted = Fitted(known, labels, labeled, Metrics(0.0, 0.0, 1.0))
+        opened = OpenRound(episode, Table(rows, rng), config, fitted, batch_size)
         return opened.unlabeled
 
     return make

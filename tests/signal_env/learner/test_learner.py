@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from scipy.special import rel_entr
+from sklearn.metrics import f1_score, log_loss
 
 from signal_env import acquisition
 from signal_env.acquisition.neighbors import nearest
@@ -372,6 +373,18 @@ def test_accuracy_equals_a_count_over_the_evaluation_split():
     texts, gold = learner._evaluation
     predicted = learner._classifier.predict(texts).probabilities.argmax(axis=1)
     assert closed.accuracy == np.mean([p == g for p, g in zip(predicted, gold, strict=True)])
+
+
+def test_macro_f1_and_likelihood_are_those_of_scikit_learn():
+    learner = small()
+    learner.reset(seed=3)
+    texts, gold = learner._evaluation
+    for _ in range(2):
+        closed = learner.close_round()
+        probabilities = learner._classifier.predict(texts).probabilities.astype(np.float64)
+        expected = f1_score(gold, probabilities.argmax(axis=1), average="macro")
+        assert closed.macro_f1 == pytest.approx(expected, abs=1e-12)
+        assert closed.nll == pytest.approx(log_loss(gold, probabilities), rel=1e-6)
 
 
 class Broken(CountingClassifier):

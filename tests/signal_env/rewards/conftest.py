@@ -7,6 +7,7 @@ import pytest
 
 from signal_env.config import SignalConfig
 from signal_env.learner.episode import Episode
+from signal_env.learner.metrics import Metrics
 from signal_env.learner.open_round import Fitted, OpenRound
 from signal_env.learner.outcomes import Offer
 from signal_env.rewards import reward_terms
@@ -59,7 +60,8 @@ class World:
             offered=dict.fromkeys(before),
         )
         config = SignalConfig(n_neighbors=5, normalize=normalize, dropout_samples=5)
-        return OpenRound(episode, self, config, Fitted(labeled, labels, self.predict(labeled), 0.5), batch_size=3)
+        fitted = Fitted(labeled, labels, self.predict(labeled), Metrics(0.5, 0.5, 0.7))
+        return OpenRound(episode, self, config, fitted, batch_size=3)
 
     def candidates(self, texts, opened=None, prompts=None):
         opened = opened or self.open_round()

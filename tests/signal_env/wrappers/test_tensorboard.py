@@ -84,7 +84,8 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
         (i + 1, approx(gain["contribution"])) for i, gain in enumerate(gains)
     ]
     labels, accuracy = [r["labeled"] for r in rounds], [r["accuracy"] for r in rounds]
-    assert events["charts/accuracy"] == list(zip(labels, map(approx, accuracy), strict=True))
+    for name in ("accuracy", "macro_f1", "nll"):
+        assert events[f"charts/{name}"] == [(r["labeled"], approx(r[name])) for r in rounds]
     assert events["charts/area"][0] == events["charts/accuracy"][0]
     weighted = sum((a + b) / 2 * 4 for a, b in pairwise(accuracy))
     assert events["charts/area"][-1] == (labels[-1], approx(weighted / (labels[-1] - labels[0])))
