@@ -44,6 +44,8 @@ class EnvironmentOptions(SignalConfig):
     classifier: str = "finetune"
     classifier_options: Mapping[str, int | float | str] = dataclasses.field(default_factory=dict)
     annotator: str = "model"
+    stopping: str | None = None
+    stopping_options: Mapping[str, int | float | str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ from signal_env.acquisition import AcquisitionFunction
 from signal_env.annotators import Annotator
 from signal_env.classifiers import Classifier
 from signal_env.rewards import RewardTerm
+from signal_env.stopping import StoppingCriterion
 from signal_env.tasks import Task
 
 
@@ -47,6 +48,11 @@ class SignalConfig:
     """Labeled instances at which the episode terminates; default: by `budget_fraction`."""
     budget_fraction: float | None = None
     """The budget as a fraction of R; default: the paper's 2.0 with selection="acquisition" and 1.0 with "submitted"."""
+    stopping: str | StoppingCriterion | None = None
+    """The stopping criterion that ends the episode when it is met: a registered name or a function. All registered ones
+    are measured in any case."""
+    stopping_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """The options of this criterion, such as its threshold."""
     max_idle_rounds: int = 10
     """Rounds in a row that label nothing after which the episode is truncated."""
     selection: Literal["acquisition", "submitted"] = "acquisition"
@@ -195,6 +201,10 @@ def check(config: SignalConfig) -> None:
     for name in ("retrain", "fixed_prompt"):
         value = getattr(config, name)
         _expect(isinstance(value, bool), f"{name} must be True or False; got {value!r}.")
+    _expect(
+        config.stopping is None or config.retrain,
+        f"stopping={config.stopping!r} needs a classifier that is retrained; got retrain=False.",
+    )
     if config.evaluation_size is not None:
         _range("evaluation_size", config.evaluation_size, 1)
     _expect(abs(config.invalid_reward) < float("inf"), f"invalid_reward must be finite; got {config.invalid_reward}.")

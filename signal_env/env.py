@@ -85,6 +85,8 @@ class SignalEnv(LearnerAccess, gym.Env[Observation, str], EzPickle):
     Terminated when |L| reaches the budget. With `selection="submitted"` and a budget above the pool's size, also when
     all real texts are labeled: at once if no synthetic text has been labeled, else after a round that labels nothing.
 
+    With `stopping=NAME`, also at the first close at which that stopping criterion is met (`signal_env.stopping`).
+
     Truncated when `max_idle_rounds` rounds in a row have labeled nothing, and by a time limit (`max_episode_steps`).
     Stepping after the end raises `gymnasium.error.ResetNeeded`.
 

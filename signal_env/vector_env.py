@@ -164,7 +164,11 @@ def closed_round(infos: dict[str, Any]) -> dict[str, Any] | None:
     """
     if "round" not in infos:
         return None
-    rounds = infos["round"]
-    measured = [name for name in rounds if not name.startswith("_") and rounds[f"_{name}"][-1]]
-    last = {name: rounds[name][-1] for name in measured}
+    return _last_row(infos["round"])
+
+
+def _last_row(infos: dict[str, Any]) -> dict[str, Any]:
+    """Return the last row of vector infos, without what it does not have."""
+    there = [name for name in infos if not name.startswith("_") and infos[f"_{name}"][-1]]
+    last = {name: _last_row(infos[name]) if isinstance(infos[name], dict) else infos[name][-1] for name in there}
     return {name: value.item() if isinstance(value, np.generic) else value for name, value in last.items()}

@@ -15,7 +15,7 @@ PACKAGES = ("signal_env", "agents", "experiments")
 
 ROOMS = {
     **dict.fromkeys(("spaces", "builtin_tasks", "tasks", "utils"), 0),
-    **dict.fromkeys(("acquisition", "rewards", "classifiers", "annotators", "data", "config"), 1),
+    **dict.fromkeys(("acquisition", "rewards", "classifiers", "annotators", "data", "stopping", "config"), 1),
     "learner": 2,
     **dict.fromkeys(("env", "vector_env", "rendering", "registration", "wrappers"), 3),
     "": 4,

@@ -14,6 +14,7 @@ from experiments.report.contents import figure_parts, notes, rich_table, table_p
 from experiments.report.figures import draw_figures
 from experiments.report.options import options
 from experiments.report.page import write_page
+from experiments.report.stopping import stopping_part
 from experiments.report.tables import build
 from experiments.report.texts import LIMIT, sample_texts
 from experiments.runs import read_runs
@@ -64,7 +65,7 @@ def main(config: ReportConfig) -> Path:
     of_claims, of_options = (titled("tables", name, tables[name]) for name in ("claims", "hyperparameters"))
     sample = sample_texts(runs, config.texts, config.real_texts)
     page = out / "index.html"
-    parts = [curves, of_claims, *others, *numbers, of_options]
+    parts = [curves, of_claims, *others, *numbers, *stopping_part(tables), of_options]
     write_page(page, title, "\n\n".join(said), parts, sample, runs.problems)
     measured = [claim for claim in judged if claim.verdict != "not measured"]
     console.print(*map(rich_table, numbers), *([claims_table(measured)] if measured else []), sep="\n")

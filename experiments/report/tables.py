@@ -7,6 +7,7 @@ import numpy as np
 
 from experiments.report.comparisons import COMPARED, aggregate, differences, summary
 from experiments.report.statistics import Array, band, half_width, methods_of, scores, settings_of, student
+from experiments.report.stopping import stopping
 from experiments.runs import KEYS, Runs
 from signal_env.tasks import TaskError, get_task
 from signal_env.utils.extras import require
@@ -26,7 +27,7 @@ MEMORY = ["memory", "memory_added", "gpu_memory"]
 def build(runs: Runs) -> dict[str, Any]:
     """Return all tables of the runs by name, sorted by measure or metric, setting and method.
 
-    All but `cost` depend only on the runs' rounds, so equal runs have equal tables.
+    All but `cost` depend only on the runs' rounds and options, so equal runs have equal tables.
     """
     rounds = runs.rounds
     table = scores(rounds)
@@ -39,7 +40,10 @@ def build(runs: Runs) -> dict[str, Any]:
         "learning": learning(runs),
         "balance": balance(rounds, _classes(runs)),
         "cost": cost(runs),
+        "stopping": stopping(runs),
     }
+    if tables["stopping"].empty:  # an earlier version played the runs
+        del tables["stopping"]
     orders = {"measure": COMPARED, "metric": LEARNING, "setting": settings_of(rounds), "method": methods_of(rounds)}
     places = {column: {name: i for i, name in enumerate(order)} for column, order in orders.items()}
     return {

@@ -2,25 +2,30 @@
 
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.classifiers.linear import shared_encoder
-from signal_env.classifiers.pretrained import Batch, ModelError, TextModel, blocks, load_pretrained
+from signal_env.classifiers.logistic import balanced, fit_logistic
+from signal_env.classifiers.pretrained import Batch, TextModel, blocks
 from signal_env.classifiers.training import Training, train
 from signal_env.tasks import Task
-from signal_env.utils.prediction import Floats, Prediction, softmax
+from signal_env.utils.prediction import Floats, Prediction, softmax, unit
+from signal_env.utils.threads import on_one_thread
 
 if TYPE_CHECKING:
     import torch
 
+    from signal_env.classifiers.pooling import Pooling
+
 
 class FinetuneClassifier:
-    """A transformer encoder with a classification head (`AutoModelForSequenceClassification`).
+    """A transformer encoder with a linear head, trained together after the head alone (Kumar et al. 2022).
 
-    The embedding Φ(x) is the input of the last linear layer, so that the logits are linear in it. Training is
+    The head begins as multinomial logistic regression on the pretrained encoder's vectors. The embedding Φ(x) is the
+    vector pooled from the tokens. The logits are linear in Φ(x), l2-normalized unless `pooling` is "head". Training is
     bit-reproducible for a fixed number of threads.
 
     Args:
@@ -28,52 +33,66 @@ class FinetuneClassifier:
         encoder: "embedded", "minilm", a folder, or a hub name such as "bert-base-uncased".
         device: A torch device.
         max_length: The number of tokens to which a text is truncated.
-        training: Fields of `Training` as keywords: `epochs`, `learning_rate`, ...
+        pooling: "mean" (of the tokens), "first" (token), or "head" (the layers of the checkpoint's own classification
+            head, `AutoModelForSequenceClassification`). None decides by the checkpoint, see `load_classifier`.
+        initial_head: "linear" (logistic regression) or "random" (weights drawn from N(0, 0.02²)).
+        head_scale: The factor by which the logistic regression's weights and biases are multiplied. Regularized
+            weights are short, and the head hardly moves in few steps.
+        class_weight: "balanced" weights a text's loss by n / (classes with labels * texts of its class), as in
+            scikit-learn. None weights all texts alike.
+        training: Fields of `Training` as keywords: `epochs`, `min_steps`, `learning_rate`, ...
 
     Raises:
         ModelError: If the encoder cannot be loaded or has no classification head, or the device cannot be used.
+        ValueError: If an option has an unknown value.
         TypeError: If `Training` has no such field.
     """
 
-    def __init__(self, task: Task, encoder: str, device: str = "cpu", max_length: int = 128, **training: Any) -> None:
+    def __init__(
+        self,
+        task: Task,
+        encoder: str,
+        device: str = "cpu",
+        max_length: int = 128,
+        pooling: "Pooling | None" = None,
+        initial_head: Literal["linear", "random"] = "linear",
+        head_scale: float = 4.0,
+        class_weight: Literal["balanced"] | None = "balanced",
+        **training: Any,
+    ) -> None:
         from torch.nn import Dropout
-        from transformers import AutoModelForSequenceClassification
+
+        from signal_env.classifiers.pooling import last_linear, load_classifier
 
         self.training = Training(**training)
+        self.class_weight = _one_of("class_weight", class_weight, ("balanced", None))
+        self.initial_head = _one_of("initial_head", initial_head, ("linear", "random"))
+        if not isinstance(head_scale, int | float) or not 0 < head_scale < float("inf"):
+            raise ValueError(f"Expected head_scale to be a number above 0; got {head_scale!r}.")
+        self.head_scale = head_scale
         self._encoder = encoder
-        labels = dict(enumerate(task.class_names))
-        model, tokenizer = load_pretrained(
-            AutoModelForSequenceClassification,
-            encoder,
-            num_labels=task.n_classes,
-            id2label=labels,
-            label2id={name: label for label, name in labels.items()},
-            ignore_mismatched_sizes=True,
-        )
+        model, tokenizer, self.pooling = load_classifier(encoder, task, pooling)
         self.text_model = TextModel(model, tokenizer, task, max_length, device)
-        self.head = _classification_head(model, task.n_classes)
-        self._head_input = threading.local()
-        self.head.register_forward_pre_hook(self._keep_head_input)
+        self.head = last_linear(model, task.n_classes)
+        self._embedding = threading.local()
+        (self.head if self.pooling == "head" else model.pooled).register_forward_pre_hook(self._keep_embedding)
         self._pretrained = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         has_dropout = any(isinstance(module, Dropout) and module.p > 0 for module in model.modules())
         self.predict_with_dropout = self._predict_with_dropout if has_dropout else None
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
-        """Restore the pretrained weights, draw a new head, and train both on the labeled set, see `Classifier.fit`."""
-        import torch
-
-        model = self.text_model.model
-        model.load_state_dict(self._pretrained)
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            initial = torch.empty(self.head.weight.shape).normal_(0.0, 0.02, generator=generator)
-            self.head.weight.copy_(initial)
-            if self.head.bias is not None:
-                self.head.bias.zero_()
-        train(self.text_model, texts, labels, self.training, seed)
+        """Restore the pretrained weights, make a new head, and train both on the labeled set, see `Classifier.fit`."""
+        labels = np.asarray(labels, dtype=np.int64)
+        sample_weight = balanced(labels) if self.class_weight == "balanced" else np.ones(len(labels))
+        self.text_model.model.load_state_dict(self._pretrained)
+        if self.initial_head == "linear":
+            self._set_head(*self._linear_head(texts, labels, sample_weight))
+        else:
+            self._set_head(*self._random_head(seed))
+        train(self.text_model, texts, labels, self.training, seed, sample_weight=sample_weight)
 
     def predict(self, texts: Sequence[str]) -> Prediction:
-        """Return probabilities `(n, C)` and the head's inputs `(n, d)`, from one forward pass."""
+        """Return probabilities `(n, C)` and embeddings `(n, d)`, from one forward pass."""
         logits, embeddings = self.text_model.run(texts, self._forward)
         return Prediction(softmax(logits), embeddings)
 
@@ -105,24 +124,50 @@ class FinetuneClassifier:
                 text_model.model.eval()
         return softmax(np.stack(samples))
 
+    def _linear_head(
+        self, texts: Sequence[str], labels: NDArray[np.int64], sample_weight: NDArray[np.float64]
+    ) -> tuple[Floats, Floats]:
+        """Return weights `(C, d)` and biases `(C,)` of logistic regression on the pretrained encoder's vectors.
+
+        Vectors that the head does not normalize are divided by their mean length, so that the regularization is alike.
+        """
+        _, embeddings = self.text_model.run(texts, self._forward)
+        vectors = embeddings.astype(np.float64)
+        length = float(np.linalg.norm(vectors, axis=1).mean()) if self.pooling == "head" else 1.0
+        x = vectors / length if self.pooling == "head" else unit(vectors)
+        n_classes = self.text_model.task.n_classes
+        weights, bias = on_one_thread(fit_logistic, x, labels, n_classes, 1.0, sample_weight)
+        return self.head_scale / length * weights, self.head_scale * bias
+
+    def _random_head(self, seed: int) -> tuple[Floats, Floats]:
+        """Return weights `(C, d)` drawn from N(0, 0.02²), and biases `(C,)` of zero."""
+        import torch
+
+        generator = torch.Generator().manual_seed(seed)
+        weights: Floats = torch.empty(self.head.weight.shape).normal_(0.0, 0.02, generator=generator).numpy()
+        return weights, np.zeros(len(weights))
+
+    def _set_head(self, weights: Floats, bias: Floats) -> None:
+        """Copy weights `(C, d)` and biases `(C,)` into the head."""
+        import torch
+
+        with torch.no_grad():
+            self.head.weight.copy_(torch.from_numpy(weights))
+            if self.head.bias is not None:
+                self.head.bias.copy_(torch.from_numpy(bias))
+
     def _forward(self, batch: Batch) -> tuple["torch.Tensor", "torch.Tensor"]:
-        """Return the logits of a batch and the inputs of the head."""
+        """Return the logits of a batch and the embeddings."""
         logits = self.text_model.model(**batch).logits
-        return logits, self._head_input.value
+        return logits, self._embedding.value
 
-    def _keep_head_input(self, head: "torch.nn.Module", inputs: tuple["torch.Tensor", ...]) -> None:
-        """Keep the head's input. A forward hook, called on the thread that runs the forward pass."""
-        self._head_input.value = inputs[0]
+    def _keep_embedding(self, module: "torch.nn.Module", inputs: tuple["torch.Tensor", ...]) -> None:
+        """Keep the embeddings of a batch. A forward hook, called on the thread that runs the forward pass."""
+        self._embedding.value = inputs[0]
 
 
-def _classification_head(model: "torch.nn.Module", n_classes: int) -> "torch.nn.Linear":
-    """Return the last linear layer with one output per class."""
-    from torch.nn import Linear
-
-    heads = [module for module in model.modules() if isinstance(module, Linear) and module.out_features == n_classes]
-    if not heads:
-        raise ModelError(
-            f"{type(model).__name__} has no linear layer with {n_classes} outputs, one per class; "
-            "give an encoder that has a linear classification head."
-        )
-    return heads[-1]
+def _one_of(name: str, value: Any, expected: tuple[Any, ...]) -> Any:
+    """Return an option's value, or raise a `ValueError` if it is not an expected one."""
+    if value not in expected:
+        raise ValueError(f"Expected {name} to be {' or '.join(map(repr, expected))}; got {value!r}.")
+    return value

@@ -1,13 +1,14 @@
 """The training loop of sequence classifiers, used for M in every round and for annotators."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.classifiers.pretrained import TextModel, blocks
+from signal_env.classifiers.pretrained import Batch, TextModel, blocks
 
 if TYPE_CHECKING:
     import torch
@@ -17,22 +18,45 @@ if TYPE_CHECKING:
 class Training:
     """Hyperparameters of fine-tuning on small labeled sets (Mosbach et al. 2021)."""
 
-    epochs: int = 20
-    """The largest number of passes over the labeled set."""
+    epochs: int = 5
+    """The largest number of passes over the labeled set, above `min_steps`."""
+    min_steps: int = 60
+    """The smallest number of optimizer steps. A small labeled set is passed as often as these need."""
     batch_size: int = 16
     """Texts per optimizer step."""
-    learning_rate: float = 5e-5
-    """AdamW's learning rate at the peak of its linear warmup and decay."""
+    learning_rate: float | None = None
+    """AdamW's learning rate at the peak of its linear warmup and decay. None is 0.02 divided by the width of the hidden
+    layers: 5.2e-5 for MiniLM (384), 2.6e-5 for BERT-base (768). The best rate of Adam falls with the width (Yang et al.
+    2022)."""
     warmup: float = 0.1
     """Fraction of the steps in which the learning rate rises."""
     weight_decay: float = 0.01
     """AdamW's weight decay."""
     patience: int = 3
-    """In the second half of the epochs, training stops if the mean loss has not fallen by 1 % for this many epochs."""
+    """In the second half of the epochs, training stops if the mean loss has not fallen by 1 % for this many epochs, and
+    `min_steps` are made."""
     target_loss: float = 0.01
-    """Training stops if an epoch's mean loss falls below this."""
+    """Training stops if an epoch's mean loss falls below this, and `min_steps` are made."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of the forward pass. bfloat16 is faster on hardware that supports it."""
+
+    def steps(self, n: int) -> int:
+        """Return the largest number of steps on `n` texts.
+
+        Example:
+            >>> Training(epochs=5, min_steps=60, batch_size=16).steps(7), Training(epochs=5).steps(673)
+            (60, 215)
+        """
+        return max(self.min_steps, self.epochs * -(-n // self.batch_size))
+
+    def rate(self, width: int) -> float:
+        """Return the peak learning rate for an encoder whose hidden layers have `width` units.
+
+        Example:
+            >>> f"{Training().rate(384):.2g}", Training(learning_rate=1e-3).rate(384)
+            ('5.2e-05', 0.001)
+        """
+        return 0.02 / width if self.learning_rate is None else self.learning_rate
 
 
 def train(
@@ -42,6 +66,7 @@ def train(
     training: Training,
     seed: int,
     on_step: Callable[[int, int, float], None] | None = None,
+    sample_weight: NDArray[np.float64] | None = None,
 ) -> int:
     """Train a sequence classifier in place, by AdamW on the cross-entropy.
 
@@ -55,6 +80,7 @@ def train(
         seed: Seed of the order of the texts and of dropout.
         on_step: A function called after each step with the step's number (from 1), the largest possible number of
             steps, and the loss.
+        sample_weight: `(n,)` weights of the texts' losses. None weights all texts by 1.
 
     Returns:
         The number of steps made.
@@ -64,20 +90,23 @@ def train(
 
     model, encoded = text_model.model, text_model.encode(texts)
     lengths = [len(one["input_ids"]) for one in encoded]
-    n_steps = training.epochs * -(-len(texts) // training.batch_size)
+    weights = np.ones(len(texts)) if sample_weight is None else sample_weight
+    n_steps = training.steps(len(texts))
     optimizer = torch.optim.AdamW(
-        model.parameters(), training.learning_rate, weight_decay=training.weight_decay, fused=True
+        model.parameters(), training.rate(model.config.hidden_size), weight_decay=training.weight_decay, fused=True
     )
     schedule = get_linear_schedule_with_warmup(optimizer, int(n_steps * training.warmup), n_steps)
-    rng, step, epoch_losses = np.random.default_rng(seed), 0, []
+    rng, step = np.random.default_rng(seed), 0
+    epoch_losses: list[float] = []
     devices = [text_model.device] if torch.device(text_model.device).type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         model.train()
-        for _ in range(training.epochs):
+        while step < n_steps and not _is_finished(epoch_losses, step, n_steps, training):
             losses = []
-            for indices in _batches(lengths, training.batch_size, rng):
-                loss = _loss(text_model, [encoded[i] for i in indices], labels[indices], training.precision)
+            for indices in itertools.islice(_batches(lengths, training.batch_size, rng), n_steps - step):
+                batch = text_model.collate([encoded[i] for i in indices])
+                loss = _loss(text_model, batch, labels[indices], weights[indices], training.precision)
                 optimizer.zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -88,33 +117,32 @@ def train(
                 if on_step is not None:
                     on_step(step, n_steps, losses[-1])
             epoch_losses.append(float(np.mean(losses)))
-            if _is_finished(epoch_losses, training):
-                break
     model.eval()
     return step
 
 
 def _loss(
-    text_model: TextModel, encoded: Sequence[dict[str, list[int]]], labels: NDArray[np.int64], precision: str
+    text_model: TextModel, batch: Batch, labels: NDArray[np.int64], weights: NDArray[np.float64], precision: str
 ) -> "torch.Tensor":
-    """Compute the mean cross-entropy of one batch of encoded texts."""
+    """Compute the mean weighted cross-entropy of one batch."""
     import torch
     from torch.nn.functional import cross_entropy
 
-    batch = text_model.collate(encoded)
-    device_type = torch.device(text_model.device).type
-    with torch.autocast(device_type, torch.bfloat16, enabled=precision == "bfloat16"):
+    device = text_model.device
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16"):
         logits = text_model.model(**batch).logits
-    return cross_entropy(logits.float(), torch.as_tensor(labels, device=text_model.device))
+    losses = cross_entropy(logits.float(), torch.as_tensor(labels, device=device), reduction="none")
+    return (losses * torch.as_tensor(weights, dtype=losses.dtype, device=device)).mean()
 
 
-def _is_finished(losses: list[float], training: Training) -> bool:
-    """Return whether training stops early, given the mean losses of the epochs so far.
+def _is_finished(losses: list[float], step: int, n_steps: int, training: Training) -> bool:
+    """Return whether training stops before its last step, given the mean losses of the epochs so far.
 
     In the first half, a constant loss means that learning has not begun, so that only the target loss counts.
     """
-    in_second_half = 2 * len(losses) >= training.epochs
-    return losses[-1] < training.target_loss or (in_second_half and _plateau(losses, training.patience))
+    if not losses or step < training.min_steps:
+        return False
+    return losses[-1] < training.target_loss or (2 * step >= n_steps and _plateau(losses, training.patience))
 
 
 def _plateau(losses: list[float], patience: int) -> bool:

@@ -11,6 +11,7 @@ from signal_env.learner.allocation import Allocation
 from signal_env.learner.labeling import Labeling
 from signal_env.learner.prompts import Prompts
 from signal_env.rewards import Reward
+from signal_env.stopping import Stopping
 
 Rng = np.random.Generator
 
@@ -22,7 +23,7 @@ class Episode:
     Attributes:
         seed: The seed.
         gold: R: its texts with their gold labels, which stay hidden until a text is labeled.
-        prompts, allocation, labeling, reward: The parts of the learner that have a state.
+        prompts, allocation, labeling, reward, stopping: The parts of the learner that have a state.
         selection_rng, training_rng, dropout_rng, closing_rng: Random numbers, one generator for each use.
         unlabeled: U, real texts first. The values mean nothing.
         labeled: L, each text with its label, in the order of labeling.
@@ -40,6 +41,7 @@ class Episode:
     allocation: Allocation
     labeling: Labeling
     reward: Reward
+    stopping: Stopping
     selection_rng: Rng
     training_rng: Rng
     dropout_rng: Rng

@@ -9,6 +9,7 @@ environments are shells over it, so that a reward cannot depend on whether texts
     lines 3 to 7 and 12, an offer        judge.Judge
     line 8, the batch                    selection.Selection, allocation.Allocation
     line 9, its labels                   labeling.Labeling
+    after line 10, whether to stop       signal_env.stopping.Stopping
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ from signal_env.learner.prompts import Prompts
 from signal_env.learner.selection import selection_of
 from signal_env.learner.state import feature_names, features
 from signal_env.learner.view import View
+from signal_env.stopping import Before, Stopping
 
 
 class Learner:
@@ -78,6 +80,7 @@ class Learner:
         self._classifier = CheckedClassifier(classifier, self.task.n_classes)
         for ability in acquisition.asks & {"pretrained", "dropout"}:
             self._classifier.require(ability)
+        self._stopping = Stopping(config.stopping, config.stopping_options)
         self._judge = Judge(config, self.task, self._classifier, self.selection)
         self._evaluation = evaluation_texts(self._corpus.evaluation, config.evaluation_size)
         self.feature_names = feature_names(self.task)
@@ -98,6 +101,7 @@ class Learner:
         )
         self._allocation.reset()
         self._judge.reward.reset()
+        self._stopping.reset()
         self.episode = Episode(
             seed=seed,
             gold=gold,
@@ -105,6 +109,7 @@ class Learner:
             allocation=self._allocation,
             labeling=Labeling(self._annotate, self.task.n_classes, gold, self._allocation.needs_reliability),
             reward=self._judge.reward,
+            stopping=self._stopping,
             selection_rng=selection_rng,
             training_rng=training_rng,
             dropout_rng=dropout_rng,
@@ -177,11 +182,23 @@ class Learner:
 
     def _learn(self, labels: Mapping[str, int]) -> None:
         """Move labeled texts from U to L, retrain if there are any, and open the next round."""
-        self.episode.label(labels)
-        self.episode.round += 1
+        episode = self.episode
+        episode.label(labels)
+        episode.round += 1
+        trains = bool(labels) and (self.config.retrain or not episode.n_trained)
+        before = self._predicted() if trains else None
         if labels:
+            episode.dropout_seed = int(episode.dropout_rng.integers(2**31))
+        if trains:
             self._train()
         self._open_round()
+        self._stopping.measure(self.unlabeled if trains else None, before, len(episode.labeled))
+
+    def _predicted(self) -> Before | None:
+        """Return the predictions of the classifier that is to be retrained; None before the first training."""
+        if self._opened is None:
+            return None
+        return Before(self.opened.selectable().probabilities, self.opened.pool.probabilities)
 
     def _report(
         self, offers: Sequence[Offer], labels: Mapping[str, int], agreement: float | None, chosen: Allocated
@@ -213,6 +230,7 @@ class Learner:
             score_selected=_mean(chosen.selected),
             score_unlabeled=_mean(chosen.scores),
             annotator_agreement=agreement,
+            stopping=self._stopping.report(),
             idle_rounds=episode.idle_rounds,
             finished=self.finished,
             end_reason=self.end_reason,
@@ -220,13 +238,11 @@ class Learner:
         )
 
     def _train(self) -> None:
-        """Retrain M on all of L (line 10), or only on the initial labels if `retrain` is False."""
+        """Retrain M on all of L (line 10)."""
         episode = self.episode
-        episode.dropout_seed = int(episode.dropout_rng.integers(2**31))
-        if self.config.retrain or not episode.n_trained:
-            episode.n_trained = len(episode.labeled)
-            episode.training_seed = int(episode.training_rng.integers(2**31))
-            self._fit()
+        episode.n_trained = len(episode.labeled)
+        episode.training_seed = int(episode.training_rng.integers(2**31))
+        self._fit()
 
     def _fit(self) -> None:
         """Train M and measure it."""
@@ -261,16 +277,24 @@ class Learner:
     @property
     def end_reason(self) -> str | None:
         """The reason why the episode is over; None if it goes on."""
-        if self.terminated:
-            spent = len(self.episode.labeled) >= self.sizes.budget
-            return "the budget is spent" if spent else self.selection.end_reason(self.episode)
+        if len(self.episode.labeled) >= self.sizes.budget:
+            return "the budget is spent"
+        if (reason := self.selection.end_reason(self.episode)) is not None:
+            return reason
+        if self._stopped:
+            return f"the stopping criterion {self._stopping.chosen} is met"
         return f"{self.episode.idle_rounds} rounds in a row labeled nothing" if self.truncated else None
 
     @property
     def terminated(self) -> bool:
-        """Whether the budget is spent, or no text is left to submit."""
+        """Whether the budget is spent, no text is left to submit, or the stopping criterion is met."""
         spent = len(self.episode.labeled) >= self.sizes.budget
-        return spent or self.selection.end_reason(self.episode) is not None
+        return spent or self.selection.end_reason(self.episode) is not None or self._stopped
+
+    @property
+    def _stopped(self) -> bool:
+        """Whether the stopping criterion is met; the initial labels alone end no episode."""
+        return self.episode.round > 0 and self._stopping.met
 
     @property
     def truncated(self) -> bool:

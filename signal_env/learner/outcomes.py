@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,8 @@ class Round:
         score_unlabeled: Mean acquisition score of U before the selection; None likewise.
         annotator_agreement: Fraction of this round's real texts on which the annotator agrees with the gold label; None
             in rounds in which it labeled none of them.
+        stopping: For each stopping criterion `value`, what it measured after the round's training, and `met_at`, the
+            number of labels at which it was first met; each is left out where there is none. See `signal_env.stopping`.
         idle_rounds: Rounds in a row, up to this one, that labeled nothing.
         finished: Whether the episode ends with this round.
         end_reason: The reason why it ends; None if it goes on.
@@ -110,6 +113,7 @@ class Round:
     score_selected: float | None
     score_unlabeled: float | None
     annotator_agreement: float | None
+    stopping: Mapping[str, Mapping[str, float]]
     idle_rounds: int
     finished: bool
     end_reason: str | None
@@ -118,7 +122,7 @@ class Round:
     def measured(self) -> dict[str, Any]:
         """Return the fields that have a value, without `last_offer`: the info of a round, and its line in a log."""
         kept = {name: value for name, value in vars(self).items() if value is not None and name != "last_offer"}
-        return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in kept.items()}
+        return {name: deepcopy(value) for name, value in kept.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the fields as plain data."""

@@ -27,6 +27,11 @@ set before it), `accuracy` (trains a classifier and tests it) and `seed`. Potent
 state by name (`train_accuracy`, `entropy_unlabeled`, ...), `label_share` and `predicted_share` as `(C,)` arrays, or the
 whole vector as `state`.
 
+Stopping criteria get the names that both columns have, but for `dropout` and `pretrained`, with the unlabeled set as
+the `n` texts, under the classifier just trained. They also get `pool_probabilities`, `(r, C)` of the real pool R;
+`probabilities_before` and `pool_probabilities_before`, the same two arrays by the classifier before; and `values`, the
+numbers that the criterion measured earlier in the episode. Their options are parameters with a default.
+
 The environment knows most of these already; the others (`dropout`, `pretrained`, `pool`, `earlier`) are computed once,
 when a function names them. Arrays are read-only. A parameter with a default may have any other name.
 """
@@ -45,6 +50,8 @@ TEXTS = (
 
 REWARD = (*TEXTS, "prompts", "unlabeled", "offered", "earlier", "pool")
 ACQUISITION = (*TEXTS, "batch_size", "rng")
+BEFORE = ("probabilities_before", "pool_probabilities_before")
+STOPPING = (*(name for name in TEXTS if name not in ("dropout", "pretrained")), "pool_probabilities", *BEFORE, "values")
 CLOSING = ("batch_texts", "batch_labels", "labeled_texts", "labels", "accuracy", "seed")
 
 _MISSING = object()

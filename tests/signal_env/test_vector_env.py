@@ -54,11 +54,9 @@ def test_rewards_and_observations_equal_those_of_single_steps(env_id, num_envs, 
         closed = closed_round(infos)
         assert (closed is None) == ("round" not in results[-1][4])
         if closed is not None:
-            assert data_equivalence(
-                {k: np.asarray(v) for k, v in closed.items()},
-                {k: np.asarray(v) for k, v in results[-1][4]["round"].items()},
-                exact=True,
-            )
+            rounds = closed, results[-1][4]["round"]
+            arrays = [{k: v if isinstance(v, dict) else np.asarray(v) for k, v in one.items()} for one in rounds]
+            assert data_equivalence(*arrays, exact=True)
 
 
 def test_spaces_contain_the_observations():

@@ -20,6 +20,7 @@ Tags have the names of terms, classes and metrics, with brackets for parentheses
 | `labeling/annotator_agreement` | labels | fraction of the round's real texts that the annotator labels right |
 | `labeling/score_selected` | labels | mean acquisition score of the texts labeled, if a function chose them |
 | `labeling/score_unlabeled` | labels | mean acquisition score of all texts of U at the choice |
+| `stopping/NAME` | labels | value of the stopping criterion after the round's training |
 | `reward/total` | offers | mean of the last `every` rewards of the wrapped environment |
 | `reward/TERM` | offers | the term's mean contribution, if its weight is not 0; all contributions sum to the total |
 | `reward_raw/TERM` | offers | mean of the term's own values, as soon as they differ from its contributions |

@@ -57,6 +57,8 @@ def of_round(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
         values |= {f"labeling/synthetic_count/{name}": n for name, n in counts}
     if "annotator_agreement" in info:
         values["labeling/annotator_agreement"] = info["annotator_agreement"]
+    stopping = info.get("stopping", {})
+    values |= {f"stopping/{name}": measured["value"] for name, measured in stopping.items() if "value" in measured}
     return {tag: float(value) for tag, value in values.items()}
 
 

@@ -17,7 +17,7 @@ from experiments.runs import KEYS, SPENT, Runs, read_runs
 
 TABLES = {
     *("accuracy", "aggregate", "balance", "claims", "claims_evidence", "cost", "curves"),
-    *("differences", "hyperparameters", "learning", "runs"),
+    *("differences", "hyperparameters", "learning", "runs", "stopping"),
 }
 
 

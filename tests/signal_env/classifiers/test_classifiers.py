@@ -94,20 +94,6 @@ def test_the_linear_head_is_scikit_learns_logistic_regression(corpus):
     assert np.allclose(classifier.predict(new).probabilities, expected, atol=1e-4)
 
 
-def test_finetuned_logits_are_linear_in_the_embedding(corpus):
-    classifier = fitted("finetune", corpus)
-    probabilities, embeddings = classifier.predict(corpus.evaluation.texts[:10])
-    logits = embeddings @ classifier.head.weight.detach().numpy().T + classifier.head.bias.detach().numpy()
-    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    assert np.allclose(probabilities, expected, atol=1e-5)
-
-
-def test_finetuning_fits_its_labels(corpus):
-    classifier = fitted("finetune", corpus, n=40, epochs=40, learning_rate=1e-3)
-    predicted = classifier.predict(corpus.train.texts[:40]).probabilities.argmax(axis=1)
-    assert (predicted == corpus.train.labels[:40]).mean() > 0.95
-
-
 def test_labels_teach_the_linear_classifier(corpus):
     texts, gold = corpus.evaluation.texts[:1000], corpus.evaluation.labels[:1000]
     few, many = (fitted("linear", corpus, n=n).predict(texts) for n in (20, 500))

@@ -30,12 +30,32 @@ def test_plateau(losses, expected):
     assert _plateau(losses, patience=3) is expected
 
 
+def test_small_sets_are_passed_often_enough_for_the_smallest_number_of_steps():
+    model = make_classifier("finetune", get_task("reviews"), "embedded").text_model
+    training = Training(epochs=2, min_steps=7, batch_size=16, target_loss=10.0)
+    texts = load(get_task("reviews")).train.texts
+    assert train(model, texts[:5], np.array([0, 1, 0, 1, 0]), training, 0) == 7
+    # Below the target loss, larger sets stop at the end of the pass in which the smallest number is reached.
+    assert train(model, texts[:80], np.arange(80) % 2, training, 0) == 10
+
+
+def test_weights_of_zero_take_texts_out_of_the_loss():
+    texts, labels = ["a dull film", "a superb film"], np.array([0, 0])
+    losses = []
+    for weight in ([1.0, 0.0], [2.0, 0.0], [1.0, 1.0]):
+        model = make_classifier("finetune", get_task("reviews"), "embedded").text_model
+        training = Training(epochs=1, min_steps=0)
+        train(model, texts, labels, training, 0, lambda *step: losses.append(step[2]), np.array(weight))
+    # Before training, all logits are zero: each text's loss is log 2, and the mean is over both texts.
+    np.testing.assert_allclose(losses, np.log(2) * np.array([0.5, 1.0, 1.0]), rtol=1e-6)
+
+
 def test_training_stops_at_the_target_loss():
     corpus = load(get_task("reviews"))
     counts = []
     for target in (0.5, 0.0):
         model = make_classifier("finetune", get_task("reviews"), "embedded").text_model
-        training = Training(epochs=30, learning_rate=1e-3, target_loss=target, patience=30)
+        training = Training(epochs=30, min_steps=0, learning_rate=1e-3, target_loss=target, patience=30)
         seen = []
         steps = train(
             model, corpus.train.texts[:32], corpus.train.labels[:32], training, 0, lambda *s, seen=seen: seen.append(s)

@@ -37,7 +37,9 @@ def tabulated():
         texts = [f"text {i}" for i in range(n)]
         known = tuple(f"labeled {i}" for i in range(n, n + len(labeled.embeddings)))
         labels = np.zeros(len(known), dtype=np.int64) if labels is None else labels
-        parts = dict.fromkeys(["prompts", "allocation", "labeling", "reward"], SimpleNamespace(state_dict=dict))
+        parts = dict.fromkeys(
+            ["prompts", "allocation", "labeling", "reward", "stopping"], SimpleNamespace(state_dict=dict)
+        )
         rngs = dict.fromkeys(["selection_rng", "training_rng", "dropout_rng", "closing_rng"], rng)
         real = dict.fromkeys([*known, *texts[:n_real]], 0)
         episode = Episode(0, real, **parts, **rngs, unlabeled=dict.fromkeys(texts))

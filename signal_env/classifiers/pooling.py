@@ -1,0 +1,157 @@
+"""How a transformer becomes a classifier: which vector of a text's tokens the last linear layer reads."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import torch
+from torch import nn
+
+from signal_env.classifiers.pretrained import ModelError, load_pretrained, model_path, quiet_transformers
+from signal_env.tasks import Task
+
+if TYPE_CHECKING:
+    from transformers.modeling_outputs import SequenceClassifierOutput
+
+Pooling = Literal["mean", "first", "head"]
+"""The mean over the tokens' last hidden states, that of the first token, or the layers of the checkpoint's own
+classification head (`AutoModelForSequenceClassification`)."""
+
+DROPOUT_NAMES = ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob")
+"""Names of the dropout before a classification head in the configurations of transformers, in order of precedence."""
+
+
+class PooledClassifier(nn.Module):
+    """A transformer encoder, pooling of its tokens, and a linear head on the l2-normalized pooled vector.
+
+    Args:
+        encoder: A model made by `AutoModel`.
+        pooling: "mean" or "first".
+        n_classes: The number of classes C.
+
+    Attributes:
+        config: The encoder's configuration.
+        pooled: The identity of the pooled vectors `(n, d)`, which a hook can read.
+        head: The linear head.
+    """
+
+    def __init__(self, encoder: Any, pooling: Pooling, n_classes: int) -> None:
+        super().__init__()
+        self.config = encoder.config
+        self.encoder = encoder
+        self.pooling = pooling
+        self.pooled = nn.Identity()
+        rates = [getattr(self.config, name, None) for name in DROPOUT_NAMES]
+        self.dropout = nn.Dropout(next((rate for rate in rates if rate is not None), 0.0))
+        self.head = nn.utils.skip_init(nn.Linear, self.config.hidden_size, n_classes)  # Draws no random numbers.
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, **batch: Any) -> "SequenceClassifierOutput":
+        """Return the logits `(n, C)` of a batch, and the hidden states if `output_hidden_states=True`."""
+        from transformers.modeling_outputs import SequenceClassifierOutput
+
+        output = self.encoder(**batch)
+        tokens = output.last_hidden_state
+        pooled = self.pooled(tokens[:, 0] if self.pooling == "first" else mean_tokens(tokens, batch["attention_mask"]))
+        logits = self.head(self.dropout(nn.functional.normalize(pooled, dim=1)))
+        return SequenceClassifierOutput(logits=logits, hidden_states=output.hidden_states)
+
+
+def mean_tokens(hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean `(n, d)` over each text's tokens of hidden states `(n, t, d)`."""
+    mask = attention_mask.unsqueeze(-1)
+    return (hidden * mask).sum(1) / mask.sum(1)
+
+
+def load_classifier(encoder: str, task: Task, pooling: Pooling | None = None) -> tuple[Any, Any, Pooling]:
+    """Load a transformer for classification, and its tokenizer.
+
+    Args:
+        encoder: "embedded", "minilm", a folder, or a hub name.
+        task: The task, which sets the classes.
+        pooling: How tokens are pooled. None decides by the checkpoint: as its sentence-transformers configuration
+            says, if it has one. Otherwise "head", if the checkpoint has the weights of all layers below the last one,
+            as BERT's has. Otherwise "mean": a layer that begins at random learns little from few labels.
+
+    Returns:
+        The model, its tokenizer, and the pooling.
+
+    Raises:
+        ModelError: If the model cannot be loaded, or `pooling` is unknown.
+
+    Example:
+        The embedded encoder has no pooling layer of its own.
+
+        >>> from signal_env.tasks import get_task
+        >>> load_classifier("embedded", get_task("reviews"))[2]
+        'mean'
+    """
+    if pooling not in (None, *get_args(Pooling)):
+        raise ModelError(f"Expected pooling to be None or one of {', '.join(get_args(Pooling))}; got {pooling!r}.")
+    pooling = pooling or _sentence_pooling(encoder)
+    if pooling in (None, "head"):
+        model, tokenizer, missing = _load_with_head(encoder, task)
+        if pooling == "head" or not missing or model.config.is_encoder_decoder:
+            return model, tokenizer, "head"
+    from transformers import AutoModel
+
+    model, tokenizer = load_pretrained(AutoModel, encoder)
+    pooling = pooling or "mean"
+    return PooledClassifier(model, pooling, task.n_classes), tokenizer, pooling
+
+
+def last_linear(model: nn.Module, n_classes: int) -> nn.Linear:
+    """Return the last linear layer of a model with one output per class.
+
+    Raises:
+        ModelError: If there is none.
+    """
+    heads = [module for module in model.modules() if isinstance(module, nn.Linear) and module.out_features == n_classes]
+    if not heads:
+        raise ModelError(
+            f"{type(model).__name__} has no linear layer with {n_classes} outputs, one per class; "
+            "give pooling='mean', or an encoder that has a linear classification head."
+        )
+    return heads[-1]
+
+
+def _load_with_head(encoder: str, task: Task) -> tuple[Any, Any, set[str]]:
+    """Load an `AutoModelForSequenceClassification`.
+
+    Returns:
+        The model, its tokenizer, and the names of the weights that the checkpoint lacks, without the last layer's.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    labels = dict(enumerate(task.class_names))
+    (model, loaded), tokenizer = load_pretrained(
+        AutoModelForSequenceClassification,
+        encoder,
+        num_labels=task.n_classes,
+        id2label=labels,
+        label2id={name: label for label, name in labels.items()},
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    head = last_linear(model, task.n_classes)
+    of_head = {name for name, module in model.named_modules() if module is head}
+    return model, tokenizer, {key for key in loaded["missing_keys"] if key.rpartition(".")[0] not in of_head}
+
+
+def _sentence_pooling(encoder: str) -> Pooling | None:
+    """Return the pooling in a checkpoint's sentence-transformers configuration, or None if it has none."""
+    from transformers.utils import cached_file
+
+    with quiet_transformers():
+        found = cached_file(
+            model_path(encoder),
+            "1_Pooling/config.json",
+            _raise_exceptions_for_gated_repo=False,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
+    if found is None:
+        return None
+    modes = json.loads(Path(found).read_text(encoding="utf-8"))
+    return "first" if modes.get("pooling_mode_cls_token") else "mean"
