@@ -25,8 +25,8 @@ class AnnotatorTraining(Training):
     batch_size: int = 32
     """Texts per optimizer step."""
     learning_rate: float | None = None
-    """AdamW's learning rate at the peak of its linear warmup and decay. None is 0.0384 divided by the width of the hidden
-    layers: 1e-4 for MiniLM (384), 5e-5 for BERT-base (768)."""
+    """AdamW's learning rate at the peak of its linear warmup and decay. None is 0.0384 divided by the width of the
+    hidden layers: 1e-4 for MiniLM (384), 5e-5 for BERT-base (768)."""
     target_loss: float = 0.0
     """Training stops if an epoch's mean loss falls below this."""
 
