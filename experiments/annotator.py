@@ -60,7 +60,7 @@ class AnnotatorConfig:
     holdout: float = 0.0
     """Fraction of the whole training texts, those that are part of no other, to hold out with all their parts. The
     accuracy is then measured on these and not on the evaluation split, and the model is saved only with --out."""
-    max_length: int = 64
+    max_length: int = 128
     """The number of tokens after which a text is truncated."""
     training: AnnotatorTraining = AnnotatorTraining()
     """Hyperparameters of the training."""
