@@ -42,7 +42,7 @@ class EnvironmentOptions(SignalConfig):
     acquisition: str = "signal"
     reward: str | Mapping[str, float] = "signal"
     classifier: str = "finetune"
-    classifier_options: Mapping[str, int | float | str] = dataclasses.field(default_factory=dict)
+    classifier_options: Mapping[str, bool | int | float | str | None] = dataclasses.field(default_factory=dict)
     annotator: str = "model"
     stopping: str | None = None
     stopping_options: Mapping[str, int | float | str] = dataclasses.field(default_factory=dict)

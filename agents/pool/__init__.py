@@ -19,6 +19,9 @@ STRATEGIES = {
     "coreset": "The farthest texts from the labeled and chosen ones, by k-center greedy (Sener & Savarese 2017).",
     "badge": "k-means++ seeds among the texts' hypothetical gradients, which are long and far apart (Ash et al. 2019).",
     "cal": "Texts predicted unlike their labeled neighbors, mean KL(neighbor || text) (Margatina et al. 2021).",
+    "learning_loss": "The largest loss that a module of the classifier predicts (Yoo & Kweon 2019). It needs "
+    "`classifier='finetune'` with `classifier_options={'loss_prediction': True}`. The module is trained jointly, and "
+    "changes the classifier too.",
     "signal": "The paper's acquisition score s_x on real texts alone (SIGnAL, section 4.2), without a generator.",
 }
 """The agents by name, with their descriptions. Each plays the acquisition function of the same name."""

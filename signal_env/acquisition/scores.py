@@ -79,6 +79,20 @@ def bald(dropout: Floats) -> Scores:
     return np.maximum(scores, 0.0)
 
 
+@acquisitions.register("learning_loss")
+def learning_loss(predicted_loss: Floats) -> Scores:
+    """Return the losses that the classifier predicts for texts without labels (Yoo & Kweon 2019).
+
+    Args:
+        predicted_loss: `(n,)` losses, right up to a monotone function.
+
+    Example:
+        >>> learning_loss(np.array([0.25, 1.5], dtype=np.float32))
+        array([0.25, 1.5 ])
+    """
+    return predicted_loss.astype(np.float64)
+
+
 @acquisitions.register("signal")
 def signal(
     probabilities: Floats,

@@ -14,6 +14,15 @@ from signal_env.utils.prediction import Prediction
 CHECKED = 4096
 """Rows checked at a time for values that are not finite."""
 
+FORMS = {
+    "probabilities": ("n", "C >= 2"),
+    "embeddings": ("n", "d"),
+    "pretrained": ("n", "d"),
+    "dropout": ("S", "n", "C >= 2"),
+    "predicted_loss": ("n",),
+}
+"""The shape of each array of the unlabeled texts."""
+
 DERIVED = {
     "neighbors": ("embeddings", "labeled"),
     "distances": ("embeddings", "labeled"),
@@ -31,6 +40,7 @@ def select(
     labeled: tuple[ArrayLike, ArrayLike] | ArrayLike | None = None,
     pretrained: ArrayLike | None = None,
     dropout: ArrayLike | None = None,
+    predicted_loss: ArrayLike | None = None,
     texts: Sequence[str] | None = None,
     n_neighbors: int = 10,
     normalize: bool = True,
@@ -43,7 +53,7 @@ def select(
 
     Args:
         strategy: "random", "entropy", "least_confidence", "margin", "bald", "bertkm", "ft_bertkm", "badge", "cal",
-            "coreset", "signal", a registered name, or a function.
+            "coreset", "signal", "learning_loss", a registered name, or a function.
         batch_size: The number of texts to choose; if there are fewer, all are chosen.
         probabilities: `(n, C)` of the unlabeled texts, rows that sum to 1.
         embeddings: `(n, d)` of the unlabeled texts, not normalized.
@@ -51,6 +61,7 @@ def select(
             alone suffice.
         pretrained: `(n, e)` encodings by the pretrained encoder, for `bertkm`; default: `embeddings`.
         dropout: `(S, n, C)` probabilities in S passes with dropout, for `bald`.
+        predicted_loss: `(n,)` predicted losses, for `learning_loss`.
         texts: The n texts, for a function of your own that reads them.
         n_neighbors: The number of labeled neighbors of each text, for `cal`, `signal` and others.
         normalize: Whether they are found among l2-normalized embeddings.
@@ -75,7 +86,8 @@ def select(
     if batch_size < 1:
         raise AcquisitionError(f"batch_size must be at least 1; got {batch_size}.")
     arrays: dict[str, Any] = {"texts": texts, "probabilities": probabilities, "embeddings": embeddings}
-    arrays |= {"dropout": dropout, "pretrained": embeddings if pretrained is None else pretrained, "labeled": labeled}
+    arrays |= {"dropout": dropout, "predicted_loss": predicted_loss, "labeled": labeled}
+    arrays["pretrained"] = embeddings if pretrained is None else pretrained
     asks = chooser.asks | {name for derived in chooser.required & DERIVED.keys() for name in DERIVED[derived]}
     if unknown := sorted(chooser.required & {"labels", "labeled_texts"}):
         raise AcquisitionError(f"{chooser.name!r} asks for {unknown[0]}, which only an environment has.")
@@ -83,11 +95,11 @@ def select(
     for name, value in asked.items():
         if value is None:
             raise AcquisitionError(f"{chooser.name!r} asks for {name}: give {name}=... to select.")
-    for name in asked.keys() & {"probabilities", "embeddings", "pretrained", "dropout"}:
-        asked[name] = _array(name, asked[name], dimensions=3 if name == "dropout" else 2)
+    for name in asked.keys() & FORMS.keys():
+        asked[name] = _array(name, asked[name])
     if "labeled" in asked:
         asked["labeled"] = _labeled(labeled, asked)
-    sizes = {name: value.shape[-2] for name, value in asked.items() if isinstance(value, np.ndarray)}
+    sizes = {name: value.shape[FORMS[name].index("n")] for name, value in asked.items() if name in FORMS}
     if texts is not None:
         sizes["texts"] = len(texts)
     if len(set(sizes.values())) != 1:
@@ -127,22 +139,23 @@ def _labeled(labeled: Any, asked: dict[str, Any]) -> Prediction:
     return Prediction(probabilities, embeddings)
 
 
-def _array(name: str, values: ArrayLike, dimensions: int = 2) -> NDArray[Any]:
+def _array(name: str, values: ArrayLike) -> NDArray[Any]:
     """Return an array of finite floating-point numbers.
 
     Raises:
         AcquisitionError: If it has another shape, or values that are not finite.
     """
+    form = FORMS[name.removeprefix("labeled ")]
     array = np.asarray(values)
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
-    if array.ndim != dimensions or ("embeddings" not in name and name != "pretrained" and array.shape[-1] < 2):
-        expected = {"dropout": "(S, n, C >= 2)"}.get(name, "(n, C >= 2)" if "probabilities" in name else "(n, d)")
-        raise AcquisitionError(f"Expected {name} of the shape {expected}; got {array.shape}.")
-    for part in array if dimensions == 3 else [array]:
+    if array.ndim != len(form) or (form[-1] == "C >= 2" and array.shape[-1] < 2):
+        expected = ", ".join(form) if len(form) > 1 else f"{form[0]},"
+        raise AcquisitionError(f"Expected {name} of the shape ({expected}); got {array.shape}.")
+    for part in array if len(form) == 3 else [array]:
         for start in range(0, len(part), CHECKED):
             finite = np.isfinite(part[start : start + CHECKED])
             if not finite.all():
-                row = start + int(finite.all(axis=1).argmin())
+                row = start + int(finite.reshape(len(finite), -1).all(axis=1).argmin())
                 raise AcquisitionError(f"The {name} of text {row} are not finite: {part[row]!r:.100}.")
     return array

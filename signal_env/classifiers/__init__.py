@@ -26,11 +26,13 @@ class Classifier(Protocol):
 
     An object serves one environment. For several environments, register a function that makes a new object.
 
-    Two more methods are optional. Acquisition functions and reward terms with the parameters `pretrained` and `dropout`
-    need them:
+    Three more methods are optional. Acquisition functions and reward terms with the parameters `pretrained`, `dropout`
+    and `predicted_loss` need them:
 
     - `encode_pretrained(texts) -> (n, e)`: encodings by the pretrained encoder;
-    - `predict_with_dropout(texts, n_samples, seed) -> (n_samples, n, C)`: probabilities in forward passes with dropout.
+    - `predict_with_dropout(texts, n_samples, seed) -> (n_samples, n, C)`: probabilities in forward passes with
+      dropout;
+    - `predict_loss(texts) -> (n,)`: predicted losses, of which only the order has a meaning.
 
     Example:
         >>> class Prior:

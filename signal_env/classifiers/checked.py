@@ -94,11 +94,27 @@ class CheckedClassifier:
             _check_finite("probabilities under dropout", sample, texts)
         return samples
 
+    def predicted_loss(self, texts: Sequence[str]) -> Floats:
+        """Return predicted losses `(n,)` of `n` texts, at least one, see `Classifier`.
+
+        Raises:
+            ClassifierError: If the classifier predicts no losses, or they are not valid.
+        """
+        losses = np.asarray(self._method("predicted_loss")(texts))
+        if losses.shape != (len(texts),):
+            raise ClassifierError(
+                f"The classifier returned predicted losses of the shape {losses.shape} for {len(texts)} texts; "
+                f"expected ({len(texts)},)."
+            )
+        _check_finite("predicted losses", losses[:, None], texts)
+        return losses
+
     def require(self, ability: str) -> None:
         """Raise a `ClassifierError` if the classifier lacks an optional method.
 
         Args:
-            ability: "pretrained" (the method `encode_pretrained`) or "dropout" (`predict_with_dropout`).
+            ability: "pretrained" (the method `encode_pretrained`), "dropout" (`predict_with_dropout`) or
+                "predicted_loss" (`predict_loss`).
         """
         self._method(ability)
 
@@ -111,13 +127,22 @@ class CheckedClassifier:
         return found
 
 
-_METHODS = {"pretrained": "encode_pretrained", "dropout": "predict_with_dropout"}
+_METHODS = {
+    "pretrained": "encode_pretrained",
+    "dropout": "predict_with_dropout",
+    "predicted_loss": "predict_loss",
+}
+
+ABILITIES = frozenset(_METHODS)
+"""Names of plug-in arguments that only classifiers with an optional method give."""
 
 _MISSING = {
     "pretrained": "has no pretrained encoder (no method encode_pretrained), which 'bertkm' needs; use 'ft_bertkm', "
     "which takes the classifier's own embeddings, or classifier='linear' or 'finetune'.",
     "dropout": "has no dropout (no method predict_with_dropout), which 'bald' and 'answer_variance' need; use "
     "classifier='finetune' with an encoder whose configuration has dropout, such as bert-base-uncased or 'minilm'.",
+    "predicted_loss": "predicts no losses (no method predict_loss), which 'learning_loss' needs; use "
+    "classifier='finetune' and classifier_options={'loss_prediction': True}.",
 }
 
 

@@ -18,6 +18,7 @@ from signal_env.utils.threads import on_one_thread
 if TYPE_CHECKING:
     import torch
 
+    from signal_env.classifiers.loss_prediction import LossPrediction
     from signal_env.classifiers.pooling import Pooling
 
 
@@ -40,6 +41,8 @@ class FinetuneClassifier:
             weights are short, and the head hardly moves in few steps.
         class_weight: "balanced" weights a text's loss by n / (classes with labels * texts of its class), as in
             scikit-learn. None weights all texts alike.
+        loss_prediction: Whether a module learns to predict the loss of each text (Yoo & Kweon 2019), which the
+            acquisition function `learning_loss` needs. It is trained jointly, and so changes the classifier too.
         training: Fields of `Training` as keywords: `epochs`, `min_steps`, `learning_rate`, ...
 
     Raises:
@@ -58,6 +61,7 @@ class FinetuneClassifier:
         initial_head: Literal["linear", "random"] = "linear",
         head_scale: float = 4.0,
         class_weight: Literal["balanced"] | None = "balanced",
+        loss_prediction: bool = False,
         **training: Any,
     ) -> None:
         from torch.nn import Dropout
@@ -79,6 +83,8 @@ class FinetuneClassifier:
         self._pretrained = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         has_dropout = any(isinstance(module, Dropout) and module.p > 0 for module in model.modules())
         self.predict_with_dropout = self._predict_with_dropout if has_dropout else None
+        self.predict_loss = self._predict_loss if _one_of("loss_prediction", loss_prediction, (True, False)) else None
+        self._loss_prediction = self._new_loss_prediction(seed=0)
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
         """Restore the pretrained weights, make a new head, and train both on the labeled set, see `Classifier.fit`."""
@@ -89,7 +95,16 @@ class FinetuneClassifier:
             self._set_head(*self._linear_head(texts, labels, sample_weight))
         else:
             self._set_head(*self._random_head(seed))
-        train(self.text_model, texts, labels, self.training, seed, sample_weight=sample_weight)
+        self._loss_prediction = self._new_loss_prediction(seed)
+        train(
+            self.text_model,
+            texts,
+            labels,
+            self.training,
+            seed,
+            sample_weight=sample_weight,
+            loss_prediction=self._loss_prediction,
+        )
 
     def predict(self, texts: Sequence[str]) -> Prediction:
         """Return probabilities `(n, C)` and embeddings `(n, d)`, from one forward pass."""
@@ -123,6 +138,30 @@ class FinetuneClassifier:
             finally:
                 text_model.model.eval()
         return softmax(np.stack(samples))
+
+    def _predict_loss(self, texts: Sequence[str]) -> Floats:
+        """Return predicted losses `(n,)`. Only their order has a meaning."""
+        module = self._loss_prediction
+        assert module is not None
+
+        def forward(batch: Batch) -> tuple["torch.Tensor"]:
+            output = self.text_model.model(**batch, output_hidden_states=True)
+            return (module(output.hidden_states[1:], batch["attention_mask"]),)
+
+        return self.text_model.run(texts, forward)[0]
+
+    def _new_loss_prediction(self, seed: int) -> "LossPrediction | None":
+        """Return an untrained loss prediction module, or None if the option is off."""
+        if self.predict_loss is None:
+            return None
+        import torch
+
+        from signal_env.classifiers.loss_prediction import LossPrediction
+
+        config = self.text_model.model.config
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return LossPrediction(config.num_hidden_layers, config.hidden_size).to(self.text_model.device)
 
     def _linear_head(
         self, texts: Sequence[str], labels: NDArray[np.int64], sample_weight: NDArray[np.float64]

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.classifiers.logistic import fit_logistic
+from signal_env.classifiers.logistic import balanced, fit_logistic
 from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
 from signal_env.tasks import Task
 from signal_env.utils.prediction import Floats, Prediction, softmax, unit
@@ -73,7 +73,7 @@ class FrozenEncoder:
         return ((hidden * mask).sum(1) / mask.sum(1),)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)  # A study plays many tasks in one process.
 def shared_encoder(task: Task, encoder: str, device: str, max_length: int) -> FrozenEncoder:
     """Return the `FrozenEncoder` that all classifiers of this process share, with its cache of embeddings."""
     return FrozenEncoder(task, encoder, device, max_length)
@@ -96,29 +96,45 @@ class Encoded(NamedTuple):
 class LinearClassifier:
     """Multinomial logistic regression on the l2-normalized embeddings of a frozen encoder.
 
+    With `class_weight="balanced"` all classes that have labels count alike, however many labels each has. Without it, a
+    head trained on few labels predicts the most frequent class. On a task with very uneven classes the weights raise
+    macro-F1, and rare classes are predicted more often than they occur: the probabilities are those of classes that
+    occur equally often.
+
     Args:
         task: The task.
         encoder: A pretrained encoder: "embedded", "minilm", a folder, or a hub name.
         device: A torch device for the encoder.
-        inverse_regularization: C in the objective C * (summed cross-entropy) + (squared norm of the weights) / 2, as in
-            scikit-learn.
+        inverse_regularization: C in the objective C * (weighted sum of cross-entropies) + (squared norm of the
+            weights) / 2, as in scikit-learn.
+        class_weight: "balanced" gives a text the weight n / (classes with labels * texts of its class), as in
+            scikit-learn. None gives all texts the weight 1.
         max_length: The number of tokens to which a text is truncated.
 
     Raises:
-        ValueError: If `inverse_regularization` is not a number above 0 and at most 1e12.
+        ValueError: If `inverse_regularization` is not a number above 0 and at most 1e12, or `class_weight` is neither
+            "balanced" nor None.
         ModelError: If the encoder cannot be loaded, or the device cannot be used.
     """
 
     def __init__(
-        self, task: Task, encoder: str, device: str = "cpu", inverse_regularization: float = 1.0, max_length: int = 128
+        self,
+        task: Task,
+        encoder: str,
+        device: str = "cpu",
+        inverse_regularization: float = 1.0,
+        class_weight: Literal["balanced"] | None = "balanced",
+        max_length: int = 128,
     ) -> None:
         if not isinstance(inverse_regularization, int | float) or not 0 < inverse_regularization <= 1e12:
             raise ValueError(
                 "Expected inverse_regularization to be a number above 0 and at most 1e12; "
                 f"got {inverse_regularization!r}."
             )
+        if class_weight not in ("balanced", None):
+            raise ValueError(f"Expected class_weight to be 'balanced' or None; got {class_weight!r}.")
         self.encode = shared_encoder(task, encoder, device, max_length)
-        self.inverse_regularization = inverse_regularization
+        self.inverse_regularization, self.class_weight = inverse_regularization, class_weight
         self.weights: Floats = np.zeros((task.n_classes, self.encode.size))
         self.bias: Floats = np.zeros(task.n_classes)
         self._fitted: Encoded | None = None
@@ -129,13 +145,16 @@ class LinearClassifier:
         encoded = self._encoded(texts)
         self._fitted = encoded if isinstance(texts, tuple) else None  # A list might change later.
         y = np.asarray(labels, dtype=np.int64)
-        self.weights, self.bias = on_one_thread(fit_logistic, encoded.x, y, len(self.bias), self.inverse_regularization)
+        share = balanced(y) if self.class_weight else np.ones(len(y))
+        self.weights, self.bias = on_one_thread(
+            fit_logistic, encoded.x, y, len(self.bias), self.inverse_regularization, share
+        )
 
     def predict(self, texts: Sequence[str]) -> Prediction:
         """Return the head's probabilities `(n, C)` and the encoder's embeddings `(n, d)`."""
         encoded = self._encoded(texts)
         # One dot product per text and class. A matrix product would round differently for another number of texts.
-        logits = np.stack([np.einsum("nd,d->n", encoded.x, row) for row in self.weights], axis=1) + self.bias
+        logits = np.einsum("nd,cd->nc", encoded.x, self.weights) + self.bias
         return Prediction(softmax(logits), encoded.embeddings)
 
     def _encoded(self, texts: Sequence[str]) -> Encoded:

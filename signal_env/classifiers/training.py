@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from signal_env.classifiers.pretrained import Batch, TextModel, blocks
 
 if TYPE_CHECKING:
     import torch
+
+    from signal_env.classifiers.loss_prediction import LossPrediction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +69,7 @@ def train(
     seed: int,
     on_step: Callable[[int, int, float], None] | None = None,
     sample_weight: NDArray[np.float64] | None = None,
+    loss_prediction: "LossPrediction | None" = None,
 ) -> int:
     """Train a sequence classifier in place, by AdamW on the cross-entropy.
 
@@ -79,8 +82,9 @@ def train(
         training: Hyperparameters.
         seed: Seed of the order of the texts and of dropout.
         on_step: A function called after each step with the step's number (from 1), the largest possible number of
-            steps, and the loss.
+            steps, and the mean cross-entropy.
         sample_weight: `(n,)` weights of the texts' losses. None weights all texts by 1.
+        loss_prediction: A module that learns to rank the texts' losses, and is changed in place.
 
     Returns:
         The number of steps made.
@@ -92,9 +96,7 @@ def train(
     lengths = [len(one["input_ids"]) for one in encoded]
     weights = np.ones(len(texts)) if sample_weight is None else sample_weight
     n_steps = training.steps(len(texts))
-    optimizer = torch.optim.AdamW(
-        model.parameters(), training.rate(model.config.hidden_size), weight_decay=training.weight_decay, fused=True
-    )
+    optimizer = _optimizer(model, loss_prediction, training)
     schedule = get_linear_schedule_with_warmup(optimizer, int(n_steps * training.warmup), n_steps)
     rng, step = np.random.default_rng(seed), 0
     epoch_losses: list[float] = []
@@ -106,9 +108,11 @@ def train(
             losses = []
             for indices in itertools.islice(_batches(lengths, training.batch_size, rng), n_steps - step):
                 batch = text_model.collate([encoded[i] for i in indices])
-                loss = _loss(text_model, batch, labels[indices], weights[indices], training.precision)
+                output, each = _forward(text_model, batch, labels[indices], training.precision, loss_prediction)
+                loss = (each * torch.as_tensor(weights[indices], dtype=each.dtype, device=each.device)).mean()
+                ranking = _ranking(loss_prediction, output, batch, each, step / n_steps)
                 optimizer.zero_grad()
-                loss.backward()
+                (loss + ranking).backward()
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
@@ -121,18 +125,51 @@ def train(
     return step
 
 
-def _loss(
-    text_model: TextModel, batch: Batch, labels: NDArray[np.int64], weights: NDArray[np.float64], precision: str
-) -> "torch.Tensor":
-    """Compute the mean weighted cross-entropy of one batch."""
+def _optimizer(model: Any, loss_prediction: "LossPrediction | None", training: Training) -> "torch.optim.Optimizer":
+    """Return AdamW for a classifier and its loss prediction module, which has a learning rate of its own."""
+    import torch
+
+    groups: list[dict[str, Any]] = [{"params": model.parameters()}]
+    if loss_prediction is not None:
+        from signal_env.classifiers.loss_prediction import LEARNING_RATE
+
+        groups.append({"params": loss_prediction.parameters(), "lr": LEARNING_RATE})
+    rate = training.rate(model.config.hidden_size)
+    return torch.optim.AdamW(groups, rate, weight_decay=training.weight_decay, fused=True)
+
+
+def _forward(
+    text_model: TextModel,
+    batch: Batch,
+    labels: NDArray[np.int64],
+    precision: str,
+    loss_prediction: "LossPrediction | None",
+) -> tuple[Any, "torch.Tensor"]:
+    """Return the model's output for a batch, and the cross-entropy of each text, `(n,)`."""
     import torch
     from torch.nn.functional import cross_entropy
 
     device = text_model.device
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16"):
-        logits = text_model.model(**batch).logits
-    losses = cross_entropy(logits.float(), torch.as_tensor(labels, device=device), reduction="none")
-    return (losses * torch.as_tensor(weights, dtype=losses.dtype, device=device)).mean()
+        output = text_model.model(**batch, output_hidden_states=loss_prediction is not None)
+    return output, cross_entropy(output.logits.float(), torch.as_tensor(labels, device=device), reduction="none")
+
+
+def _ranking(
+    loss_prediction: "LossPrediction | None", output: Any, batch: Batch, losses: "torch.Tensor", done: float
+) -> "torch.Tensor | float":
+    """Return the weighted ranking loss of a batch, or 0 without a module, when a fraction `done` of training is over.
+
+    Late in training it changes the module alone (Yoo & Kweon 2019).
+    """
+    if loss_prediction is None:
+        return 0.0
+    from signal_env.classifiers.loss_prediction import INTO_ENCODER, WEIGHT, ranking_loss
+
+    layers = output.hidden_states[1:]  # The first is the embedding of the tokens.
+    if done >= INTO_ENCODER:
+        layers = [layer.detach() for layer in layers]
+    return WEIGHT * ranking_loss(loss_prediction(layers, batch["attention_mask"]), losses)
 
 
 def _is_finished(losses: list[float], step: int, n_steps: int, training: Training) -> bool:

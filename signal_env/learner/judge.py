@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from signal_env.classifiers.checked import CheckedClassifier
+from signal_env.classifiers.checked import ABILITIES, CheckedClassifier
 from signal_env.config import SignalConfig
 from signal_env.learner.open_round import OpenRound
 from signal_env.learner.outcomes import Offer
@@ -60,7 +60,7 @@ class Judge:
                 f"The reward {self.reward.closing_terms[0]!r} measures what a round's labels teach; with retrain=False "
                 "they teach nothing: give retrain=True or another reward."
             )
-        for ability in self.reward.asks & {"pretrained", "dropout"}:
+        for ability in self.reward.asks & ABILITIES:
             classifier.require(ability)
         self._config, self._task, self._classifier, self._selection = config, task, classifier, selection
 

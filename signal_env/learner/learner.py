@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from signal_env.acquisition import Strategy
 from signal_env.annotators import make_annotator
 from signal_env.classifiers import make_classifier
-from signal_env.classifiers.checked import CheckedClassifier
+from signal_env.classifiers.checked import ABILITIES, CheckedClassifier
 from signal_env.config import SignalConfig, check
 from signal_env.data import load
 from signal_env.learner.allocation import NOTHING, Allocated, Allocation
@@ -78,7 +78,7 @@ class Learner:
             config.classifier, self.task, config.encoder, config.device, **config.classifier_options
         )
         self._classifier = CheckedClassifier(classifier, self.task.n_classes)
-        for ability in acquisition.asks & {"pretrained", "dropout"}:
+        for ability in acquisition.asks & ABILITIES:
             self._classifier.require(ability)
         self._stopping = Stopping(config.stopping, config.stopping_options)
         self._judge = Judge(config, self.task, self._classifier, self.selection)

@@ -138,6 +138,15 @@ class View:
             return read_only(self._round.dropout(self.texts))
         return read_only(np.concatenate([self._round.dropout((text,)) for text in self.texts], axis=1))
 
+    @cached_property
+    def predicted_loss(self) -> Floats:
+        """`(n,)` losses that the current classifier predicts, of which only the order has a meaning.
+
+        Raises:
+            ClassifierError: If the classifier predicts no losses.
+        """
+        return read_only(self._round.classifier.predicted_loss(self.texts))
+
     @property
     def labeled(self) -> Prediction:
         """The classifier's prediction for the `m` texts that it was trained on: `(m, C)` and `(m, d)`."""

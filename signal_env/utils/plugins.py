@@ -10,6 +10,7 @@
 | `scores` | x | x | `(n,)` acquisition scores s_x of the paper |
 | `dropout` | x | x | `(S, n, C)` probabilities in S forward passes with dropout |
 | `pretrained` | x | x | `(n, e)` encodings by the pretrained encoder |
+| `predicted_loss` | x | x | `(n,)` losses that the classifier predicts (learning loss) |
 | `labeled` | x | x | the labeled set's `Prediction`: `(m, C)` probabilities and `(m, d)` embeddings |
 | `labels` | x | x | `(m,)` labels of the labeled set |
 | `labeled_texts` | x | x | the `m` texts of the labeled set |
@@ -32,8 +33,8 @@ the `n` texts, under the classifier just trained. They also get `pool_probabilit
 `probabilities_before` and `pool_probabilities_before`, the same two arrays by the classifier before; and `values`, the
 numbers that the criterion measured earlier in the episode. Their options are parameters with a default.
 
-The environment knows most of these already; the others (`dropout`, `pretrained`, `pool`, `earlier`) are computed once,
-when a function names them. Arrays are read-only. A parameter with a default may have any other name.
+The environment knows most of these already; the others (`dropout`, `pretrained`, `predicted_loss`, `pool`, `earlier`)
+are computed once, when a function names them. Arrays are read-only. A parameter with a default may have any other name.
 """
 
 import functools
@@ -44,6 +45,7 @@ from typing import Any
 
 TEXTS = (
     *("texts", "probabilities", "embeddings", "neighbors", "distances", "scores", "dropout", "pretrained"),
+    "predicted_loss",
     *("labeled", "labels", "labeled_texts", "n_neighbors", "normalize"),
 )
 """Names that reward terms and acquisition functions share."""

@@ -302,7 +302,7 @@ def test_bald_of_passes_that_agree_is_nothing_and_of_contradictions_log_c():
 def scored(name, texts, dropout, labeled, **options):
     """The scores of these texts by a registered name."""
     known = {"probabilities": texts.probabilities, "embeddings": texts.embeddings, "labeled": labeled}
-    known |= {"dropout": dropout, **options}
+    known |= {"dropout": dropout, "predicted_loss": dropout[0, :, 0], **options}
     asked = acquisition.Strategy(name).asks
     return acquisitions[name](**{key: value for key, value in known.items() if key in asked})
 
@@ -311,7 +311,7 @@ SCORES = [name for name in acquisitions if "batch_size" not in acquisition.Strat
 
 
 def test_the_registered_scores():
-    assert {"bald", "cal", "entropy", "least_confidence", "margin", "signal"} <= set(SCORES)
+    assert {"bald", "cal", "entropy", "learning_loss", "least_confidence", "margin", "signal"} <= set(SCORES)
 
 
 @pytest.mark.parametrize("name", SCORES)

@@ -28,6 +28,7 @@ def arrays(n=40, m=9, classes=3, d=6, dtype=np.float64, seed=0):
         "labeled": (probabilities(m), rng.normal(size=(m, d)).astype(dtype)),
         "pretrained": rng.normal(size=(n, d + 2)).astype(dtype),
         "dropout": probabilities(5, n),
+        "predicted_loss": rng.normal(size=n).astype(dtype),
         "texts": tuple(f"text {i}" for i in range(n)),
     }
 
@@ -42,8 +43,8 @@ def own_registry(monkeypatch):
 
 
 def test_the_names():
-    scores = {"bald", "cal", "entropy", "informativeness", "least_confidence", "margin", "relevance", "signal"}
-    assert set(NAMES) >= scores | {"badge", "bertkm", "coreset", "ft_bertkm", "random"}
+    scores = {"bald", "cal", "entropy", "informativeness", "learning_loss", "least_confidence", "margin", "relevance"}
+    assert set(NAMES) >= scores | {"signal"} | {"badge", "bertkm", "coreset", "ft_bertkm", "random"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -153,6 +154,7 @@ NEEDS = {
     "entropy": {"probabilities"},
     "ft_bertkm": {"embeddings"},
     "informativeness": {"probabilities", "embeddings", "labeled"},
+    "learning_loss": {"predicted_loss"},
     "least_confidence": {"probabilities"},
     "margin": {"probabilities"},
     "random": {"probabilities"},
@@ -343,6 +345,7 @@ def test_a_batch_has_at_least_one_text(batch_size):
         ("badge", "embeddings"),
         ("bertkm", "pretrained"),
         ("bald", "dropout"),
+        ("learning_loss", "predicted_loss"),
         ("signal", "labeled probabilities"),
         ("coreset", "labeled embeddings"),
     ],
@@ -351,10 +354,11 @@ def test_values_that_are_not_finite_are_named_with_their_array_and_row(name, arr
     given = arrays(n=5000, m=5000, dtype=dtype)
     spoilt = {
         "dropout": lambda: given["dropout"][3],
+        "predicted_loss": lambda: given["predicted_loss"][:, None],
         "labeled probabilities": lambda: given["labeled"][0],
         "labeled embeddings": lambda: given["labeled"][1],
     }.get(array, lambda: given[array])()
-    spoilt[4900, 1] = spoilt[4999, 0] = value
+    spoilt[4900, -1] = spoilt[4999, 0] = value
     with pytest.raises(AcquisitionError, match=f"The {array} of text 4900 are not finite"):
         select(name, **given, batch_size=10)
 
@@ -370,6 +374,7 @@ def test_values_that_are_not_finite_are_named_with_their_array_and_row(name, arr
         ("bertkm", {"pretrained": np.ones(40)}, r"pretrained of the shape \(n, d\); got \(40,\)"),
         ("bald", {"dropout": np.ones((40, 3))}, r"dropout of the shape \(S, n, C >= 2\); got \(40, 3\)"),
         ("bald", {"dropout": np.ones((5, 40, 1))}, r"dropout of the shape \(S, n, C >= 2\); got \(5, 40, 1\)"),
+        ("learning_loss", {"predicted_loss": np.ones((40, 1))}, r"predicted_loss of the shape \(n,\); got \(40, 1\)"),
         ("coreset", {"labeled": np.ones(6)}, r"labeled embeddings of the shape \(n, d\); got \(6,\)"),
         ("signal", {"labeled": (np.ones((9, 1)), np.ones((9, 6)))}, r"labeled probabilities of the shape"),
     ],

@@ -81,17 +81,27 @@ class TestEveryClassifier:
             make_classifier(name, REVIEWS, "embedded", depht=3)
 
 
-def test_the_linear_head_is_scikit_learns_logistic_regression(corpus):
+@pytest.mark.parametrize("class_weight", ["balanced", None])
+def test_the_linear_head_is_scikit_learns_logistic_regression(corpus, class_weight):
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import normalize
 
-    classifier = fitted("linear", corpus, n=200)
-    x = normalize(classifier.predict(corpus.train.texts[:200]).embeddings.astype(np.float64))
+    negative, positive = (np.flatnonzero(corpus.train.labels == label) for label in (0, 1))
+    uneven = np.concatenate([negative[:150], positive[:30]])
+    texts, labels = [corpus.train.texts[i] for i in uneven], corpus.train.labels[uneven]
+    classifier = make_classifier("linear", REVIEWS, "embedded", class_weight=class_weight)
+    classifier.fit(texts, labels, seed=0)
+    x = normalize(classifier.predict(texts).embeddings.astype(np.float64))
     # For two classes scikit-learn has one weight vector, the difference of ours, which halves the penalty.
-    peer = LogisticRegression(C=2.0, tol=1e-10, max_iter=10_000).fit(x, corpus.train.labels[:200])
+    peer = LogisticRegression(C=2.0, tol=1e-10, max_iter=10_000, class_weight=class_weight).fit(x, labels)
     new = corpus.evaluation.texts[:100]
     expected = peer.predict_proba(normalize(classifier.predict(new).embeddings.astype(np.float64)))
     assert np.allclose(classifier.predict(new).probabilities, expected, atol=1e-4)
+
+
+def test_a_class_weight_is_balanced_or_none():
+    with pytest.raises(ValueError, match="Expected class_weight to be 'balanced' or None; got 'even'"):
+        make_classifier("linear", REVIEWS, "embedded", class_weight="even")
 
 
 def test_labels_teach_the_linear_classifier(corpus):

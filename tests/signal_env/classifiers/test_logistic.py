@@ -1,15 +1,18 @@
 """The solver: a zero gradient, scikit-learn's minimum, and bit-identical results."""
 
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import logsumexp, softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.class_weight import compute_sample_weight
 
 from signal_env.classifiers.linear import LinearClassifier
-from signal_env.classifiers.logistic import fit_logistic
+from signal_env.classifiers.logistic import balanced, fit_logistic
 from signal_env.tasks import get_task
 from signal_env.utils.threads import on_one_thread
 
@@ -73,6 +76,60 @@ def test_the_bias_is_free_however_small_c_is(c):
     logits = x @ weights.T + bias
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert np.allclose(p, [0.8, 0.2], atol=1e-6)
+
+
+def test_forty_texts_of_seventeen_classes_among_seventy_seven():
+    x, labels = np.eye(40, 64), np.r_[np.zeros(24, int), np.arange(1, 17)]
+    weights, bias = fit_logistic(x, labels, 77, 1.0)
+    assert np.abs(gradient(x, labels, weights[:17], bias[:17], 1.0)).max() <= 1e-8
+    assert not weights[17:].any()
+
+
+def random_problem(seed):
+    """Return inputs, labels, the number of classes, C and weights of texts, of every difficult kind."""
+    rng = np.random.default_rng(seed)
+    n, d, n_classes = rng.integers(1, 150), rng.integers(2, 60), rng.integers(2, 151)
+    kinds = [
+        rng.integers(n_classes, size=n),
+        np.where(rng.random(n) < 0.8, rng.integers(n_classes), rng.integers(n_classes, size=n)),  # one has most labels
+        rng.choice(rng.permutation(n_classes)[: 1 + n_classes // 3], size=n),  # many have none
+    ]
+    labels = kinds[seed % 3]
+    x = rng.normal(size=(n, d)) + rng.choice([0, 1, 10]) * rng.normal(size=(n_classes, d))[labels] / np.sqrt(d)
+    rows = rng.integers(1 + n // 2, size=n) if rng.random() < 0.3 else np.arange(n)  # duplicated rows
+    weights = rng.uniform(0.1, 10, size=n) if rng.random() < 0.5 else np.ones(n)
+    return x[rows], labels[rows], int(n_classes), 10 ** rng.uniform(-3, 6), weights
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_problems_are_solved_to_scikit_learns_minimum_or_below(seed):
+    x, labels, n_classes, c, share = random_problem(seed)
+    weights, bias = fit_logistic(x, labels, n_classes, c, share)
+    present, classes = np.unique(labels, return_inverse=True)
+    weights, bias = weights[present], bias[present]
+
+    def objective(weights, bias):
+        logits = x @ weights.T + bias
+        return share @ (logsumexp(logits, axis=1) - logits[np.arange(len(x)), classes]) + (weights**2).sum() / (2 * c)
+
+    logits = x @ weights.T + bias
+    error = (softmax(logits, axis=1) - np.eye(len(present))[classes]) * share[:, None]
+    assert np.abs(error.T @ x + weights / c).max() <= 1e-6
+    assert np.abs(error.sum(axis=0)).max() <= 1e-6
+    if len(present) > 1:
+        peer = LogisticRegression(C=2 * c if len(present) == 2 else c, tol=1e-8, max_iter=300)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # It does not converge for every C.
+            peer.fit(x, classes, share)
+        coef, intercept = peer.coef_, peer.intercept_
+        if len(present) == 2:
+            coef, intercept = np.vstack([-coef, coef]) / 2, np.r_[-intercept, intercept] / 2
+        assert objective(weights, bias) <= objective(coef, intercept) * (1 + 1e-9) + 1e-12
+
+
+def test_balanced_weights_are_scikit_learns():
+    labels = np.array([0, 0, 0, 2, 2, 5])
+    assert np.allclose(balanced(labels), compute_sample_weight("balanced", labels))
 
 
 def test_no_convergence_is_an_error(monkeypatch):
