@@ -91,7 +91,7 @@ def aggregate(table: Any, metric: Metric = ACCURACY) -> Any:
         for method in dict.fromkeys(method for method, _ in runs):
             own = {setting: values for (of, setting), values in runs.items() if of == method}
             ours, randoms = _paired(own, runs, against["random"])
-            gains = [one - other for one, other in zip(ours, randoms, strict=True)]
+            gains = [(one - other).round(DIGITS) for one, other in zip(ours, randoms, strict=True)]
             row = [measure, method, len(own), sum(map(len, own.values())), sum(map(len, gains))]
             row += NOTHING if method == "random" or not gains else stratified(gains, iqm)
             for baseline in (against["random"], against[BEST_POOL]):

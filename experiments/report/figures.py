@@ -222,8 +222,8 @@ def _differences(table: Any, styles: Styles, layout: Layout, metric: Metric) -> 
         if setting not in (row[0] for row in layout):
             axis.tick_params(labelleft=False)
 
-    better = "" if metric.sign > 0 else "; above zero is better"
-    label = f"difference of {metric.title}, {MEASURES[table['measure'].iloc[0]]} ({metric.unit}{better})"
+    change = "difference" if metric.sign > 0 else "improvement"
+    label = f"{change} of {metric.title}, {MEASURES[table['measure'].iloc[0]]} ({metric.unit})"
     height = 0.11 * max(2, len(against)) * len(rows) + 0.75
     line = require("matplotlib.lines", "plots").Line2D
     labels = [f"over the {name}" if name == BEST_POOL else f"over {name}" for name in against]

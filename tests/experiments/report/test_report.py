@@ -138,7 +138,10 @@ def test_methods_are_compared_by_another_metric(reported, metric, title, capsys)
     page, curves = (report / "index.html").read_text(), (report / "figures" / "curves.svg").read_text()
     assert f"{title}</h" in page
     assert title.lower() in curves.lower()
-    assert f"difference of {title[0].lower()}{title[1:]}" in (report / "figures" / "differences_end.svg").read_text()
+    label = (
+        "difference of macro-F1, at the end" if metric == "macro_f1" else "improvement of negative log-likelihood, at"
+    )
+    assert label in (report / "figures" / "differences_end.svg").read_text()
     assert ("Less is better" in page) == (metric == "nll")
     assert not (reported / "report" / "tables" / f"{metric}.csv").exists()
 
