@@ -1,6 +1,7 @@
 """Stopping criteria in the environments: what they measure, when they end an episode, and that they cost nothing."""
 
 import json
+from itertools import pairwise
 
 import gymnasium as gym
 import numpy as np
@@ -18,7 +19,6 @@ from signal_env.vector_env import closed_round
 
 REVIEWS = "SignalEnv-reviews-v0"
 SMALL = {"pool_size": 60, "round_size": 6, "evaluation_size": 40}
-SOON = {"stopping": "stable_predictions", "stopping_options": {"threshold": 0.4, "window": 2}}
 
 
 class Drifting:
@@ -123,11 +123,27 @@ def play(env, n_rounds=9):
     return closed, ended
 
 
-def test_the_episode_ends_at_the_first_close_at_which_the_criterion_is_met():
-    plain, _ = play(gym.make(REVIEWS, selection="submitted", **SMALL))
+@pytest.fixture(scope="module")
+def plain():
+    """The rounds of an episode that no criterion ends."""
+    return play(gym.make(REVIEWS, selection="submitted", **SMALL))[0]
+
+
+@pytest.fixture(scope="module")
+def soon(plain):
+    """Options with which an episode ends after some rounds, before its budget: at the largest mean of two kappas."""
+    kappas = [closed["stopping"]["stable_predictions"]["value"] for closed in plain[1:-1]]
+    means = [(one + other) / 2 for one, other in pairwise(kappas)]
+    threshold = max(means) - 1e-9
+    assert [mean >= threshold for mean in means].index(True) >= 2
+    return {"stopping": "stable_predictions", "stopping_options": {"threshold": threshold, "window": 2}}
+
+
+def test_the_episode_ends_at_the_first_close_at_which_the_criterion_is_met(plain, soon):
     kappas = [closed["stopping"]["stable_predictions"]["value"] for closed in plain[1:]]
-    first = next(i for i in range(1, len(kappas)) if (kappas[i - 1] + kappas[i]) / 2 >= 0.4)
-    env = gym.make(REVIEWS, selection="submitted", **SMALL, **SOON)
+    threshold = soon["stopping_options"]["threshold"]
+    first = next(i for i in range(1, len(kappas)) if (kappas[i - 1] + kappas[i]) / 2 >= threshold)
+    env = gym.make(REVIEWS, selection="submitted", **SMALL, **soon)
     closed, ended = play(env)
     assert len(closed) == first + 2 < len(plain)
     assert ended == [False] * (first + 1) + [True]
@@ -156,9 +172,9 @@ def test_where_the_budget_is_spent_too_that_is_the_reason():
 
 
 @pytest.mark.parametrize("num_envs", [1, 3, 6])
-def test_the_vector_environment_measures_and_ends_alike(num_envs):
-    single, _ = play(gym.make(REVIEWS, selection="submitted", **SMALL, **SOON))
-    envs = gym.make_vec(REVIEWS, num_envs=num_envs, selection="submitted", **SMALL, **SOON)
+def test_the_vector_environment_measures_and_ends_alike(num_envs, soon):
+    single, _ = play(gym.make(REVIEWS, selection="submitted", **SMALL, **soon))
+    envs = gym.make_vec(REVIEWS, num_envs=num_envs, selection="submitted", **SMALL, **soon)
     _, infos = envs.reset(seed=3)
     closed, ended = [closed_round(infos)], False
     while not ended:
@@ -173,16 +189,16 @@ def test_the_vector_environment_measures_and_ends_alike(num_envs):
     assert [one.get("end_reason") for one in closed] == [one.get("end_reason") for one in single]
 
 
-def test_an_episode_goes_on_from_its_state_and_ends_where_it_would_have():
-    env = gym.make(REVIEWS, selection="submitted", **SMALL, **SOON)
+def test_an_episode_goes_on_from_its_state_and_ends_where_it_would_have(soon):
+    env = gym.make(REVIEWS, selection="submitted", **SMALL, **soon)
     whole, _ = play(env)
     assert len(whole) > 3
     for cut in range(1, len(whole)):
-        first = gym.make(REVIEWS, selection="submitted", **SMALL, **SOON)
+        first = gym.make(REVIEWS, selection="submitted", **SMALL, **soon)
         play(first, n_rounds=cut)
         state = json.loads(json.dumps(first.unwrapped.state_dict()))
         assert Round.from_state_dict(state["last_round"]).stopping == whole[cut]["stopping"]
-        second = gym.make(REVIEWS, selection="submitted", **SMALL, **SOON).unwrapped
+        second = gym.make(REVIEWS, selection="submitted", **SMALL, **soon).unwrapped
         second.reset(seed=3)
         second.load_state_dict(state)
         assert second.learner.finished == (cut == len(whole) - 1)
@@ -209,12 +225,12 @@ def test_neither_hidden_nor_evaluation_labels_change_what_is_measured():
     assert closed[0].stopping == closed[1].stopping
 
 
-def test_options_survive_json_and_pickling_of_specs():
-    env = gym.make(REVIEWS, selection="submitted", **SMALL, **SOON)
+def test_options_survive_json(soon):
+    env = gym.make(REVIEWS, selection="submitted", **SMALL, **soon)
     again = gym.make(EnvSpec.from_json(env.spec.to_json()))
     assert data_equivalence(play(env), play(again), exact=True)
 
 
-def test_a_criterion_needs_retraining():
+def test_a_criterion_needs_retraining(soon):
     with pytest.raises(ConfigError, match="needs a classifier that is retrained; got retrain=False"):
-        gym.make(REVIEWS, retrain=False, **SOON)
+        gym.make(REVIEWS, retrain=False, **soon)
