@@ -6,8 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from signal_env.builtin_tasks import BUILTIN
 from signal_env.utils.registry import Registry
+
+MOST_CLASSES = 10
+"""The number of classes up to which logs, tables and figures show each class."""
 
 
 class TaskError(ValueError):
@@ -104,6 +110,22 @@ class Task:
     def n_classes(self) -> int:
         """The number of classes C."""
         return len(self.class_names)
+
+    def by_class(self, values: Sequence[float] | NDArray[Any]) -> dict[str, float]:
+        """Return the value of each class by its name; of more than `MOST_CLASSES` classes, min, median and max instead.
+
+        Args:
+            values: `(C,)` numbers.
+
+        Example:
+            >>> get_task("sst2").by_class([3, 5])
+            {'negative': 3.0, 'positive': 5.0}
+            >>> get_task("banking77").by_class(range(77))
+            {'min': 0.0, 'median': 38.0, 'max': 76.0}
+        """
+        if self.n_classes <= MOST_CLASSES:
+            return {name: float(value) for name, value in zip(self.class_names, values, strict=True)}
+        return {"min": float(min(values)), "median": float(np.median(values)), "max": float(max(values))}
 
     def write(self, *fields: str) -> str:
         """Return the written form of a text: its fields on a single line, with white space collapsed.

@@ -33,6 +33,7 @@ class RoundReport:
 
     - `labels/synthetic`: fraction of synthetic texts.
     - `labels/synthetic/CLASS`: fraction of them that the annotator gave this class (the paper's analysis of QNLI).
+      Beyond 10 classes, `min`, `median` and `max` over the classes.
     - `labels/imbalance`: total variation distance between these fractions and those of the whole labeled set.
 
     Args:
@@ -115,8 +116,8 @@ class RoundReport:
         metrics["labels/synthetic"] = closed["selected_synthetic"] / labeled if labeled else 0.0
         if closed["selected_synthetic"]:
             shares = closed["synthetic_label_counts"] / closed["selected_synthetic"]
-            names = self._learner.task.class_names
-            metrics |= {f"labels/synthetic/{name}": float(share) for name, share in zip(names, shares, strict=True)}
+            by_class = self._learner.task.by_class(shares)
+            metrics |= {f"labels/synthetic/{name}": share for name, share in by_class.items()}
             balance = closed["label_counts"] / closed["labeled"]
             metrics["labels/imbalance"] = float(np.abs(shares - balance).sum() / 2)
         metrics["speed/seconds"] = time.perf_counter() - self._begun

@@ -127,12 +127,13 @@ def _balance(table: Any, methods: Names, settings: Names, most: int = 2) -> Any:
         axis.set_title(": ".join(key), loc="left")
         if key not in groups:
             return
-        classes = list(dict.fromkeys(groups[key]["class"]))
-        wide = groups[key].pivot(index="share", columns="class", values="mean")[classes]
+        wide = groups[key].pivot(index="share", columns="class", values="mean")
+        wide = _largest(wide[list(dict.fromkeys(groups[key]["class"]))])
+        classes = list(wide)
         colors = [SHADES[k % len(SHADES)] for k in range(len(classes))]
         axis.stackplot(100 * wide.index.to_numpy(), wide.to_numpy().T, colors=colors, alpha=0.75, linewidth=0)
         axis.axvline(100, color="#333333", linewidth=0.9, linestyle=":")
-        for k in range(1, len(classes)):  # where they would all be equal
+        for k in range(1, len(classes) if len(classes) == groups[key]["class"].nunique() else 1):  # if all were equal
             axis.axhline(k / len(classes), color="white", linewidth=0.9, linestyle="--")
         for k, name in enumerate(classes if key[1] == writing[-1] else ()):
             place = (1.03, (k + 0.5) / len(classes))
@@ -144,6 +145,14 @@ def _balance(table: Any, methods: Names, settings: Names, most: int = 2) -> Any:
     longest = 100 * table["share"].max()
     figure.axes[0].set(xlim=(0, longest), ylim=(0, 1), xticks=range(0, int(longest) + 1, 50), yticks=(0, 0.5, 1))
     return figure
+
+
+def _largest(wide: Any) -> Any:
+    """Return the shares of the classes, a column for each; of more classes than `SHADES`, the smallest as one."""
+    small = wide.mean().sort_values(kind="stable").index[: max(0, len(wide.columns) - len(SHADES) + 1)]
+    if len(small) < 2:
+        return wide
+    return wide.drop(columns=small).assign(**{f"{len(small)} others": wide[small].sum(axis=1)})
 
 
 def _aggregate(table: Any, styles: Styles) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.classifiers.embedding_store import PROBES, EmbeddingStore
 from signal_env.classifiers.logistic import balanced, fit_logistic
 from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
 from signal_env.tasks import Task
@@ -23,6 +24,9 @@ CACHE_LIMIT = 500_000
 class FrozenEncoder:
     """Mean-pooled token encodings by a pretrained encoder (Reimers & Gurevych 2019), cached per text.
 
+    Tuples of texts, such as pools and evaluation splits, are also kept on disk (`EmbeddingStore`), unless they run on
+    an accelerator, where the rounding of a text depends on the other texts, or the encoder is the embedded one.
+
     Args:
         task: The task, which sets the fields of a text.
         encoder: "embedded", "minilm", a folder, or a hub name.
@@ -38,21 +42,36 @@ class FrozenEncoder:
 
         self.text_model = TextModel(*load_pretrained(AutoModel, encoder), task, max_length, device)
         self.size: int = self.text_model.model.config.hidden_size
+        self._kept = device == "cpu" and encoder != "embedded"
+        self._store: EmbeddingStore | None = None
         self._rows: dict[str, int] = {}  # The row in `_cache` of each cached text, oldest first.
         self._cache: NDArray[np.float32] = np.empty((0, self.size), dtype=np.float32)
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return embeddings `(n, d)` of `n` texts, not normalized."""
         if not all(text in self._rows for text in texts):
-            self._add([text for text in dict.fromkeys(texts) if text not in self._rows])
+            new = [text for text in dict.fromkeys(texts) if text not in self._rows]
+            self._add(new, self._stored(new) if self._kept and isinstance(texts, tuple) else self._computed(new))
         result = self._cache[[self._rows[text] for text in texts]]
         if len(self._rows) > CACHE_LIMIT:
             self._drop_oldest(len(self._rows) - CACHE_LIMIT + CACHE_LIMIT // 10)
         return result
 
-    def _add(self, new: Sequence[str]) -> None:
-        """Compute and cache the embeddings of texts that are not cached."""
-        (embeddings,) = self.text_model.run(new, self._mean_pool)
+    def _computed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return embeddings that the encoder computes now."""
+        (embeddings,) = self.text_model.run(texts, self._mean_pool)
+        return embeddings
+
+    def _stored(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return embeddings that are read from the disk, or computed and written there."""
+        if self._store is None:
+            task = self.text_model.task
+            probes = [task.write(*[probe] * len(task.columns)) for probe in PROBES]
+            self._store = EmbeddingStore(self._computed, probes, repr((self.text_model.max_length, task.field_names)))
+        return self._store(texts)
+
+    def _add(self, new: Sequence[str], embeddings: NDArray[np.float32]) -> None:
+        """Cache the embeddings of texts that are not cached."""
         start, end = len(self._rows), len(self._rows) + len(new)
         if end > len(self._cache):  # Double the size, so that rows are seldom copied.
             grown = np.empty((2 * end, self.size), dtype=np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.spaces import is_utf8
-from signal_env.tasks import Task
+from signal_env.tasks import MOST_CLASSES, Task
 
 Example = tuple[str, int]
 
@@ -100,7 +100,7 @@ def _example(task: Task, row: Any, columns: Mapping[str, str], labels: Mapping[s
         )
     label = str(row[columns["label"]]).strip()
     if label not in labels:
-        raise DataError(f"{place}: unknown label {label!r}; expected one of {list(labels)}.")
+        raise DataError(f"{place}: unknown label {label!r}; expected {_expected(labels)}.")
     try:
         text = task.write(*(str(row[columns[column]]) for column in task.columns))
     except ValueError as error:
@@ -110,6 +110,14 @@ def _example(task: Task, row: Any, columns: Mapping[str, str], labels: Mapping[s
     if not is_utf8(text):
         raise DataError(f"{place}: the text {text!r:.80} holds a lone surrogate; fix its encoding.")
     return text, labels[label]
+
+
+def _expected(labels: Mapping[str, int]) -> str:
+    """Return in words which labels are known: all, or the first and the last of many."""
+    known = list(labels)
+    if len(known) <= 2 * MOST_CLASSES:
+        return f"one of {known}"
+    return f"one of {len(known)} names and numbers, from {known[0]!r} to {known[-1]!r}"
 
 
 def _is_missing(value: object) -> bool:

@@ -15,8 +15,8 @@ Tags have the names of terms, classes and metrics, with brackets for parentheses
 | `charts/synthetic_in_batch` | labels | fraction of synthetic texts among those labeled in the round |
 | `charts/synthetic_target` | labels | the target of `synthetic_share`, if it is given |
 | `charts/synthetic_in_labeled` | labels | fraction of synthetic texts in the labeled set L |
-| `labeling/count/CLASS` | labels | texts of the class in the labeled set L |
-| `labeling/synthetic_count/CLASS` | labels | the annotator's labels of the round's synthetic texts, if there were any |
+| `labeling/count/CLASS` | labels | texts of the class in L; beyond 10 classes `min`, `median` and `max` |
+| `labeling/synthetic_count/CLASS` | labels | the annotator's labels of the round's synthetic texts, if any; likewise |
 | `labeling/annotator_agreement` | labels | fraction of the round's real texts that the annotator labels right |
 | `labeling/score_selected` | labels | mean acquisition score of the texts labeled, if a function chose them |
 | `labeling/score_unlabeled` | labels | mean acquisition score of all texts of U at the choice |

@@ -41,10 +41,10 @@ GROUPS = {
 
 def of_round(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
     """Return the scalars of a round's info by tag; their steps are labels."""
-    names, synthetic = learner.task.class_names, info["selected_synthetic"]
+    task, synthetic = learner.task, info["selected_synthetic"]
     values = {f"charts/{name}": info[name] for name in ("accuracy", "macro_f1", "nll")}
     values["charts/synthetic_in_labeled"] = info["synthetic_share"]
-    values |= {f"labeling/count/{name}": n for name, n in zip(names, info["label_counts"], strict=True)}
+    values |= {f"labeling/count/{name}": n for name, n in task.by_class(info["label_counts"]).items()}
     if info["index"] and synthetic + info["selected_real"]:
         values["charts/synthetic_in_batch"] = synthetic / (synthetic + info["selected_real"])
     if "synthetic_target" in info:
@@ -53,8 +53,8 @@ def of_round(learner: Learner, info: dict[str, Any]) -> dict[str, float]:
         values["charts/invalid"] = info["invalid_offers"] / info["offers"]
     values |= {f"labeling/{name}": info[name] for name in ("score_selected", "score_unlabeled") if name in info}
     if synthetic:
-        counts = zip(names, info["synthetic_label_counts"], strict=True)
-        values |= {f"labeling/synthetic_count/{name}": n for name, n in counts}
+        counts = task.by_class(info["synthetic_label_counts"])
+        values |= {f"labeling/synthetic_count/{name}": n for name, n in counts.items()}
     if "annotator_agreement" in info:
         values["labeling/annotator_agreement"] = info["annotator_agreement"]
     stopping = info.get("stopping", {})

@@ -18,6 +18,7 @@ from tensorboard.plugins.projector.projector_plugin import _read_tensor_tsv_file
 import signal_env.wrappers.tensorboard as documented
 from experiments.config import make_config
 from experiments.run import play
+from signal_env.tasks import Task
 from signal_env.wrappers import TensorBoard, VectorTensorBoard
 from signal_env.wrappers.tensorboard import projector
 from signal_env.wrappers.tensorboard.cards import LONGEST, card
@@ -105,6 +106,25 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
     assert events["charts/synthetic_in_batch"] == [(r["labeled"], r["selected_synthetic"] / 4) for r in rounds[1:]]
     for name in ("score_selected", "score_unlabeled"):
         assert events[f"labeling/{name}"] == [(r["labeled"], approx(r[name])) for r in rounds[1:]]
+
+
+def test_many_classes_have_three_tags(tmp_path, read_events):
+    names = [f"color {i}" for i in range(12)]
+    for split in ("train", "test"):
+        rows = [f"thing {i} of the {split} files,{names[i % 12]}" for i in range(36)]
+        (tmp_path / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    task = Task("colors", "Write of a color:", tuple(names), directory=str(tmp_path))
+    env = gym.make(
+        "SignalEnv-v0", task=task, pool_size=24, round_size=6, classifier="linear", encoder="embedded", annotator="gold"
+    )
+    env = TensorBoard(env, tmp_path / "events")
+    _, info = env.reset(seed=0)
+    counts = info["round"]["label_counts"]
+    env.close()
+    events = read_events(tmp_path / "events")
+    summary = {"min": min(counts), "median": np.median(counts), "max": max(counts)}
+    assert {tag for tag in events if tag.startswith("labeling/count/")} == {f"labeling/count/{n}" for n in summary}
+    assert [events[f"labeling/count/{name}"] for name in summary] == [[(6, value)] for value in summary.values()]
 
 
 def approx(value):
