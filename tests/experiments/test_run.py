@@ -73,6 +73,22 @@ def test_the_synthetic_share_can_be_typed_and_written(tmp_path, typed, share):
     assert parse(["--config", str(file)]).options.synthetic_share == share
 
 
+def test_a_run_ends_by_a_stopping_criterion(tmp_path):
+    args = ["--agent", "random", "--stopping", "overall_uncertainty", "--stopping-options", "threshold", "1.0"]
+    assert run(tmp_path, *args) == 0
+    folder = tmp_path / "run"
+    rounds = [json.loads(line) for line in (folder / "rounds.jsonl").read_text().splitlines()]
+    assert [line["labeled"] for line in rounds] == [10, 20]
+    assert rounds[-1]["end_reason"] == "the stopping criterion overall_uncertainty is met"
+    assert rounds[0]["stopping"]["overall_uncertainty"]["met_at"] == 10
+    assert configuration_of(folder).options.stopping_options == {"threshold": 1.0}
+    whole = {file: (folder / file).read_bytes() for file in ("rounds.jsonl", "offers.jsonl")}
+    assert main(["run", "--resume", str(folder)]) == 0  # it is over
+    (folder / "finished").unlink()
+    assert main(["run", "--resume", str(folder)]) == 0  # from its last checkpoint
+    assert {file: (folder / file).read_bytes() for file in whole} == whole
+
+
 def test_a_run_is_never_written_over_unless_asked(tmp_path, capsys):
     assert run(tmp_path) == 0
     before = (tmp_path / "run" / "offers.jsonl").read_text()
@@ -117,6 +133,10 @@ def test_every_option_of_the_environment_and_of_the_agent_is_in_the_help(capsys)
         (["--agent", "randon"], "Did you mean 'random'"),
         (["--budget", "5"], "spent by the 10 initial ones"),
         (["--classifier", "svm"], "Known: "),
+        (["--stopping", "stable_prediction"], "Did you mean 'stable_predictions'"),
+        (["--stopping-options", "threshold", "0.5"], "give stopping=NAME too"),
+        (["--stopping", "overall_uncertainty", "--stopping-options", "window", "2"], "Its options: threshold"),
+        (["--stopping", "overall_uncertainty", "--stopping-options", "threshold", "2"], "from 0 to 1; got 2"),
         (["--config", "no_such_file.yaml"], "no_such_file.yaml"),
     ],
 )
