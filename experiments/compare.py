@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from experiments.config import EnvironmentOptions, make_config
+from experiments.metric import ACCURACY, METRICS, Metric, MetricName, with_metric
 from experiments.names import POOL_BASED
 from experiments.progress import console
 from experiments.runs import Runs, read_runs, task_of
@@ -31,6 +32,8 @@ class CompareConfig:
     """Seeds per agent, from 0 on."""
     out: Path | None = None
     """The folder of the results; default: runs/ENV."""
+    metric: MetricName = "accuracy"
+    """What the agents are compared by."""
     workers: int | None = None
     """Runs at a time; default: one for each CPU core; 0: one, in this process."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
@@ -49,13 +52,13 @@ def main(config: CompareConfig) -> Path:
         name="compare",
         out=config.out or Path("runs") / config.env,
     )
-    compare(study, config.workers)
+    compare(study, config.workers, METRICS[config.metric])
     console.print(f"Written to {study.folder}")
     return study.folder
 
 
-def compare(study: Study, workers: int | None) -> Runs:
-    """Play the runs of a study that are not finished, and compare all of them.
+def compare(study: Study, workers: int | None, metric: Metric = ACCURACY) -> Runs:
+    """Play the runs of a study that are not finished, and compare all of them by a metric.
 
     A run with other options that is in a run's folder is replaced. `curves.png` and `rounds.csv` go to the study's
     folder.
@@ -63,8 +66,8 @@ def compare(study: Study, workers: int | None) -> Runs:
     require("matplotlib", "plots")  # before the runs, not after them
     longest_first = sorted(study.runs, key=lambda run: -(run.options.offers_per_round or 0))
     sweep(study, [dataclasses.replace(run, overwrite=True) for run in longest_first], engine_here(workers))
-    runs = read_runs([run.folder for run in study.runs])
-    tables = draw(runs, study.folder / "curves.png")
+    runs = with_metric(read_runs([run.folder for run in study.runs]), metric)
+    tables = draw(runs, study.folder / "curves.png", metric)
     runs.rounds.to_csv(study.folder / "rounds.csv", index=False)
-    show(runs, ("accuracy", "differences"), tables)
+    show(runs, (metric.name, "differences"), tables, metric)
     return runs

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from experiments.config import RunConfig, RunError, check_names, make_config
+from experiments.metric import METRICS, MetricName
 
 STUDIES = Path(__file__).parent / "studies"
 """The studies that come with the package."""
@@ -17,7 +18,8 @@ STUDIES = Path(__file__).parent / "studies"
 RUN = ("env", "agent", "num_envs", "tensorboard", "seeds", "options", "agent_options")
 """The values of a run that a part of a study may set; the last two are mappings, and are merged."""
 
-PARTS = {"caption": str, "seeds": object, "defaults": dict, "settings": dict, "methods": dict, "overrides": list}
+PARTS = {"caption": str, "metric": str, "seeds": object}
+PARTS |= {"defaults": dict, "settings": dict, "methods": dict, "overrides": list}
 """The parts of a study and their types; see `seeds_of` for the seeds."""
 
 Values = Mapping[str, Any]
@@ -40,6 +42,7 @@ class Study:
         defaults: The values of all runs.
         overrides: Values for the settings and methods that match its patterns: `settings` and `methods`, both lists.
         caption: The caption of the report.
+        metric: What the report compares methods by: "accuracy", "macro_f1" or "nll".
         name: The study's name.
         out: The folder of the runs; default: runs/NAME.
         text: The content of the study's file; made from the parts by default.
@@ -66,6 +69,7 @@ class Study:
     defaults: Values = dataclasses.field(default_factory=dict)
     overrides: Sequence[Values] = ()
     caption: str = ""
+    metric: MetricName = "accuracy"
     name: str = "study"
     out: str | Path | None = None
     text: str = ""
@@ -128,7 +132,7 @@ class Study:
 
 
 def read_study(study: str, out: Path | None = None) -> Study:
-    """Read a study from a file with the attributes of `Study` from `settings` to `caption`, or by its name.
+    """Read a study from a file with the attributes of `Study` from `settings` to `metric`, or by its name.
 
     Example: a study that comes with the package.
         >>> runs = read_study("demo").runs
@@ -189,6 +193,7 @@ def _check(parts: Values) -> None:
     for part, form in PARTS.items():
         _expect(isinstance(parts[part], form), f"{part} is a {form.__name__}; got {parts[part]!r:.80}.")
     seeds_of(parts["seeds"])
+    check_names([parts["metric"]], METRICS, "a report")
     for name, values in (*parts["settings"].items(), *parts["methods"].items()):
         fits = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\")
         _expect(fits, f"the names of settings and methods are names of folders too; got {name!r}.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import tyro
 
+from experiments.metric import ACCURACY, METRICS, Metric, MetricName, with_metric
 from experiments.progress import console
 from experiments.report.contents import learned_part, rich_table, table_parts
 from experiments.report.figures import draw_learning
@@ -16,40 +17,45 @@ from experiments.runs import Runs, read_runs
 
 @dataclasses.dataclass(frozen=True)
 class SummaryConfig:
-    """Prints the tables of a report: accuracies, paired differences, aggregates, costs, and what agents have learned.
+    """Prints the tables of a report: means, paired differences, aggregates, costs, and what agents have learned.
 
     Runs that are not finished are shown as far as they are.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of runs, or folders that have such folders anywhere below them."""
+    metric: MetricName = "accuracy"
+    """What methods are compared by."""
 
 
 def main(config: SummaryConfig) -> None:
     """Print the tables."""
     if not config.runs:
         raise ValueError("Summarize which runs? Give their folders, or a folder above them.")
-    show(read_runs(config.runs, unfinished=True))
+    metric = METRICS[config.metric]
+    show(with_metric(read_runs(config.runs, unfinished=True), metric), metric=metric)
 
 
-def show(runs: Runs, names: str | Sequence[str] = (), tables: dict[str, Any] | None = None) -> None:
+def show(
+    runs: Runs, names: str | Sequence[str] = (), tables: dict[str, Any] | None = None, metric: Metric = ACCURACY
+) -> None:
     """Print a report's tables, all or those named, the table of what agents have learned, and the problems."""
-    parts = [part for part in table_parts(tables or build(runs)) if not names or part.name in names]
+    parts = [part for part in table_parts(tables or build(runs, metric), metric) if not names or part.name in names]
     parts += learned_part(runs)
     console.print(*(rich_table(part) for part in parts if len(part.content)), sep="\n")
     for folder, reason in runs.problems:
         console.print(f"{folder}: {reason}", style="yellow", markup=False, highlight=False)
 
 
-def draw(runs: Runs, file: Path) -> dict[str, Any]:
+def draw(runs: Runs, file: Path, metric: Metric = ACCURACY) -> dict[str, Any]:
     """Draw the learning curves of all settings into one PNG file; return the tables.
 
-    A setting has a panel of accuracy if its classifier is retrained, and one of lift if that was measured.
+    A setting has a panel of the metric if its classifier is retrained, and one of lift if that was measured.
     """
-    tables = build(runs)
+    tables = build(runs, metric)
     retrained = runs.rounds["folder"].map(lambda folder: runs.configs[folder]["options"].get("retrain", True))
-    panels = [(setting, "accuracy") for setting in dict.fromkeys(runs.rounds["setting"][retrained])]
+    panels = [(setting, metric.title) for setting in dict.fromkeys(runs.rounds["setting"][retrained])]
     lifted = tables["learning"][tables["learning"]["metric"] == "lift/mean"]
     panels += [(setting, "lift") for setting in dict.fromkeys(lifted["setting"])]
-    draw_learning(runs.rounds, tables, panels or [(runs.rounds["setting"].iloc[0], "accuracy")], file)
+    draw_learning(runs.rounds, tables, panels or [(runs.rounds["setting"].iloc[0], metric.title)], file, metric)
     return tables

@@ -86,7 +86,7 @@ def random_problem(seed: int) -> Problem:
     """Return a difficult problem; the kinds take turns."""
     rng = np.random.default_rng(seed)
     n_classes = int(rng.choice([2, 3, 6, 20, 77, 150]) if rng.random() < 0.5 else rng.integers(2, 151))
-    n, d = rng.integers(1, 300), rng.integers(2, 100)
+    n, d = int(rng.integers(1, 300)), int(rng.integers(2, 100))
     labels = (
         rng.integers(n_classes, size=n),
         np.where(rng.random(n) < rng.uniform(0.6, 1.0), rng.integers(n_classes), rng.integers(n_classes, size=n)),

@@ -7,6 +7,7 @@ from pathlib import Path
 import tyro
 import yaml
 
+from experiments.metric import ACCURACY, METRICS, MetricName, with_metric
 from experiments.progress import console
 from experiments.report.claim import claims_frame, claims_table, effects_frame
 from experiments.report.claims import claims
@@ -31,7 +32,10 @@ class ReportConfig:
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of runs, or folders that have such folders anywhere below them, as a study's."""
     out: Path | None = None
-    """The folder of the report; default: the folder `report` in the first of the runs' folders."""
+    """The folder of the report; default: the folder `report` in the first of the runs' folders, or `report-METRIC` for
+    another metric than the study's."""
+    metric: MetricName | None = None
+    """What methods are compared by; default: the metric in the folder's `study.yaml`, or accuracy."""
     caption: str = ""
     """First paragraph of the page; default: the caption in the folder's `study.yaml`, if there is one."""
     texts: int = LIMIT
@@ -51,24 +55,26 @@ def main(config: ReportConfig) -> Path:
     for module in ("itables", "jinja2", "matplotlib"):  # fail before the runs are read
         require(module, "plots")
     runs = read_runs(config.runs)
-    title, caption = _study(config.runs, runs.problems)
-    out = config.out or config.runs[0] / "report"
-    tables, judged = build(runs), claims(runs)
-    said = list(filter(None, (config.caption or caption, *notes(tables["runs"]))))
+    title, caption, named = _study(config.runs, runs.problems)
+    metric = METRICS[config.metric or named]
+    runs = with_metric(runs, metric)
+    out = config.out or config.runs[0] / ("report" if metric.name == named else f"report-{metric.name}")
+    tables, judged = build(runs, metric), claims(runs, metric)
+    said = list(filter(None, (config.caption or caption, *notes(tables["runs"], metric))))
     tables |= {"claims": claims_frame(judged).reset_index(), "claims_evidence": effects_frame(judged)}
     tables["hyperparameters"] = options(runs)
     for name, table in tables.items():
         csv = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         write_text(out / "tables" / f"{name}.csv", csv)
-    numbers = table_parts(tables)
-    curves, *others = figure_parts(draw_figures(runs.rounds, tables, out / "figures"))
-    of_claims, of_options = (titled("tables", name, tables[name]) for name in ("claims", "hyperparameters"))
+    numbers = table_parts(tables, metric)
+    curves, *others = figure_parts(draw_figures(runs.rounds, tables, out / "figures", metric), metric)
+    of_claims, of_options = (titled("tables", name, tables[name], metric) for name in ("claims", "hyperparameters"))
     sample = sample_texts(runs, config.texts, config.real_texts)
     page = out / "index.html"
-    parts = [curves, of_claims, *others, *numbers, *stopping_part(tables), of_options]
+    parts = [curves, of_claims, *others, *numbers, *stopping_part(tables, metric), of_options]
     write_page(page, title, "\n\n".join(said), parts, sample, runs.problems)
     measured = [claim for claim in judged if claim.verdict != "not measured"]
-    console.print(*map(rich_table, numbers), *([claims_table(measured)] if measured else []), sep="\n")
+    console.print(*map(rich_table, numbers), *([claims_table(measured, metric)] if measured else []), sep="\n")
     console.print(f"{len(measured)} of {len(judged)} claims are measured by these runs; the others are on the page.")
     console.print(*said, sep="\n", markup=False, highlight=False)
     for folder, what in [*runs.problems, *sample.problems]:
@@ -77,14 +83,18 @@ def main(config: ReportConfig) -> Path:
     return out
 
 
-def _study(places: Sequence[Path], problems: list[tuple[str, str]]) -> tuple[str, str]:
-    """Return the name and the caption of the study in the first place that has a `study.yaml`."""
+def _study(places: Sequence[Path], problems: list[tuple[str, str]]) -> tuple[str, str, str]:
+    """Return the name, the caption and the metric of the study in the first place that has a `study.yaml`."""
     for file in (place / "study.yaml" for place in places):
         if not file.is_file():
             continue
         try:
             study = yaml.safe_load(file.read_text(encoding="utf-8"))
-            return str(study.get("name") or file.resolve().parent.name), str(study.get("caption") or "")
+            name, caption = str(study.get("name") or file.resolve().parent.name), str(study.get("caption") or "")
+            if (metric := str(study.get("metric") or ACCURACY.name)) not in METRICS:
+                problems.append((str(file), f"its metric is none of {', '.join(METRICS)}; accuracy was used"))
+                metric = ACCURACY.name
+            return name, caption, metric
         except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
             problems.append((str(file), f"cannot be read as a study: {error}"))
-    return "Report", ""
+    return "Report", "", ACCURACY.name

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any, NamedTuple
 
-VERDICTS = ("supported", "not supported", "undecided")
+VERDICTS = ("supported", "not supported", "practically equal", "undecided")
 """Beginnings of the cells of a column `verdict`; each has a color."""
 
 LONG = 40

@@ -8,6 +8,7 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
+from experiments.metric import ACCURACY, Metric
 from experiments.report.effects import MOST_SEEDS, Effect, Verdict, decide, verdict_on
 from signal_env.utils.extras import require
 
@@ -55,14 +56,14 @@ def judge(claim: str, effects: Sequence[Effect], lacking: str = "", also: str = 
     """
     verdict, needed = decide(effects)
     _, refuting = verdict_on(effects)
-    if lacking and verdict != "not supported":
-        verdict, needed = "not measured", None
+    if lacking:
+        verdict, needed = "not supported" if refuting else "not measured", None
     measured = [effect for effect in effects if effect.n]
     equal = [effect for effect in refuting if abs(effect.mean) + effect.half < effect.margin]
-    margins = ", ".join(f"±{margin:g}" for margin in sorted({100 * effect.margin for effect in equal}))
+    margins = ", ".join(dict.fromkeys(effect.margin_in_words for effect in sorted(equal, key=lambda e: e.margin)))
     evidence = {
         "": "; ".join(filter(None, (_shown(measured), also))),
-        f"equal within {margins} points: ": _names(equal),
+        f"equal within {margins}: ": _names(equal),
         "the opposite holds: ": _names([effect for effect in refuting if effect not in equal]),
         "missing: ": lacking,
         "no seeds in common: ": "" if lacking else _names([effect for effect in effects if not effect.n]),
@@ -91,9 +92,10 @@ def _shown(effects: Sequence[Effect]) -> str:
     return f"{len(effects)} comparisons, alone {alone}; lowest {ordered[0]}; highest {ordered[-1]} ({seeds})"
 
 
-def claims_table(claims: Sequence[Claim]) -> Table:
+def claims_table(claims: Sequence[Claim], metric: Metric = ACCURACY) -> Table:
     """Return a table for the terminal: first the paper's claims, then this project's questions."""
-    heads = ("claim", "evidence (points of accuracy, mean ± 95 %)", "seeds", "verdict", "seeds for 80 % power")
+    points = metric.words["points"]
+    heads = ("claim", f"evidence ({points}, mean ± 95 %)", "seeds", "verdict", "seeds for 80 % power")
     table = Table(*heads, box=SIMPLE)
     table.columns[2].no_wrap = table.columns[3].no_wrap = True
     for origin, title in ORIGINS.items():

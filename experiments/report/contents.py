@@ -8,10 +8,11 @@ import yaml
 from rich.box import SIMPLE
 from rich.table import Table
 
+from experiments.metric import ACCURACY, METRICS, Metric
 from experiments.names import SIGNAL
 from experiments.report.comparisons import BEST_POOL, COMPARED, FEWEST, SUMMED
 from experiments.report.page import Part
-from experiments.report.statistics import MEASURES, RESAMPLES, second_half, student
+from experiments.report.statistics import BESIDE, DIGITS, MEASURES, RESAMPLES, second_half, student, title_of
 from experiments.runs import KEYS, Runs
 from signal_env.utils.extras import require
 
@@ -32,6 +33,9 @@ COSTS = {
 }
 """The columns of the table of costs: titles, units and formats."""
 
+SHORT = {"random": "random", BEST_POOL: "best pool", SIGNAL: SIGNAL}
+"""The baselines, as heads of columns name them."""
+
 LEARNED = {
     "reward": "reward/mean",
     "lift": "lift/mean",
@@ -43,17 +47,19 @@ LEARNED = {
 """The columns of the table of what was learned, and their metrics."""
 
 
-def notes(table: Any) -> list[str]:
+def notes(table: Any, metric: Metric = ACCURACY) -> list[str]:
     """Return paragraphs about all runs, from the result of `statistics.scores`, that stand first."""
     seeds = table.groupby(["setting", "method"]).size()
     few = "" if seeds.min() > 1 else " Where there is one seed there is no interval."
+    value = "accuracies" if metric is ACCURACY else f"values of the {metric.title}"
     count = f"{seeds.min()} to {seeds.max()}" if seeds.nunique() > 1 else f"{seeds.max()}"
     found = [
         f"{len(table)} finished runs, {count} seed{'s' if seeds.max() > 1 else ''} a method and setting.{few} "
-        "Areas and accuracies at 100 % compare methods at equal label budgets; at the end methods that write may "
+        f"Areas and {value} at 100 % compare methods at equal label budgets; at the end methods that write may "
         "have more labels."
     ]
-    at_100 = table[table["pool_based"]].dropna(subset=["at_100"]).groupby(["setting", "seed"])["at_100"]
+    at_100 = table[table["pool_based"]].dropna(subset=["at_100"]).round({"at_100": DIGITS})
+    at_100 = at_100.groupby(["setting", "seed"])["at_100"]
     if (at_100.size() > 1).any() and (at_100.nunique() == 1).all():
         found.append("At 100 % all pool-based methods have labeled the whole pool, so there they are equal.")
     alone = sorted(set(table["setting"]) - set(table.loc[table["method"] == "random", "setting"]))
@@ -65,21 +71,27 @@ def notes(table: Any) -> list[str]:
     return found
 
 
-def titled(kind: str, name: str, content: Any) -> Part:
-    """Return a figure or a table with its title and caption."""
-    title, caption = CAPTIONS[kind][name].values()
-    return Part(name, title, content, caption.format(resamples=RESAMPLES, fewest=FEWEST))
+def titled(kind: str, name: str, content: Any, metric: Metric = ACCURACY) -> Part:
+    """Return a figure or a table with its title and caption, which name the metric."""
+    title, caption = (
+        text.format(resamples=RESAMPLES, fewest=FEWEST, **metric.words) for text in CAPTIONS[kind][name].values()
+    )
+    return Part(name, title, content, caption)
 
 
-def figure_parts(figures: dict[str, Path]) -> list[Part]:
+def figure_parts(figures: dict[str, Path], metric: Metric = ACCURACY) -> list[Part]:
     """Return the figures that were drawn, in the order of the page."""
-    return [titled("figures", name, figures[name]) for name in CAPTIONS["figures"] if name in figures]
+    return [titled("figures", name, figures[name], metric) for name in CAPTIONS["figures"] if name in figures]
 
 
-def table_parts(tables: dict[str, Any]) -> list[Part]:
+def table_parts(tables: dict[str, Any], metric: Metric = ACCURACY) -> list[Part]:
     """Return the tables for reading: each number with its interval, in one cell."""
-    forms = {"accuracy": _accuracy, "differences": _differences, "aggregate": _aggregate, "cost": _cost}
-    return [titled("tables", name, form(tables[name])) for name, form in forms.items()]
+    return [
+        titled("tables", "means", _means(tables[metric.name]), metric)._replace(name=metric.name),
+        titled("tables", "differences", _differences(tables["differences"], metric), metric),
+        titled("tables", "aggregate", _aggregate(tables["aggregate"], metric), metric),
+        titled("tables", "cost", _cost(tables["cost"]), metric),
+    ]
 
 
 def learned_part(runs: Runs) -> list[Part]:
@@ -105,36 +117,59 @@ def learned(metrics: Any) -> Any:
     return rows.assign(minutes=minutes.map("{:.1f}".format)).reset_index()
 
 
-def _accuracy(table: Any) -> Any:
+def _means(table: Any) -> Any:
+    """Return a row for each setting and method; the scores by other metrics that all lack have no column."""
     rows = table[["setting", "method", "seeds", "labels"]].assign(synthetic=table["synthetic"].map("{:.0%}".format))
-    return rows.assign(**{MEASURES[name]: cells(table, name, "{:.3f}", " ± {half:.3f}") for name in SUMMED})
+    scores = [*SUMMED, *(name.removesuffix("_low") for name in table if name.endswith("_low"))]
+    columns = {title_of(name): cells(table, name, "{:.3f}", " ± {half:.3f}") for name in dict.fromkeys(scores)}
+    return rows.assign(**columns)
 
 
-def _differences(table: Any) -> Any:
+def _differences(table: Any, metric: Metric) -> Any:
     """Return a row for each setting and method, with a column for each score and baseline."""
-    keys = ["setting", "method"]
-    rows = table.drop_duplicates(keys).set_index(keys)[["pairs"]]
+    keys, digits = ["setting", "method"], metric.digits
+    baselines = {name: short for name, short in SHORT.items() if name in set(table["baseline"])}
+    rows = _pairs(table, keys, baselines)
     table = table.set_index(keys).rename(columns={"low": "mean_low", "high": "mean_high"})
-    shorts = {"random": "random", BEST_POOL: "best pool", SIGNAL: SIGNAL}
     for measure in COMPARED:
-        for baseline in [name for name in shorts if name in set(table["baseline"])]:
+        for baseline, short in baselines.items():
             compared = table[(table["measure"] == measure) & (table["baseline"] == baseline)]
-            column = cells(compared, "mean", "{:+.2f}", " ± {half:.2f}{star}", scale=100)
-            rows[f"{MEASURES[measure]} − {shorts[baseline]}"] = column
+            interval = f" ± {{half:.{digits}f}}{{star}}"
+            column = cells(compared, "mean", f"{{:+.{digits}f}}", interval, metric.scale)
+            rows[f"{MEASURES[measure]} − {short}"] = column
+            if baseline == "random":
+                rows[f"{MEASURES[measure]}: p (Holm)"] = compared["p_holm"].map(_p_value)
     return rows.fillna("").reset_index()
 
 
-def _aggregate(table: Any) -> Any:
-    """Return a row for each method."""
-    table = table.set_index("method")
-    rows = table[["settings", "runs"]][~table.index.duplicated()].copy()
+def _pairs(table: Any, keys: list[str], baselines: dict[str, str]) -> Any:
+    """Return the pairs of each row: one column if all baselines have as many, else one for each baseline."""
+    if (table.groupby(keys)["pairs"].nunique() == 1).all():
+        return table.groupby(keys, sort=False)[["pairs"]].first()
+    groups = table.groupby([*keys, "baseline"], sort=False)["pairs"]
+    low, high = groups.min().astype(str), groups.max().astype(str)
+    shown = high.where(low == high, low + " to " + high).unstack("baseline")[list(baselines)]
+    rows = table.drop_duplicates(keys).set_index(keys).index
+    return shown.reindex(rows).set_axis([f"pairs: {short}" for short in baselines.values()], axis="columns")
+
+
+def _aggregate(table: Any, metric: Metric) -> Any:
+    """Return a row for each method; where it has other pairs with the best pool-based method, their number too."""
+    table, digits = table.set_index("method"), metric.digits
+    rows = table[["settings", "runs", "pairs"]][~table.index.duplicated()].copy()
     for measure in COMPARED:
         compared = table[table["measure"] == measure]
-        column = cells(compared, "iqm", "{:+.2f}", " [{low:+.2f}, {high:+.2f}]", scale=100)
-        rows[f"{MEASURES[measure]} − random"] = column
+        interval = f" [{{low:+.{digits}f}}, {{high:+.{digits}f}}]"
+        rows[f"{MEASURES[measure]} − random"] = cells(compared, "iqm", f"{{:+.{digits}f}}", interval, metric.scale)
         for name, title in (("random", "random"), ("pool", BEST_POOL)) if measure == "area_100" else ():
-            rows[f"P > {title}"] = cells(compared, name, "{:.2f}", " [{low:.2f}, {high:.2f}]")
+            column = cells(compared, name, "{:.2f}", " [{low:.2f}, {high:.2f}]")
+            other = (name == "pool") & (compared["pool_pairs"] != compared["pairs"]) & (column != "")
+            rows[f"P > {title}"] = column + compared["pool_pairs"].map(" (n = {})".format).where(other, "")
     return rows.fillna("").reset_index()
+
+
+def _p_value(p: float) -> str:
+    return "" if p != p else f"{p:.3f}" if p >= 0.001 or p == 0 else f"{p:.0e}"
 
 
 def _cost(table: Any) -> Any:
@@ -160,8 +195,15 @@ def cells(table: Any, name: str, form: str, interval: str, scale: float = 1) -> 
 
 def rich_table(part: Part) -> Table:
     """Return a part's table for the terminal, without the columns that are read least."""
-    content = part.content.drop(columns=[MEASURES["first"], MEASURES["area_end"]], errors="ignore")
-    table = Table(*content, title=part.title, box=SIMPLE, title_justify="left")
+    unread = [MEASURES["first"], MEASURES["area_end"]]
+    unread += [f"{metric.title}, {MEASURES[score]}" for metric in METRICS.values() for score in BESIDE]
+    wide = part.name == "differences"
+    if wide:
+        at_100, end = MEASURES["at_100"], MEASURES["end"]
+        unread += [f"{end}: p (Holm)", *(name for name in part.content if name.startswith(at_100))]
+    content = part.content.drop(columns=unread, errors="ignore")
+    heads = [name.replace(" − ", "\n− ").replace(": ", ":\n") for name in content]
+    table = Table(*heads, title=part.title, box=SIMPLE, title_justify="left", collapse_padding=wide)
     for column in table.columns:
         column.no_wrap = True
     for row in content.itertuples(index=False):

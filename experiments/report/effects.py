@@ -3,12 +3,15 @@
 One difference, signed so that the claim is that it is above zero, is judged by its 95 % interval (Student's t):
 
 - *supported* if the interval lies above zero;
-- *not supported* if it lies below zero, or if it includes zero and lies within the margin of practical equivalence;
+- *practically equal* if it does not, and lies within the margin of practical equivalence;
+- *not supported* if it lies below zero otherwise;
 - *undecided* otherwise.
 
 A claim of several parts is supported if each part is. That needs no correction: it is wrongly supported only where one
-of its parts is wrongly supported (an intersection-union test, Berger 1982). It is not supported if any part is refuted.
-There each further part is a further chance of error, so that is judged by Holm's correction (Holm 1979) over the parts.
+of its parts is wrongly supported (an intersection-union test, Berger 1982). It is refuted if any part is: if one lies
+below zero or within the margin. There each further part is a further chance of error, so that is judged by Holm's
+correction (Holm 1979) over the parts. A refuted claim is practically equal if all of its parts lie within their
+margins, by the same correction, and else not supported.
 """
 
 import dataclasses
@@ -18,16 +21,17 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from experiments.report.statistics import ALPHA, Array, half_width, holm
+from experiments.report.statistics import ALPHA, DIGITS, Array, half_width, holm
 from signal_env.utils.extras import require
 
 stats = require("scipy.stats", "plots")
 
-Verdict = Literal["supported", "not supported", "undecided", "not measured"]
+Verdict = Literal["supported", "not supported", "practically equal", "undecided", "not measured"]
 
 MARGIN = 0.005
 """Accuracies that differ by less than half a point count as equal: that is four of SST-2's 872 evaluation texts, and a
-third of the standard error of one accuracy on them."""
+third of the standard error of one accuracy on them. So do values of macro-F1, and negative log-likelihoods that differ
+by less than 0.005 nats: by a factor of 1.005 in the probability of the right class."""
 
 POWER = 0.8
 """The probability of a verdict in a new study with the number of seeds that is called needed."""
@@ -37,9 +41,6 @@ CERTAIN = 1e3
 
 MOST_SEEDS = 1000
 """The largest number of seeds that is tried."""
-
-DIGITS = 12
-"""Decimals of a difference. Further ones are rounding errors, which must decide nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +93,11 @@ class Effect:
         """Half the width of the 95 % interval; NaN under two seeds."""
         return float(half_width(self.deviation, self.n))
 
+    @property
+    def margin_in_words(self) -> str:
+        """The margin as evidence shows it."""
+        return f"±{100 * self.margin:g} points" if self.in_points else f"±{self.margin:g}"
+
     def __str__(self) -> str:
         scale, digits = (100, 1) if self.in_points else (1, 3)
         half = "" if self.n < 2 else f" ± {scale * self.half:.{digits}f}"
@@ -141,7 +147,9 @@ def verdict_on(effects: Sequence[Effect]) -> tuple[Verdict, list[Effect]]:
     refutes = np.where(mean < 0, np.minimum(from_zero, to_margin), to_margin)
     refuted = holm(np.where(supported, 1.0, refutes)) < ALPHA
     if refuted.any():
-        return "not supported", [effect for effect, is_refuted in zip(measured, refuted, strict=True) if is_refuted]
+        equal = len(measured) == len(effects) and (holm(np.where(supported, 1.0, to_margin)) < ALPHA).all()
+        parts = [effect for effect, is_refuted in zip(measured, refuted, strict=True) if is_refuted]
+        return "practically equal" if equal else "not supported", parts
     if not measured or len(measured) < len(effects):
         return "not measured", []
     return "supported" if supported.all() else "undecided", []

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.metric import ACCURACY, Metric
 from experiments.names import FROZEN, PAPER, SIGNAL
 from experiments.report.comparisons import BEST_POOL
 from experiments.report.drawing import Layout, Style, in_rows, layout_of, leave_empty, look, panels, save, styles_of
@@ -22,7 +23,7 @@ MARKERS = {"random": "o", BEST_POOL: "s", SIGNAL: "D"}
 SHARE = "labeled instances (% of the real pool)"
 
 
-def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str, Path]:
+def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path, metric: Metric = ACCURACY) -> dict[str, Path]:
     """Draw all figures that have data, as PNG and SVG in a folder, and return the SVG files by the figures' names."""
     methods, settings = methods_of(rounds), settings_of(rounds)
     styles, layout = styles_of(methods), layout_of(rounds, settings)
@@ -32,7 +33,7 @@ def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str,
     with look():
         for name, shown in _by_figure(methods).items():
             curves = tables["curves"][tables["curves"]["method"].isin(shown)]
-            drawn[name] = _curves(curves, styles, layout, titles, "accuracy", tables["curves"]["share"].max())
+            drawn[name] = _curves(curves, styles, layout, titles, metric.title, tables["curves"]["share"].max())
         for name, label in (("reward", "mean reward"), ("lift", "lift")):
             curves = tables["learning"][tables["learning"]["metric"] == f"{name}/mean"]
             if len(curves):
@@ -40,11 +41,11 @@ def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path) -> dict[str,
                 drawn[name] = _curves(curves, styles, layout, titles, label, curves["share"].max(), zero)
         if len(tables["balance"]):
             drawn["balance"] = _balance(tables["balance"], methods, settings)
-        drawn["interquartile_means"] = _aggregate(tables["aggregate"], styles)
+        drawn["interquartile_means"] = _aggregate(tables["aggregate"], styles, metric)
         for measure in ("area_100", "end"):
             of_measure = tables["differences"][tables["differences"]["measure"] == measure]
             if len(of_measure):
-                drawn[f"differences_{measure}"] = _differences(of_measure, styles, layout)
+                drawn[f"differences_{measure}"] = _differences(of_measure, styles, layout, metric)
         folder.mkdir(parents=True, exist_ok=True)
         return {name: save(figure, folder / name, "png", "svg") for name, figure in drawn.items()}
 
@@ -63,10 +64,15 @@ def _by_figure(methods: Names, most: int = 8) -> dict[str, list[str]]:
     return {"curves": paper} | ({"curves_others": [*ends, *others]} if others else {})
 
 
-def draw_learning(rounds: Any, tables: dict[str, Any], curves: Sequence[tuple[str, str]], file: Path) -> None:
-    """Draw learning curves into one PNG file: each of `curves` is a panel's setting and "accuracy" or "lift"."""
+def draw_learning(
+    rounds: Any, tables: dict[str, Any], curves: Sequence[tuple[str, str]], file: Path, metric: Metric = ACCURACY
+) -> None:
+    """Draw learning curves into one PNG file: each of `curves` is a panel's setting and what it shows.
+
+    That is the metric's title, or "lift".
+    """
     learning = tables["learning"]
-    of_metric = {"accuracy": tables["curves"], "lift": learning[learning["metric"] == "lift/mean"]}
+    of_metric = {metric.title: tables["curves"], "lift": learning[learning["metric"] == "lift/mean"]}
     panel = {f"{setting}: {metric}": of_metric[metric].query("setting == @setting") for setting, metric in curves}
     table = require("pandas", "plots").concat(part.assign(setting=name) for name, part in panel.items())
     zero = [name for name in panel if name.endswith(": lift")]
@@ -155,7 +161,7 @@ def _largest(wide: Any) -> Any:
     return wide.drop(columns=small).assign(**{f"{len(small)} others": wide[small].sum(axis=1)})
 
 
-def _aggregate(table: Any, styles: Styles) -> Any:
+def _aggregate(table: Any, styles: Styles, metric: Metric) -> Any:
     """Draw interquartile means of the gains over random, and probabilities of improvement at equal budgets.
 
     Only methods that have been run in all settings are comparable, so only those are shown. Without random there are
@@ -163,8 +169,9 @@ def _aggregate(table: Any, styles: Styles) -> Any:
     """
     table = table[table["settings"] == table["settings"].max()]
     area = table[table["measure"] == "area_100"]
+    over = "points above random" if metric.in_points else f"{metric.unit} better than random"
     columns: list[tuple[str, Any, str]] = [
-        (f"points above random,\n{MEASURES[measure]} (IQM)", group, "iqm")
+        (f"{over},\n{MEASURES[measure]} (IQM)", group, "iqm")
         for measure, group in table.groupby("measure", sort=False)
         if group["iqm"].notna().any()
     ]
@@ -177,7 +184,7 @@ def _aggregate(table: Any, styles: Styles) -> Any:
         title, group, name = columns[column]
         y = group["method"].map(rows)
         colors = [styles[method]["color"] for method in group["method"]]
-        scale, equal = (100, 0) if name == "iqm" else (1, 0.5)
+        scale, equal = (metric.scale, 0) if name == "iqm" else (1, 0.5)
         axis.hlines(y, scale * group[f"{name}_low"], scale * group[f"{name}_high"], color=colors, lw=5, alpha=0.35)
         axis.scatter(scale * group[name], y, marker="|", s=110, linewidth=2.2, color=colors, zorder=4)
         axis.axvline(equal, color="#555555", linewidth=0.9, linestyle=":")
@@ -195,10 +202,10 @@ def _aggregate(table: Any, styles: Styles) -> Any:
     return figure
 
 
-def _differences(table: Any, styles: Styles, layout: Layout) -> Any:
+def _differences(table: Any, styles: Styles, layout: Layout, metric: Metric) -> Any:
     """Draw paired differences with their intervals: each baseline that has played has a marker of its own."""
     rows = _rows(styles, table)
-    against = [baseline for baseline in MARKERS if baseline in set(table["baseline"])]
+    against, scale = [baseline for baseline in MARKERS if baseline in set(table["baseline"])], metric.scale
 
     def draw(axis: Any, setting: str) -> None:
         axis.axvline(0, color="#555555", linewidth=0.9)
@@ -207,15 +214,16 @@ def _differences(table: Any, styles: Styles, layout: Layout) -> Any:
             part = group[group["baseline"] == baseline]
             y = part["method"].map(rows).astype(float) + 0.3 * ((len(against) - 1) / 2 - i)
             colors = [styles[method]["color"] for method in part["method"]]
-            axis.hlines(y, 100 * part["low"], 100 * part["high"], color=colors, linewidth=1.4)
+            axis.hlines(y, scale * part["low"], scale * part["high"], color=colors, linewidth=1.4)
             faces = colors if baseline == "random" else "white"
-            axis.scatter(100 * part["mean"], y, marker=MARKERS[baseline], s=18, c=faces, edgecolors=colors, zorder=4)
+            axis.scatter(scale * part["mean"], y, marker=MARKERS[baseline], s=18, c=faces, edgecolors=colors, zorder=4)
         axis.set_title(_of_pairs(setting, group), loc="left", fontsize=9)
         _name_rows(axis, rows)
         if setting not in (row[0] for row in layout):
             axis.tick_params(labelleft=False)
 
-    label = f"difference of accuracy, {MEASURES[table['measure'].iloc[0]]} (percentage points)"
+    change = "difference" if metric.sign > 0 else "improvement"
+    label = f"{change} of {metric.title}, {MEASURES[table['measure'].iloc[0]]} ({metric.unit})"
     height = 0.11 * max(2, len(against)) * len(rows) + 0.75
     line = require("matplotlib.lines", "plots").Line2D
     labels = [f"over the {name}" if name == BEST_POOL else f"over {name}" for name in against]

@@ -11,6 +11,10 @@ leave enough: parts that hold in under 5 % of the draws, by Holm's correction ov
 few draws would not do: where seeds tell nothing, a method is in the upper two of five in 40 % of the draws, but in each
 of six settings at once in 0.4 %.
 
+A statement that is undecided may hang on differences that do not matter. It is *practically equal* to its opposite if
+it would be supported with the methods that it favors lifted by the margin of practical equivalence, and not supported
+with them lowered by it.
+
 The number of seeds needed is found by drawing new studies, whose true means and covariances are those observed.
 
 Of simulated studies in which the second of five methods is as good as the third in all six settings, 5 % refute that it
@@ -22,8 +26,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.report.effects import DIGITS, POWER, Decision, Verdict, fewest_seeds
-from experiments.report.statistics import Array, holm
+from experiments.report.effects import MARGIN, POWER, Decision, Verdict, fewest_seeds
+from experiments.report.statistics import DIGITS, Array, holm
 
 DRAWS = 4000
 """Draws of the bootstrap."""
@@ -58,7 +62,13 @@ class Ranking(NamedTuple):
     seeds: int
 
 
-def rank_statement(values: Sequence[Array], statement: Statement, need: int | None = None, seed: int = 0) -> Ranking:
+def rank_statement(
+    values: Sequence[Array],
+    statement: Statement,
+    need: int | None = None,
+    seed: int = 0,
+    favored: Sequence[float] | None = None,
+) -> Ranking:
     """Judge a statement about the ranks of the methods' means over seeds.
 
     Args:
@@ -66,6 +76,8 @@ def rank_statement(values: Sequence[Array], statement: Statement, need: int | No
         statement: The statement.
         need: The number of its parts that must hold; default: all.
         seed: Seed of the bootstrap.
+        favored: `(M,)` by how many margins each method is lifted to favor the statement, negative for those that it
+            places last; by default the statement is not judged to be practically equal to its opposite.
 
     Example: the first of two methods is better in each of four seeds.
         >>> better = np.array([[0.80, 0.82, 0.81, 0.83], [0.70, 0.71, 0.70, 0.72]])
@@ -86,6 +98,11 @@ def rank_statement(values: Sequence[Array], statement: Statement, need: int | No
     drawn = [mean + _spread(n, (seed, i), (DRAWS,)) * a for i, (n, mean, a) in enumerate(settings)]
     probability, left = (float(each) for each in _judged(drawn, statement, enough))
     verdict, fewest = _verdict(probability, left, enough), min(counts)
+    if verdict == "undecided" and favored is not None:
+        lift = MARGIN * np.array(favored)[:, None]
+        moved = [_judged([each + side * lift for each in drawn], statement, enough) for side in (1, -1)]
+        if [_verdict(*found, enough) for found in moved] == ["supported", "not supported"]:
+            verdict = "practically equal"
     if verdict != "undecided":
         return Ranking(Decision(verdict, None), probability, ranks, fewest)
     needed = fewest_seeds(fewest, lambda n: _power(settings, n, statement, enough, seed) >= POWER)

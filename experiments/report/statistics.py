@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agents.agent import agents
 from agents.pool import PoolAgent
+from experiments.metric import ACCURACY, METRICS, Metric
 from experiments.names import PAPER, TASKS
 from experiments.runs import KEYS
 from signal_env.utils.extras import require
@@ -30,8 +31,14 @@ MEASURES = {
 }
 """The scores of a run and their titles. Percentages are labeled instances over |R|."""
 
+BESIDE = ("area_100", "end")
+"""The scores of the metrics that methods are not compared by."""
+
 ALPHA = 0.05
 """1 minus the confidence of all intervals."""
+
+DIGITS = 12
+"""Decimals of a difference. Further ones are rounding errors, which must decide nothing."""
 
 RESAMPLES = 2000
 """Draws of a bootstrap, with a fixed seed, so that equal runs have equal intervals."""
@@ -53,12 +60,15 @@ def settings_of(rounds: Any) -> list[str]:
     return list(ordered["setting"])
 
 
-def run_scores(share: Array, accuracy: Array) -> dict[str, float]:
+def run_scores(share: Array, values: Array) -> dict[str, float]:
     """Return the scores of one run, named as in `MEASURES`; NaN where it has not gone so far.
 
-    Accuracy is linear between two rounds, so that methods whose rounds end at slightly different numbers of labels are
-    read at the same number. An area is the mean accuracy from the first round on. `share (n,)` is labeled instances
-    over |R| at each round, rising.
+    The metric is linear between two rounds, so that methods whose rounds end at slightly different numbers of labels
+    are read at the same number. An area is the mean of the metric from the first round on.
+
+    Args:
+        share: `(n,)` labeled instances over |R| at each round, rising.
+        values: `(n,)` the metric.
 
     Example:
         >>> scores = run_scores(np.array([0.2, 0.6, 1.2]), np.array([0.5, 0.7, 0.9]))
@@ -68,46 +78,72 @@ def run_scores(share: Array, accuracy: Array) -> dict[str, float]:
 
     def area(until: float) -> float:
         within = share < until
-        x, y = np.append(share[within], until), np.append(accuracy[within], np.interp(until, share, accuracy))
+        x, y = np.append(share[within], until), np.append(values[within], np.interp(until, share, values))
         reached = share[0] < until <= share[-1]
         return float(np.trapezoid(y, x) / (until - share[0])) if reached else np.nan
 
-    ends = {"first": accuracy[0], "end": accuracy[-1], "area_end": area(share[-1])}
-    at = {f"at_{at}": np.interp(at / 100, share, accuracy, np.nan, np.nan) for at in (50, 100, 200)}
+    ends = {"first": values[0], "end": values[-1], "area_end": area(share[-1])}
+    at = {f"at_{at}": np.interp(at / 100, share, values, np.nan, np.nan) for at in (50, 100, 200)}
     scores = ends | at | {f"area_{until}": area(until / 100) for until in (30, 100, 200)}
     return {name: float(scores[name]) for name in MEASURES}
 
 
-def curve_scores(rounds: Any) -> Any:
-    """Return a pandas table with the scores of each run, indexed by setting, method and seed."""
+def curve_scores(rounds: Any, metric: Metric = ACCURACY) -> Any:
+    """Return a pandas table with the scores of each run by a metric, indexed by setting, method and seed."""
     rows = {
-        keys: run_scores(run["share"].to_numpy(np.float64), run["accuracy"].to_numpy(np.float64))
+        keys: run_scores(run["share"].to_numpy(np.float64), run[metric.name].to_numpy(np.float64))
         for keys, run in rounds.groupby(list(KEYS), sort=True)
     }
     return pandas.DataFrame.from_dict(rows, orient="index").rename_axis(list(KEYS))
 
 
-def scores(rounds: Any) -> Any:
+def pool_agents() -> list[str]:
+    """Return the names of the agents that choose among real texts and write none."""
+    return [name for name in agents if issubclass(agents[name], PoolAgent)]
+
+
+def scores(rounds: Any, metric: Metric = ACCURACY) -> Any:
     """Return a pandas table with a row for each run: its setting, method and seed, its labels, and its scores.
 
-    `pool_based` is whether the run's agent is one of `agents.pool`, which choose among real texts and write none. A run
-    that is not finished has no scores at the end.
+    Scores by the other metrics, where runs have them, are in columns METRIC_SCORE. `pool_based` is whether the run's
+    agent is one of `agents.pool`. A run that is not finished has no scores at the end.
     """
-    choosing = [name for name in agents if issubclass(agents[name], PoolAgent)]
     runs = rounds.groupby(list(KEYS), sort=True)
     about = runs[["agent", "task", "fraction", "pool", "labeled"]].last()
-    about.insert(0, "pool_based", about.pop("agent").isin(choosing))
-    table = about.assign(synthetic=runs["selected_synthetic"].sum()).join(curve_scores(rounds))
+    about.insert(0, "pool_based", about.pop("agent").isin(pool_agents()))
+    table = about.assign(synthetic=runs["selected_synthetic"].sum()).join(curve_scores(rounds, metric))
+    for other in METRICS.values():
+        if other is not metric and other.name in rounds and rounds[other.name].notna().any():
+            beside = curve_scores(rounds, other)[list(BESIDE)]
+            table = table.join(beside.add_prefix(f"{other.name}_"))
     if "finished" in rounds:
-        table.loc[~runs["finished"].last().astype(bool), ["area_end", "end"]] = np.nan
+        ends = [name for name in table if name.endswith("end")]
+        table.loc[~runs["finished"].last().astype(bool), ends] = np.nan
     return table.reset_index()
 
 
-class Measures:
-    """The scores of all runs as arrays over seeds, NaN where a run is missing or has not gone so far."""
+def title_of(score: str) -> str:
+    """Return the title of a score, or of one by another metric.
 
-    def __init__(self, rounds: Any) -> None:
-        table = curve_scores(rounds).stack().unstack("seed")
+    Example:
+        >>> title_of("at_100"), title_of("macro_f1_area_100")
+        ('at 100 %', 'macro-F1, area to 100 %')
+    """
+    if score in MEASURES:
+        return MEASURES[score]
+    name = next(name for name in METRICS if score.startswith(f"{name}_"))
+    return f"{METRICS[name].title}, {MEASURES[score.removeprefix(f'{name}_')]}"
+
+
+class Measures:
+    """The scores of all runs as arrays over seeds, NaN where a run is missing or has not gone so far.
+
+    More is better: scores by a metric of which less is better are negative.
+    """
+
+    def __init__(self, rounds: Any, metric: Metric = ACCURACY) -> None:
+        self.metric = metric
+        table = (metric.sign * curve_scores(rounds, metric)).stack().unstack("seed")
         self._by_seed = dict(zip(table.index, table.to_numpy(), strict=True))
         self._missing = np.full(table.shape[1], np.nan)
         self._played = {method: set(of_method["setting"]) for method, of_method in rounds.groupby("method")}
@@ -158,6 +194,14 @@ def student(groups: Any, name: str = "") -> Any:
     mean, half = groups.mean().where(count == groups.size()), half_width(groups.std(), count)
     columns = (name, f"{name}_low", f"{name}_high") if name else ("mean", "low", "high")
     return pandas.DataFrame(dict(zip(columns, (mean, mean - half, mean + half), strict=True)))
+
+
+def paired_p_value(differences: Any) -> float:
+    """Return the two-sided p value of the t test of paired differences; NaN for one, and where all are zero."""
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < 2 or not values.any():
+        return float("nan")
+    return 0.0 if (values == values[0]).all() else float(stats.ttest_1samp(values, 0.0).pvalue)
 
 
 def holm(p: Array) -> Array:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.metric import ACCURACY, Metric
 from experiments.report.comparisons import COMPARED, aggregate, differences, summary
 from experiments.report.statistics import Array, band, half_width, methods_of, scores, settings_of, student
 from experiments.report.stopping import stopping
@@ -24,23 +25,24 @@ MEMORY = ["memory", "memory_added", "gpu_memory"]
 """The columns of memory in the table of costs."""
 
 
-def build(runs: Runs) -> dict[str, Any]:
+def build(runs: Runs, metric: Metric = ACCURACY) -> dict[str, Any]:
     """Return all tables of the runs by name, sorted by measure or metric, setting and method.
 
-    All but `cost` depend only on the runs' rounds and options, so equal runs have equal tables.
+    The table of means has the name of the metric that methods are compared by. All tables but `cost` depend only on
+    the runs' rounds and options, so equal runs have equal tables.
     """
     rounds = runs.rounds
-    table = scores(rounds)
+    table = scores(rounds, metric)
     tables = {
         "runs": table,
-        "accuracy": summary(table),
-        "differences": differences(table),
-        "aggregate": aggregate(table),
-        "curves": curves(rounds),
+        metric.name: summary(table),
+        "differences": differences(table, metric),
+        "aggregate": aggregate(table, metric),
+        "curves": curves(rounds, metric),
         "learning": learning(runs),
         "balance": balance(rounds, _classes(runs)),
         "cost": cost(runs),
-        "stopping": stopping(runs),
+        "stopping": stopping(runs, metric),
     }
     if tables["stopping"].empty:  # an earlier version played the runs
         del tables["stopping"]
@@ -68,9 +70,9 @@ def _classes(runs: Runs) -> dict[str, tuple[str, ...]]:
     return classes
 
 
-def curves(rounds: Any) -> Any:
-    """Return the mean accuracy along the labels, with its 95 % bootstrap band over seeds; one seed has no band."""
-    return pandas.DataFrame(_along_shares(rounds, "accuracy", band), columns=ALONG)
+def curves(rounds: Any, metric: Metric = ACCURACY) -> Any:
+    """Return the mean of a metric along the labels, with its 95 % bootstrap band over seeds; one seed has no band."""
+    return pandas.DataFrame(_along_shares(rounds, metric.name, band), columns=ALONG)
 
 
 def learning(runs: Runs) -> Any:

@@ -101,9 +101,7 @@ class EmbeddingStore:
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.file, timeout=60)) as database, database:
-                database.execute(
-                    "CREATE TABLE IF NOT EXISTS embeddings (text BLOB PRIMARY KEY, embedding BLOB) WITHOUT ROWID"
-                )
+                database.execute("CREATE TABLE IF NOT EXISTS embeddings (text BLOB PRIMARY KEY, embedding BLOB)")
                 database.executemany("INSERT OR IGNORE INTO embeddings VALUES (?, ?)", rows)
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)

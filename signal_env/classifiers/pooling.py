@@ -143,14 +143,17 @@ def _sentence_pooling(encoder: str) -> Pooling | None:
     """Return the pooling in a checkpoint's sentence-transformers configuration, or None if it has none."""
     from transformers.utils import cached_file
 
-    with quiet_transformers():
-        found = cached_file(
-            model_path(encoder),
-            "1_Pooling/config.json",
-            _raise_exceptions_for_gated_repo=False,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-        )
+    try:
+        with quiet_transformers():
+            found = cached_file(
+                model_path(encoder),
+                "1_Pooling/config.json",
+                _raise_exceptions_for_gated_repo=False,
+                _raise_exceptions_for_missing_entries=False,
+                _raise_exceptions_for_connection_errors=False,
+            )
+    except OSError:  # There is no such checkpoint, which loading it reports.
+        return None
     if found is None:
         return None
     modes = json.loads(Path(found).read_text(encoding="utf-8"))

@@ -33,7 +33,7 @@ class Corpus(NamedTuple):
 
     Attributes:
         train: The split that pools are drawn from. Its texts are distinct.
-        evaluation: The split that accuracy is measured on. It is used for nothing else, and may repeat texts.
+        evaluation: The split that the classifier is measured on. It is used for nothing else, and may repeat texts.
     """
 
     train: Split

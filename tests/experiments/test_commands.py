@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main
+from experiments.holdout import hold_out
 from experiments.pretrain import PretrainConfig, documents, new_sentences, texts_outside_pools
 from signal_env.annotators import AnnotatorError, make_annotator
 from signal_env.data import load
@@ -69,3 +70,20 @@ def test_annotator_is_made_found_and_used(tmp_path, monkeypatch, colors_task):
     assert record["accuracy"] == pytest.approx(np.mean(annotate(texts) == gold), abs=0.05)  # saved in half precision
     assert record["accuracy"] > 0.9
     assert (record["train_rows"], record["evaluation_rows"]) == (144, 72)
+
+
+def test_settings_of_an_annotator_are_chosen_on_held_out_training_texts(tmp_path, monkeypatch, colors_task, capsys):
+    monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path / "cache"))
+    options = ["--task", colors_task, "--encoder", "embedded", "--epochs", "8", "--learning-rate", "2e-3"]
+    assert main(["annotator", *options, "--holdout", "0.25"]) == 0
+    assert not (tmp_path / "cache").exists()
+    assert main(["annotator", *options, "--holdout", "0.25", "--out", str(tmp_path / "trial")]) == 0
+    record = json.loads((tmp_path / "trial" / "annotator.json").read_text())
+    assert (record["train_rows"], record["evaluation_rows"]) == (108, 36)
+    assert record["evaluation_split"] == "train, held out"
+    train = load(get_task(colors_task)).train
+    _, held = hold_out(train.texts, 0.25)
+    annotate = make_annotator("model", get_task(colors_task), str(tmp_path / "trial"))
+    agree = np.mean(annotate([train.texts[i] for i in held]) == train.labels[held])
+    assert record["accuracy"] == pytest.approx(agree, abs=0.05)  # saved in half precision
+    assert f"Accuracy {record['accuracy']:.4f} on 36 texts of colors: train, held out" in capsys.readouterr().out

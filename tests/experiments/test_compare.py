@@ -5,6 +5,7 @@ from scipy.stats import ttest_rel
 
 from experiments.__main__ import main
 from experiments.config import configuration_of
+from experiments.metric import METRICS
 from experiments.report.statistics import scores
 from experiments.runs import read_runs
 
@@ -28,6 +29,10 @@ def test_agents_are_compared_on_the_same_experiments(tmp_path, capsys):
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "rounds.csv").read_text().count("\n") == 1 + len(rounds)
     assert main(["report", str(tmp_path)]) == 0  # a comparison is a study
+    capsys.readouterr()
+    assert main([*args, "--metric", "macro_f1"]) == 0
+    found = scores(rounds, METRICS["macro_f1"]).set_index(["method", "seed"])["area_100"] * 100
+    assert f"{(found['entropy'] - found['random']).mean():+.2f} ±" in capsys.readouterr().out
 
 
 def test_finished_runs_are_kept_and_the_others_played(tmp_path, capsys):

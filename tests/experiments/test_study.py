@@ -67,6 +67,7 @@ def test_what_is_more_special_goes_before(tmp_path):
         ),
         ({"methods": {"random": ["agent"]}}, "the values of random are a mapping"),
         ({"setings": {}}, "it has no setings"),
+        ({"metric": "f1"}, "a report has no f1. Known: accuracy, macro_f1, nll"),
         ({"methods": {"a/b": {"agent": "random"}}}, "names of folders too; got 'a/b'"),
         ({"methods": {"random": {"agnet": "random"}}}, "a run has no agnet"),
         ({"methods": {"random": {}}}, "random names no agent"),

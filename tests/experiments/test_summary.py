@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from experiments.__main__ import main
+from experiments.metric import METRICS
 from experiments.report.contents import learned
 from experiments.report.statistics import scores
 from experiments.runs import read_runs
@@ -42,6 +43,17 @@ def test_the_tables_of_a_report_are_printed(played, capsys):
     assert f"{areas.mean():.3f} ±" in shown
     for title in ("Accuracy", "Paired differences", "Over all settings", "Cost", "What was learned"):
         assert title in shown
+
+
+def test_another_metric_may_be_what_is_compared(played, capsys):
+    assert main(["summary", str(played), "--metric", "nll"]) == 0
+    shown = capsys.readouterr().out
+    table = scores(read_runs([played]).rounds, METRICS["nll"]).set_index(["method", "seed"])["area_100"]
+    assert "Negative log-likelihood" in shown
+    assert f"{table['entropy'].mean():.3f} ±" in shown
+    assert f"{(table['random'] - table['generator']).mean():+.4f} ±" in shown  # above zero is better
+    with pytest.raises(SystemExit, match="2"):
+        main(["summary", str(played), "--metric", "f1"])
 
 
 def test_an_unfinished_run_is_shown_as_far_as_it_is(played, tmp_path, capsys):

@@ -9,6 +9,7 @@ import signal_env  # noqa: F401  (registers the environments)
 from agents.llm.comparison import paired_lift
 from agents.llm.report import RoundReport, distinct
 from agents.llm.scale import RewardScale
+from signal_env.vector_env import closed_round
 
 
 def test_a_round_is_summarized():
@@ -25,7 +26,7 @@ def test_a_round_is_summarized():
         observations, earned, *_, infos = envs.step(texts)
         rewards += list(earned)
         metrics = report.rewarded(earned, infos)
-    closed = {name: values[-1] for name, values in infos["round"].items() if not name.startswith("_")}
+    closed = closed_round(infos)
     assert metrics["reward/mean"] == pytest.approx(np.mean(rewards)) == pytest.approx(metrics["reward/signal"])
     assert metrics["texts/copied"] == 1 / 6
     assert metrics["texts/duplicate"] == 2 / 6  # the example is in the pool, and "a fine film" comes twice

@@ -31,19 +31,29 @@ def of_p(p, side=1):
     return effect(*(0.01 * (pattern + side * t.isf(p / 2, 3) * (1 / 3) ** 0.5)).tolist())
 
 
+def near_margin(p):
+    """Four differences around zero of which the distance to the margin has this two-sided p value."""
+    pattern = np.array([-1.0, -1.0, 1.0, 1.0])  # the error of the mean is sqrt(1/3)
+    return effect(*(pattern * MARGIN / (t.isf(p / 2, 3) * (1 / 3) ** 0.5)).tolist())
+
+
 def test_verdicts_by_hand():
     # mean 0.03, deviation 0.01, t(0.975, 2) = 4.303: ± 0.025
     assert decide([effect(0.02, 0.03, 0.04)]) == Decision("supported", None)
     assert decide([effect(-0.02, -0.03, -0.04)]) == Decision("not supported", None)
     # mean 0, deviation 0.0013, t(0.975, 3) = 3.182: ± 0.0021, within ± 0.005
-    assert decide([effect(0.0015, -0.0015, 0.0005, -0.0005)]) == Decision("not supported", None)
+    assert decide([effect(0.0015, -0.0015, 0.0005, -0.0005)]) == Decision("practically equal", None)
+    # mean -0.002, ± 0.0021; then mean -0.0028, ± 0.0003, all of it below zero
+    assert decide([effect(-0.0005, -0.0035, -0.0015, -0.0025)]) == Decision("practically equal", None)
+    assert decide([effect(-0.0027, -0.0029, -0.0028)]) == Decision("practically equal", None)
+    assert decide([effect(0.0027, 0.0029, 0.0028)]) == Decision("supported", None)
     # mean 0.01, deviation 0.046: ± 0.114
     assert decide([effect(0.05, -0.04, 0.02)]).verdict == "undecided"
 
 
 def test_equal_differences_have_an_interval_without_width():
     assert decide([effect(0.1, 0.1, 0.1)]).verdict == "supported"
-    assert decide([effect(0.0, 0.0)]).verdict == "not supported"
+    assert decide([effect(0.0, 0.0)]).verdict == "practically equal"
     assert decide([effect(0.0, 0.0, margin=0.0)]) == Decision("undecided", None)
 
 
@@ -55,7 +65,9 @@ def test_a_verdict_is_what_the_interval_says(differences, margin):
     decision = decide([effect(*differences, margin=margin)])
     if low > 0:
         assert decision == Decision("supported", None)
-    elif high < 0 or (-margin < low and high < margin):
+    elif -margin < low and high < margin:
+        assert decision == Decision("practically equal", None)
+    elif high < 0:
         assert decision == Decision("not supported", None)
     else:
         assert decision.verdict == "undecided"
@@ -97,7 +109,9 @@ def test_the_opposite_claim_has_the_opposite_verdict(differences, margin):
     ours = decide([effect(*differences, margin=margin)])
     theirs = decide([effect(*(-d for d in differences), margin=margin)])
     if ours.verdict == "supported":
-        assert theirs.verdict == "not supported"
+        assert theirs.verdict in ("not supported", "practically equal")
+    if ours.verdict == "practically equal":
+        assert theirs.verdict in ("supported", "practically equal")
     if ours.verdict == "not supported" and np.mean(differences) < -margin:
         assert theirs.verdict == "supported"
     assert (ours.verdict == "undecided") == (theirs.verdict == "undecided")
@@ -110,6 +124,17 @@ def test_a_claim_of_several_parts_needs_all_of_them():
     assert decide([good, open_]) == decide([open_])
     assert decide([good, open_, bad]).verdict == "not supported"
     assert [part is bad for part in verdict_on([good, open_, bad])[1]] == [True]
+
+
+def test_a_claim_of_several_parts_is_practically_equal_where_all_of_them_are():
+    equal, good = effect(0.0015, -0.0015, 0.0005, -0.0005), effect(0.02, 0.03, 0.04)
+    open_, bad, nothing = effect(0.05, -0.04, 0.02), effect(-0.02, -0.021, -0.022), effect()
+    assert decide([equal, equal]).verdict == "practically equal"
+    for other in (good, open_, bad, nothing):
+        assert decide([equal, other]).verdict == "not supported"
+    assert decide([near_margin(0.11)]).verdict == "undecided"
+    assert decide([near_margin(0.04)]).verdict == "practically equal"
+    assert decide([near_margin(0.04)] * 2).verdict == "undecided"
 
 
 def test_several_undecided_parts_need_more_seeds_than_each_of_them():

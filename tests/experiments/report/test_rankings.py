@@ -40,6 +40,26 @@ def test_where_two_methods_are_equal_noise_seldom_refutes_and_never_supports():
     )  # of 25 at 5 %: with other random numbers there are more in 1 % of such tests
 
 
+def noisy(*means, seeds=30, deviation=0.004):
+    """Values of methods around some means: independent and normal, with exactly these means."""
+    values = np.random.default_rng(1).normal(size=(len(means), seeds))
+    values -= values.mean(axis=1, keepdims=True)
+    return np.array(means)[:, None] + deviation * values / values.std(axis=1, ddof=1, keepdims=True)
+
+
+def test_a_statement_that_hangs_on_less_than_the_margin_is_practically_equal_to_its_opposite():
+    # half a point is 0.005; the standard error of a difference of two means is 0.004 · sqrt(2 / 30) = 0.001
+    def verdict(*means, favored=(1, 0, 0), **options):
+        return rank_statement([noisy(*means, **options)] * 2, first_is_best, favored=favored).decision.verdict
+
+    assert verdict(0.8, 0.8, 0.7) == "practically equal"
+    assert verdict(0.8, 0.8, 0.7, favored=None) == "undecided"
+    assert verdict(0.806, 0.8, 0.7) == "supported"
+    assert verdict(0.794, 0.8, 0.7) == "not supported"
+    assert verdict(0.8, 0.8, 0.7, seeds=4, deviation=0.02) == "undecided"  # the interval is wider than the margin
+    assert verdict(0.8, 0.8, 0.7, favored=(0, 0, 1)) == "undecided"  # favors one that is far away
+
+
 def test_equal_methods_share_their_rank():
     same = [0.80, 0.81, 0.82]
     found = rank_statement([np.array([same, same])], first_is_best)

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from experiments.report.comparisons import aggregate, best_pool_based, differences, summary
+from experiments.metric import METRICS
+from experiments.report.comparisons import aggregate, best_pool_based, differences, oriented, summary
 from experiments.report.statistics import (
     band,
     iqm,
@@ -139,6 +140,121 @@ def test_differences_are_paired_by_seed(study):
     assert ("end", "a", "random", "random") not in rows.index
     for setting, best in best_pool_based(table, "area_100").items():
         assert rows.loc[("area_100", setting, "ours", "best pool-based"), "against"] == best
+
+
+@pytest.fixture(scope="module")
+def uneven(made):
+    """Scores of methods whose seeds overlap only in part, in two settings."""
+    rng = np.random.default_rng(4)
+    seeds = {"random": range(9), "entropy": range(2, 9), "badge": (0, 1, 2, 3, 5, 7), "SIGnAL": (1, 3, 8)}
+    gains = {"random": 0.0, "entropy": 0.02, "badge": 0.01, "SIGnAL": 0.04}
+    pools = rng.normal(0.6, 0.05, size=(2, 9))  # some seeds are easier than others
+    runs = {
+        (setting, method, seed): pools[i, seed] + gains[method] + np.sort(rng.uniform(0, 0.2, 20))
+        for i, setting in enumerate(("a", "b"))
+        for method, of_method in seeds.items()
+        for seed in of_method
+    }
+    return scores(made(runs))
+
+
+def by_seed(table, setting, method, measure):
+    rows = table[(table["setting"] == setting) & (table["method"] == method)]
+    return dict(zip(rows["seed"], rows[measure], strict=True))
+
+
+def test_differences_of_uneven_seeds_are_those_of_the_seeds_that_both_have(uneven):
+    found = differences(uneven).set_index(["measure", "setting", "method", "baseline"])
+    for (measure, setting, method, _), row in found.iterrows():
+        ours, theirs = (by_seed(uneven, setting, name, measure) for name in (method, row["against"]))
+        both = sorted(ours.keys() & theirs.keys())
+        test = stats.ttest_rel([ours[s] for s in both], [theirs[s] for s in both])
+        interval = test.confidence_interval(0.95)
+        assert row["pairs"] == len(both)
+        assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+        assert row["p"] == pytest.approx(test.pvalue)
+    pairs = found["pairs"].xs("area_100").xs("a")
+    assert pairs["entropy", "random"] == 7
+    assert pairs["badge", "random"] == 6
+    assert pairs["SIGnAL", "random"] == pairs["random", "SIGnAL"] == 3
+    assert pairs["SIGnAL", "best pool-based"] == 2  # entropy, on the seeds 3 and 8
+
+
+def test_p_values_are_corrected_for_all_comparisons_with_a_baseline_by_a_measure(uneven):
+    for _, group in differences(uneven).groupby(["measure", "baseline"]):
+        known = group.dropna(subset=["p"]).sort_values("p")
+        reached = 0.0
+        for i, (_, row) in enumerate(known.iterrows()):  # Holm: the smallest of m counts m times, the next m - 1 times
+            reached = max(reached, min(1.0, row["p"] * (len(known) - i)))
+            assert row["p_holm"] == pytest.approx(reached)
+        assert group["p_holm"].notna().sum() == len(known)
+
+
+def test_equal_runs_are_no_comparison_to_correct_for(made):
+    runs = {("a", name, i): [0.6 + i / 50] * 10 for name in ("random", "entropy", "badge") for i in range(3)}
+    runs |= {("a", "badge", i): [0.6 + i / 50 + 0.01 + i / 1000] * 10 for i in range(3)}
+    rows = differences(scores(made(runs))).set_index(["measure", "method", "baseline"]).loc["end"]
+    assert np.isnan(rows.loc[("entropy", "random"), ["p", "p_holm"]].astype(float)).all()
+    badge = rows.loc[("badge", "random")]
+    assert badge["p_holm"] == badge["p"] == pytest.approx(stats.ttest_1samp([0.01, 0.011, 0.012], 0).pvalue)
+
+
+def test_the_best_pool_based_method_is_that_of_the_seeds_that_all_of_them_have(made):
+    accuracies = {"random": {0: 0.7, 1: 0.6, 2: 0.5}, "entropy": {1: 0.61, 2: 0.52}, "badge": {0: 0.9, 1: 0.5, 2: 0.4}}
+    runs = {("a", name, i): [value] * 10 for name, of_seed in accuracies.items() for i, value in of_seed.items()}
+    assert best_pool_based(scores(made(runs)), "area_100") == {"a": "entropy"}  # not badge, whose seed 0 was easy
+    alone = {keys: run for keys, run in runs.items() if keys[1] != "random"} | {("a", "random", 5): [0.9] * 10}
+    assert best_pool_based(scores(made(alone)), "area_100") == {}
+
+
+def test_an_aggregate_of_uneven_seeds_compares_those_that_both_have(uneven):
+    rows = aggregate(uneven).set_index(["measure", "method"]).loc["area_100"]
+    best = best_pool_based(uneven, "area_100")
+    for method, row in rows.iterrows():
+        gains, won, pool_pairs, over_pool = [], [], 0, []
+        for setting in ("a", "b"):
+            ours = by_seed(uneven, setting, method, "area_100")
+            for name, wins in (("random", won), (best[setting], over_pool)):
+                theirs = by_seed(uneven, setting, name, "area_100")
+                both = sorted(ours.keys() & theirs.keys())
+                one, other = np.array([ours[s] for s in both]), np.array([theirs[s] for s in both])
+                wins.append(stats.mannwhitneyu(one, other).statistic / len(both) ** 2)
+                gains += list(one - other) if wins is won else []
+                pool_pairs += len(both) if wins is over_pool else 0
+        assert row["runs"] == 2 * {"random": 9, "entropy": 7, "badge": 6, "SIGnAL": 3}[method]
+        assert (row["pairs"], row["pool_pairs"]) == (len(gains), pool_pairs)
+        if method != "random":
+            assert row["random"] == pytest.approx(np.mean(won))
+            assert row["iqm"] == pytest.approx(stats.trim_mean(gains, 0.25))
+        if {method} != set(best.values()):
+            assert row["pool"] == pytest.approx(np.mean(over_pool))
+
+
+def test_by_the_likelihood_less_is_better(study):
+    """nll is 1.5 - accuracy in these rounds, so all that is better, and by how much, is the same."""
+    nll, by_accuracy, by_nll = METRICS["nll"], scores(study), scores(study, METRICS["nll"])
+    assert by_nll["area_100"].to_numpy() == pytest.approx(1.5 - by_accuracy["area_100"].to_numpy())
+    assert best_pool_based(oriented(by_nll, nll), "end") == best_pool_based(by_accuracy, "end")
+    for of in (differences, aggregate):
+        expected, found = of(by_accuracy), of(by_nll, nll)
+        numbers = expected.select_dtypes("number").columns
+        assert found[numbers].to_numpy() == pytest.approx(expected[numbers].to_numpy(), abs=1e-9, nan_ok=True)
+        assert (found.drop(columns=numbers) == expected.drop(columns=numbers)).all(axis=None)
+
+
+def test_scores_by_other_metrics_stand_beside(study):
+    table = scores(study)
+    assert table["nll_end"].to_numpy() == pytest.approx(1.5 - table["end"].to_numpy())
+    assert table["macro_f1_area_100"].to_numpy() == pytest.approx(
+        table["area_100"].to_numpy() - 0.02 * (table["seed"] % 3).to_numpy()
+    )
+    row = summary(table).set_index(["setting", "method"]).loc[("a", "badge")]
+    values = table[(table["setting"] == "a") & (table["method"] == "badge")]["macro_f1_end"]
+    interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (row["macro_f1_end_low"], row["macro_f1_end_high"]) == pytest.approx((interval.low, interval.high))
+    assert {"accuracy_end", "nll_end"} <= set(scores(study, METRICS["macro_f1"]))
+    old = scores(study.drop(columns=["macro_f1", "nll"]))
+    assert not [name for name in old if "nll" in name or "macro" in name]
 
 
 def test_signal_is_a_baseline_for_what_lacks_a_part_of_it(made):

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from experiments.config import make_config
+from experiments.metric import METRICS
 from experiments.report.stopping import stopping, stopping_part
 from experiments.report.tables import build
 from experiments.run import play
@@ -49,6 +50,13 @@ def test_the_table_for_reading(made):
     assert (stable["met"], stable["labels"], stable["labels saved"]) == ("67%", "35", "30%")
     assert stable["accuracy lost"].startswith("+15.00 ± ")
     assert part.content.set_index("criterion").loc["never"].tolist()[-3:] == ["", "", ""]
+
+
+def test_what_is_lost_may_be_another_metric(made):
+    table, nll = stopping(runs_of(made)), stopping(runs_of(made), METRICS["nll"])  # 1.5 - accuracy
+    pd.testing.assert_frame_equal(nll, table)
+    (part,) = stopping_part({"stopping": nll}, METRICS["nll"])
+    assert part.content.set_index("criterion").loc["stable", "negative log-likelihood lost"].startswith("+0.1500 ± ")
 
 
 def test_an_idle_round_after_it_changes_nothing(made):

