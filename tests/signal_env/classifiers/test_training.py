@@ -32,7 +32,7 @@ def test_plateau(losses, expected):
 
 def test_small_sets_are_passed_often_enough_for_the_smallest_number_of_steps():
     model = make_classifier("finetune", get_task("reviews"), "embedded").text_model
-    training = Training(epochs=2, min_steps=7, batch_size=16, target_loss=10.0)
+    training = Training(epochs=4, min_steps=7, batch_size=16, target_loss=10.0)
     texts = load(get_task("reviews")).train.texts
     assert train(model, texts[:5], np.array([0, 1, 0, 1, 0]), training, 0) == 7
     # Below the target loss, larger sets stop at the end of the pass in which the smallest number is reached.
