@@ -96,7 +96,7 @@ def _curves(
         axis.set_title(titles[setting], loc="left")
         shown = table[table["setting"] == setting]
         if shown.empty:
-            leave_empty(axis)
+            leave_empty(axis, "no run")
             return
         longest = most or shown["share"].max()
         axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
