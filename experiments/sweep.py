@@ -37,7 +37,8 @@ class SweepConfig:
     """
 
     study: tyro.conf.Positional[str]
-    """A study's file, or the name of one that comes with the package: figure3, figure3-small, ablations, demo."""
+    """A study's file, or the name of one that comes with the package: pool, pool-finetune, figure3, figure3-small,
+    ablations, demo."""
     out: Path | None = None
     """The folder of the runs; default: runs/STUDY."""
     workers: int | None = None

@@ -29,7 +29,7 @@ from sphinx.application import Sphinx
 import signal_env  # noqa: F401  (registers the environments)
 from signal_env.config import SignalConfig, Sizes
 from signal_env.learner.selection import SELECTIONS, selection_of
-from signal_env.tasks import get_task
+from signal_env.tasks import MOST_CLASSES, get_task
 
 DATA = {
     "sst2": "Stanford Sentiment Treebank: movie reviews, two classes.",
@@ -40,9 +40,6 @@ DATA = {
     "banking77": "Banking77: questions from customers of an online bank, 77 intents (Casanueva et al. 2020).",
     "reviews": "Movie-review sentences of a grammar that ships with the package: no network, no files.",
 }
-
-MOST_CLASSES = 10
-"""The number of classes that a table lists."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -124,7 +124,7 @@ class _Prepared:
         self.classifier: Classifier = make_classifier(options.pop("classifier"), self.task, config.encoder, **options)
 
     def train(self, n: int, seed: int) -> dict[str, float]:
-        """Train on `n` labels; return the metrics and the seconds of the training, with the frozen embeddings cached."""
+        """Train on `n` labels; return the metrics and the seconds of the training, frozen embeddings cached."""
         all_texts, labels = self.corpus.train
         chosen = draw_pool(len(all_texts), n, seed)
         texts = tuple(all_texts[i] for i in chosen)

@@ -25,7 +25,7 @@ Style = dict[str, Any]
 """The properties of a method's line."""
 
 Layout = list[list[Any]]
-"""Rows of panels: the name of each, or None where it stays empty."""
+"""Rows of panels: the name of each, None for one without a run, or "" where a row is filled up."""
 
 
 def look() -> Any:
@@ -46,20 +46,26 @@ def styles_of(methods: Sequence[str]) -> dict[str, Style]:
 
 
 def layout_of(rounds: Any, settings: Sequence[str]) -> Layout:
-    """Return rows by task and columns by the pool's share of the split, as in the paper; else rows of three."""
+    """Return rows by task and columns by the pool's share of the split, as in the paper; else rows of three.
+
+    Tasks with one pool follow in rows of the same width.
+    """
     first = rounds.drop_duplicates("setting").set_index("setting", drop=False).loc[settings]
     unique = first["fraction"].notna().all() and not first.duplicated(["task", "fraction"]).any()
-    if unique and first["fraction"].nunique() > 1 and len(first) > first["task"].nunique():
-        places = first.set_index(["task", "fraction"])["setting"].to_dict()
-        fractions = sorted(first["fraction"].unique())
-        return [[places.get((task, fraction)) for fraction in fractions] for task in first["task"].unique()]
-    return in_rows(settings, 3)
+    several = first[first.duplicated("task", keep=False)]
+    if not unique or several.empty:
+        return in_rows(settings, 3)
+    places = several.set_index(["task", "fraction"])["setting"].to_dict()
+    fractions = sorted(several["fraction"].unique())
+    grid = [[places.get((task, fraction)) for fraction in fractions] for task in several["task"].unique()]
+    others = [name for name in settings if name not in several.index]
+    return grid + in_rows(others, len(fractions), fill=True)
 
 
-def in_rows(names: Sequence[str], most: int) -> Layout:
-    """Return rows of at most so many names each, the last one filled up."""
-    wide = min(most, len(names))
-    padded = [*names, *[None] * (-len(names) % wide)]
+def in_rows(names: Sequence[str], most: int, fill: bool = False) -> Layout:
+    """Return rows of at most so many names each, the last one filled up; with `fill` a single row too."""
+    wide = most if fill else min(most, len(names))
+    padded = [*names, *[""] * (-len(names) % wide)]
     return [padded[i : i + wide] for i in range(0, len(padded), wide)]
 
 
@@ -98,11 +104,11 @@ def panels(
     figure = require("matplotlib.figure", "plots").Figure(figsize=(width, height))
     axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
     for (i, j), axis in np.ndenumerate(axes):
-        if layout[i][j] is None:
-            leave_empty(axis)
+        if not layout[i][j]:
+            leave_empty(axis, "no run" if layout[i][j] is None else "")
             continue
         draw(axis, layout[i][j])
-        lowest = i + 1 == rows or layout[i + 1][j] is None
+        lowest = i + 1 == rows or not layout[i + 1][j]
         axis.set(xlabel=labels[0] if lowest else "", ylabel="" if j else labels[1])
         axis.tick_params(labelbottom=lowest or not sharex)
         # fixed places of the labels: the search for free ones takes a third of the time of drawing
@@ -118,10 +124,10 @@ def panels(
     return figure
 
 
-def leave_empty(axis: Any) -> None:
-    """Write in a panel that it has no run."""
+def leave_empty(axis: Any, text: str) -> None:
+    """Leave a panel empty but for a text."""
     axis.set_axis_off()
-    axis.text(0.5, 0.5, "no run", ha="center", va="center", color="#999999", transform=axis.transAxes)
+    axis.text(0.5, 0.5, text, ha="center", va="center", color="#999999", transform=axis.transAxes)
 
 
 def save(figure: Any, file: Path, *forms: str) -> Path:

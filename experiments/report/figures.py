@@ -96,7 +96,7 @@ def _curves(
         axis.set_title(titles[setting], loc="left")
         shown = table[table["setting"] == setting]
         if shown.empty:
-            leave_empty(axis)
+            leave_empty(axis, "no run")
             return
         longest = most or shown["share"].max()
         axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
@@ -240,7 +240,7 @@ def _of_pairs(setting: str, group: Any) -> str:
     best = group.loc[group["baseline"] == BEST_POOL, "against"].unique()
     low, high = (group["pairs"].min(), group["pairs"].max()) if len(group) else (0, 0)
     pairs = f"{low} to {high} pairs" if low < high else f"{high} pair{'s' if high != 1 else ''}"
-    return f"{setting}  ({pairs}{''.join(f', {BEST_POOL}: {name}' for name in best)})"
+    return f"{setting}  ({pairs}{''.join(f', best: {name}' for name in best)})"
 
 
 def _rows(styles: Styles, table: Any) -> dict[str, int]:

@@ -25,6 +25,8 @@ PROBES = (
 BLOCK = 64
 """The number of texts that are computed and written at a time."""
 
+CREATE = "CREATE TABLE IF NOT EXISTS embeddings (text BLOB PRIMARY KEY, embedding BLOB)"
+
 Embeddings = NDArray[np.float32]
 
 
@@ -85,6 +87,7 @@ class EmbeddingStore:
         found: dict[str, Embeddings] = {}
         try:
             with closing(sqlite3.connect(self.file, timeout=60)) as database:
+                database.execute(CREATE)  # Another process may have made the file just now, and no table yet.
                 for part in blocks([*keys], 500):
                     marks = ",".join("?" * len(part))
                     rows = database.execute(f"SELECT text, embedding FROM embeddings WHERE text IN ({marks})", part)
@@ -101,7 +104,7 @@ class EmbeddingStore:
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.file, timeout=60)) as database, database:
-                database.execute("CREATE TABLE IF NOT EXISTS embeddings (text BLOB PRIMARY KEY, embedding BLOB)")
+                database.execute(CREATE)
                 database.executemany("INSERT OR IGNORE INTO embeddings VALUES (?, ?)", rows)
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)

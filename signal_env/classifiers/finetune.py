@@ -91,6 +91,7 @@ class FinetuneClassifier:
         labels = np.asarray(labels, dtype=np.int64)
         sample_weight = balanced(labels) if self.class_weight == "balanced" else np.ones(len(labels))
         self.text_model.model.load_state_dict(self._pretrained)
+        self.text_model.model.eval()  # An interrupted training leaves dropout on, which would change the linear head.
         if self.initial_head == "linear":
             self._set_head(*self._linear_head(texts, labels, sample_weight))
         else:

@@ -110,6 +110,7 @@ def _minimize(objective: "_Objective") -> "torch.Tensor":
             break
         here = there
         if n_conjugate > MANY_CONJUGATE_STEPS:
+            here = objective.at(_centered(here.weights))
             preconditioner = objective.preconditioner(here)
     if not here.max_gradient <= ACCEPTABLE:
         raise ClassifierError(
@@ -159,6 +160,11 @@ def _newton_step(
         size, before = float((residual * preconditioned).sum()), size
         direction = preconditioned.add(direction, alpha=size / before)
     return step, n_steps
+
+
+def _centered(values: "torch.Tensor") -> "torch.Tensor":
+    """Return values `(d + 1, C)` that sum to zero over the classes. Without it, the mean of the biases would drift."""
+    return values - values.mean(dim=1, keepdim=True)
 
 
 class _Objective:
@@ -220,12 +226,12 @@ class _Preconditioner:
         self._factors = torch.linalg.cholesky(blocks)
 
     def solve(self, values: "torch.Tensor") -> "torch.Tensor":
-        """Return the inverse times `(d + 1, C)` values."""
+        """Return the inverse times `(d + 1, C)` values, which sum to zero over the classes; so does the result."""
         import torch
 
         if len(self._factors) == 1:
             return torch.cholesky_solve(values, self._factors[0])
-        return torch.cholesky_solve(values.T[:, :, None], self._factors)[:, :, 0].T
+        return _centered(torch.cholesky_solve(values.T[:, :, None], self._factors)[:, :, 0].T)
 
 
 class _Point:

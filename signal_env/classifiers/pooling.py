@@ -70,9 +70,10 @@ def load_classifier(encoder: str, task: Task, pooling: Pooling | None = None) ->
     Args:
         encoder: "embedded", "minilm", a folder, or a hub name.
         task: The task, which sets the classes.
-        pooling: How tokens are pooled. None decides by the checkpoint: as its sentence-transformers configuration
-            says, if it has one. Otherwise "head", if the checkpoint has the weights of all layers below the last one,
-            as BERT's has. Otherwise "mean": a layer that begins at random learns little from few labels.
+        pooling: How tokens are pooled. None decides by the checkpoint. If it has a sentence-transformers configuration,
+            "first" where that pools the first token, and else "mean". Without one, "head" if it has the weights of all
+            layers below the last one, as BERT's has. Otherwise "mean": a layer that begins at random learns little from
+            few labels.
 
     Returns:
         The model, its tokenizer, and the pooling.

