@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from signal_env.stopping import stopping_criteria
+
 # No deadline, since other work on the machine slows single examples down; the draws are the same every time.
 settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("untimed")
@@ -114,6 +116,8 @@ def run_example(tmp_path, monkeypatch):
 
     def run(block: str, page: str) -> dict[str, object]:
         monkeypatch.chdir(tmp_path)  # examples may write files
+        # a stopping criterion that an example registers would be measured in all later runs
+        monkeypatch.setattr(stopping_criteria, "_entries", dict(stopping_criteria._entries))
         names: dict[str, object] = {"__name__": "__main__"}
         exec(compile(block, page, "exec"), names)
         if "env" in names:

@@ -20,7 +20,7 @@ def lines(file):
 
 
 def played(folder, agent="generator", shaping=None, **options):
-    values = {"seed": 4, "out": folder, "shaping": shaping, "options": OPTIONS | options}
+    values = {"seed": 5, "out": folder, "shaping": shaping, "options": OPTIONS | options}
     play(make_config("SignalEnv-reviews-v0", agent, **values), lambda *_: None)
     return folder
 

@@ -44,11 +44,16 @@ class World:
     def pretrained(self, texts):
         return self.predict(texts).embeddings[:, :2]
 
+    def predicted_loss(self, texts):
+        return self.predict(texts).embeddings[:, 0]
+
     def open_round(self, before=(), labels=None, normalize=True):
         labeled = tuple(f"labeled {i}" for i in range(11))
         labels = np.arange(11) % 3 if labels is None else np.asarray(labels)
         pool = (*labeled, "real 0", "real 1", "a warm film")
-        parts = dict.fromkeys(["prompts", "allocation", "labeling", "reward"], SimpleNamespace(state_dict=dict))
+        parts = dict.fromkeys(
+            ["prompts", "allocation", "labeling", "reward", "stopping"], SimpleNamespace(state_dict=dict)
+        )
         rngs = dict.fromkeys(["selection_rng", "training_rng", "dropout_rng", "closing_rng"], np.random.default_rng(0))
         episode = Episode(
             seed=0,
