@@ -23,7 +23,11 @@ class Episode:
     Attributes:
         seed: The seed.
         gold: R: its texts with their gold labels, which stay hidden until a text is labeled.
-        prompts, allocation, labeling, reward, stopping: The parts of the learner that have a state.
+        prompts: The prompts.
+        allocation: The budget allocation.
+        labeling: The labels of a batch, and who gives them.
+        reward: The reward composition, with the memory of its terms.
+        stopping: What the stopping criteria have measured.
         selection_rng, training_rng, dropout_rng, closing_rng: Random numbers, one generator for each use.
         unlabeled: U, real texts first. The values mean nothing.
         labeled: L, each text with its label, in the order of labeling.
