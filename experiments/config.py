@@ -164,7 +164,7 @@ def parse(args: Sequence[str], form: type[Any] = RunConfig, command: str = "run"
         command: The command's name.
     """
     names = {field.name for field in dataclasses.fields(form)}
-    default = _default(args, form, names) if "env" in names else None
+    default = _default(args, form, names) if names & {"env", "agent"} else None
     description = None
     if isinstance(default, RunConfig):
         if default.resume:
@@ -201,7 +201,10 @@ def _default(args: Sequence[str], form: type[Any], names: Collection[str]) -> An
     if "config" in typed:
         values |= read_yaml(Path(typed.pop("config")))
     run = make_config(**values | typed)
-    return run if form is RunConfig else form(env=run.env, options=run.options)
+    if form is RunConfig:
+        return run
+    parts = ("env", "options", "agent", "agent_options")
+    return form(**{name: getattr(run, name) for name in parts if name in names})
 
 
 def configuration_of(folder: Path) -> RunConfig:

@@ -45,6 +45,15 @@ def styles_of(methods: Sequence[str]) -> dict[str, Style]:
     return {name: styles[name] for name in methods}
 
 
+def references_style(names: Sequence[str]) -> dict[str, Style]:
+    """Return a gray, dashed style for each reference, below the methods."""
+    dashes, grays = ((6, 2), (3, 1.5), (1.2, 1.2), (6, 1.5, 1.2, 1.5)), ("#444444", "#777777", "#999999", "#bbbbbb")
+    return {
+        name: {"color": grays[i % 4], "linestyle": (0, dashes[(i + i // 4) % 4]), "linewidth": 1.1, "zorder": 2}
+        for i, name in enumerate(names)
+    }
+
+
 def layout_of(rounds: Any, settings: Sequence[str]) -> Layout:
     """Return rows by task and columns by the pool's share of the split, as in the paper; else rows of three.
 

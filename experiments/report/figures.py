@@ -7,7 +7,18 @@ from typing import Any
 from experiments.metric import ACCURACY, Metric
 from experiments.names import FROZEN, PAPER, SIGNAL
 from experiments.report.comparisons import BEST_POOL
-from experiments.report.drawing import Layout, Style, in_rows, layout_of, leave_empty, look, panels, save, styles_of
+from experiments.report.drawing import (
+    Layout,
+    Style,
+    in_rows,
+    layout_of,
+    leave_empty,
+    look,
+    panels,
+    references_style,
+    save,
+    styles_of,
+)
 from experiments.report.statistics import MEASURES, methods_of, settings_of
 from signal_env.utils.extras import require
 
@@ -33,12 +44,12 @@ def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path, metric: Metr
     with look():
         for name, shown in _by_figure(methods).items():
             curves = tables["curves"][tables["curves"]["method"].isin(shown)]
-            drawn[name] = _curves(curves, styles, layout, titles, metric.title, tables["curves"]["share"].max())
+            drawn[name] = curve_panels(curves, styles, layout, titles, metric.title, tables["curves"]["share"].max())
         for name, label in (("reward", "mean reward"), ("lift", "lift")):
             curves = tables["learning"][tables["learning"]["metric"] == f"{name}/mean"]
             if len(curves):
                 zero = settings if name == "lift" else ()
-                drawn[name] = _curves(curves, styles, layout, titles, label, curves["share"].max(), zero)
+                drawn[name] = curve_panels(curves, styles, layout, titles, label, curves["share"].max(), zero)
         if len(tables["balance"]):
             drawn["balance"] = _balance(tables["balance"], methods, settings)
         drawn["interquartile_means"] = _aggregate(tables["aggregate"], styles, metric)
@@ -78,19 +89,27 @@ def draw_learning(
     zero = [name for name in panel if name.endswith(": lift")]
     with look():
         styles, titles = styles_of(methods_of(rounds)), {name: name for name in panel}
-        save(_curves(table, styles, in_rows([*panel], 2), titles, "", zero=zero), file, "png")
+        save(curve_panels(table, styles, in_rows([*panel], 2), titles, "", zero=zero), file, "png")
 
 
-def _curves(
-    table: Any, styles: Styles, layout: Layout, titles: dict[str, str], label: str, most: float = 0, zero: Names = ()
+def curve_panels(
+    table: Any,
+    styles: Styles,
+    layout: Layout,
+    titles: dict[str, str],
+    label: str,
+    most: float = 0,
+    zero: Names = (),
+    behind: Any = None,
 ) -> Any:
     """Draw means with their bands against labeled instances; a dotted line marks the size of the pool.
 
     The horizontal axis ends at the largest share of labels `most`; by default at each panel's own. The panels in `zero`
-    have a line at zero.
+    have a line at zero. The curves in the table `behind` are gray and dashed references, without bands.
     """
     styles = {method: style for method, style in styles.items() if method in set(table["method"])}
     alpha = 0.17 if len(styles) <= 6 else 0.09
+    references = {} if behind is None else references_style(behind["method"].unique())
 
     def draw(axis: Any, setting: str) -> None:
         axis.set_title(titles[setting], loc="left")
@@ -102,6 +121,9 @@ def _curves(
         axis.axvline(100, color="#555555", linewidth=0.9, linestyle=":")
         if setting in zero:
             axis.axhline(0, color="#555555", linewidth=0.9)
+        for method, style in references.items():
+            curve = behind[(behind["method"] == method) & (behind["setting"] == setting)]
+            axis.plot(100 * curve["share"], curve["mean"], **style)
         for method, style in styles.items():
             curve = shown[shown["method"] == method]
             share = 100 * curve["share"].to_numpy()
@@ -115,6 +137,7 @@ def _curves(
 
     line = require("matplotlib.lines", "plots").Line2D
     legend = [line([], [], markersize=4, label=name, **style) for name, style in styles.items()]
+    legend += [line([], [], label=f"{name}, reference", **style) for name, style in references.items()]
     return panels(layout, draw, (4.6, 2.6), (SHARE, label), legend, sharex=most > 0)
 
 

@@ -1,0 +1,124 @@
+"""`python -m experiments scoreboard collect`: finished runs become references of the scoreboard."""
+
+import dataclasses
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import tyro
+import yaml
+
+from agents.agent import get_agent
+from experiments.config import RunError
+from experiments.progress import console
+from experiments.runs import Runs, read_runs
+from experiments.scoreboard.protocol import FIXED, PROTOCOL, read_protocol
+from experiments.scoreboard.references import ABOUT, TABLE, read_references, rounds_table, write_table
+from signal_env.utils.extras import require
+from signal_env.utils.storage import write_text
+
+PACKAGES = ("signal-env", "numpy", "torch", "transformers", "trl", "stable-baselines3")
+"""The packages whose versions are recorded."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CollectConfig:
+    """Adds finished runs to the references of the scoreboard, in place of those of the same settings and methods.
+
+    Each run must play a setting of the protocol as it is.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs, or folders above them."""
+    command: str
+    """The command that played them."""
+    commit: str
+    """The commit of the code that played them."""
+    methods: tuple[str, ...] = ()
+    """Their methods to add; default: all."""
+    protocol: str = PROTOCOL
+    """The protocol."""
+
+
+def main(config: CollectConfig) -> Path:
+    """Write the table and its description; return the table's file."""
+    runs, known = read_runs(config.runs), read_references(config.protocol) if TABLE.is_file() else None
+    table = collected(runs, config)
+    new = table.groupby(["setting", "method"]).size().index
+    methods, made = (dict(known.methods), [*known.made]) if known else ({}, [])
+    for method in new.unique("method"):
+        folder = runs.rounds.loc[runs.rounds["method"] == method, "folder"].iloc[0]
+        methods[method] = described(methods.get(method, {}), runs.configs[folder])
+    if known is not None:
+        kept = known.rounds[~known.rounds.set_index(["setting", "method"]).index.isin(new)]
+        table = require("pandas", "plots").concat([kept, table])
+    made = [*without(made, new), {"command": config.command, "commit": config.commit, "versions": versions()}]
+    made[-1]["runs"] = {setting: [m for s, m in new if s == setting] for setting in new.unique("setting")}
+    write_table(table)
+    about = {"protocol": config.protocol, "methods": methods, "made": made}
+    write_text(ABOUT, yaml.safe_dump(about, sort_keys=False, width=120, default_flow_style=None))
+    console.print(f"{TABLE.name}: {len(table)} rounds, {TABLE.stat().st_size / 1000:.0f} kB")
+    return TABLE
+
+
+def collected(runs: Runs, config: CollectConfig) -> Any:
+    """Return the table of rounds of those runs that play a setting of the protocol; raise a RunError if none does."""
+    protocol, rounds = read_protocol(config.protocol), runs.rounds
+    rounds = rounds[rounds["setting"].isin([*protocol.settings])]
+    if config.methods:
+        rounds = rounds[rounds["method"].isin(config.methods)]
+    if rounds.empty:
+        raise RunError(f"None of these runs plays a setting of {protocol.name}: {', '.join(protocol.settings)}.")
+    for setting, folder in rounds[["setting", "folder"]].drop_duplicates().itertuples(index=False):
+        played = protocol.setting_of(runs.configs[folder])
+        if played != setting:
+            raise RunError(f"{folder} plays the setting {played}, not {setting}.")
+    return rounds_table(rounds)
+
+
+def without(made: Sequence[Mapping[str, Any]], new: Any) -> list[dict[str, Any]]:
+    """Return what made the runs that are kept, from pairs of a setting and a method that are made anew."""
+    left = []
+    for each in made:
+        runs = {setting: [m for m in methods if (setting, m) not in new] for setting, methods in each["runs"].items()}
+        if runs := {setting: methods for setting, methods in runs.items() if methods}:
+            left.append({**each, "runs": runs})
+    return left
+
+
+def described(known: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the description of a method, from one of its runs; the words that it has already stay."""
+    about = (get_agent(run["agent"]).__doc__ or "").split("\n\n")[0]
+    return {
+        "description": known.get("description", " ".join(about.split())),
+        "agent": run["agent"],
+        "generator": run["agent_options"].get("generator"),
+        "values": values_of(run),
+    }
+
+
+def values_of(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run sets beyond its protocol and the defaults of its agent: the values of a method in a study."""
+    agent, defaults = get_agent(run["agent"]), read_protocol().run("reviews").options
+    own = agent()
+    standard = vars(defaults) | {"selection": type(defaults)().selection} | dict(agent.env_options)
+    free = {name: value for name, value in run["options"].items() if name not in FIXED}
+    parts = {
+        "options": {name: value for name, value in free.items() if value != standard[name]},
+        "agent_options": {name: v for name, v in run["agent_options"].items() if v != getattr(own, name)},
+        "num_envs": run.get("num_envs"),
+    }
+    return {"agent": run["agent"], **{name: value for name, value in parts.items() if value}}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that runs depend on, where they are installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

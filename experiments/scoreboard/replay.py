@@ -1,0 +1,72 @@
+"""The replay of reference runs, which shows whether a machine has the numbers of the references."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.run import play
+from experiments.runs import read_runs
+from experiments.scoreboard.protocol import Protocol
+from experiments.scoreboard.references import MEASURED, References, rounds_table
+
+EXACT = 1e-9
+"""The largest difference of numbers that have six significant digits and are equal."""
+
+
+def replay(protocol: Protocol, references: References, settings: Sequence[str], out: Path) -> list[dict[str, Any]]:
+    """Play the protocol's reference runs again; return how far their rounds are from those of the references.
+
+    Args:
+        protocol: The protocol.
+        references: Its references.
+        settings: The settings that are played; the others need no data.
+        out: The folder of the runs.
+
+    Returns:
+        For each run its `setting`, `method` and `seed`; `equal`, whether all rounds are those of the references, to six
+        significant digits; and `largest`, the largest difference of a metric, None if the numbers of labels differ.
+    """
+    method, seed = protocol.replay.method, protocol.replay.seed
+    played = [setting for setting in protocol.replay.settings if setting in settings]
+    found = []
+    for run in protocol.study(method, references.methods[method]["values"], played, [seed], out).runs if played else ():
+        play(dataclasses.replace(run, overwrite=True))
+        one = rounds_table(read_runs([run.folder]).rounds)
+        keys = {"setting": run.setting, "method": method, "seed": seed}
+        found.append(keys | compared(one, references.rounds))
+    return found
+
+
+def compared(rounds: Any, references: Any) -> dict[str, Any]:
+    """Return whether the rounds of one run are those of the references, and the largest difference."""
+    keys = rounds[["setting", "method", "seed"]].drop_duplicates()
+    other = references.merge(keys)
+    if rounds["labeled"].tolist() != other["labeled"].tolist():
+        return {"equal": False, "largest": None}
+    names = list(MEASURED)
+    largest = float((rounds[names].reset_index(drop=True) - other[names]).abs().max().max())
+    return {"equal": largest <= EXACT, "largest": largest if largest > EXACT else 0.0}
+
+
+def sentence(found: Sequence[dict[str, Any]]) -> str:
+    """Return the result of a replay in words.
+
+    Example:
+        >>> sentence([{"setting": "reviews", "method": "random", "seed": 0, "equal": True, "largest": 0.0}])
+        'This machine has the numbers of the references: random on reviews, seed 0, was played again.'
+    """
+    if not found:
+        return "No reference run was played again: none is in these settings."
+    names = ", ".join(f"{each['method']} on {each['setting']}" for each in found)
+    seed = f"seed {found[0]['seed']}, {'was' if len(found) == 1 else 'were'} played again"
+    if all(each["equal"] for each in found):
+        return f"This machine has the numbers of the references: {names}, {seed}."
+    said = []
+    for each in (each for each in found if not each["equal"]):
+        much = "other labels" if each["largest"] is None else f"numbers that differ by up to {each['largest']:.2g}"
+        said.append(f"{each['method']} on {each['setting']} has {much}")
+    return (
+        f"This machine has other numbers than the references: {names}, {seed}, and {'; '.join(said)}. Other "
+        "versions of packages, or another processor, do this. Pairs with the references are then not exact."
+    )
