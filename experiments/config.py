@@ -64,6 +64,8 @@ class RunConfig:
     """The run's folder; default: runs/ENV-AGENT-seedSEED."""
     tensorboard: bool = True
     """Write event files for TensorBoard into the folder `tensorboard` of the run."""
+    references: tuple[str, ...] = ()
+    """Reference methods of the scoreboard whose accuracies TensorBoard draws over the run's, in settings of its own."""
     overwrite: bool = False
     """Replace the run that is in the folder."""
     resume: Path | None = None

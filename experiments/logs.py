@@ -38,7 +38,8 @@ class Logs:
             hparams = {"env": config.env, "agent": config.agent, "seed": config.seed}
             hparams |= {f"agent/{name}": value for name, value in dataclasses.asdict(config.agent_options).items()}
             folder = config.folder / "tensorboard"
-            self.envs = VectorTensorBoard(recorded, folder, state=state["board"], hparams=hparams)
+            behind = _references(config)
+            self.envs = VectorTensorBoard(recorded, folder, state=state["board"], hparams=hparams, references=behind)
             self._board = self.envs.board
         self._metrics, self._cost = (
             LineLog(config.folder / f"{name}.jsonl", state[name]) for name in ("metrics", "cost")
@@ -65,6 +66,15 @@ class Logs:
         """Close the logs and the environment."""
         for log in (self._metrics, self._cost, self.envs):
             log.close()
+
+
+def _references(config: RunConfig) -> dict[str, list[tuple[int, float]]]:
+    """Return the curves of the references that a run names."""
+    if not config.references:
+        return {}
+    from experiments.scoreboard.behind import reference_curves  # which needs pandas
+
+    return reference_curves(config, config.references)
 
 
 def complete(folder: Path, state: Mapping[str, Any]) -> bool:

@@ -28,7 +28,7 @@ KEYS = ("setting", "method", "seed")
 SPENT = ("seconds", "cpu_seconds", "memory", "memory_before", "gpu_memory", "gpu_memory_before")
 """The fields of a line of `cost.jsonl`."""
 
-NO_NUMBER_CHANGES = ("seed", "tensorboard")
+NO_NUMBER_CHANGES = ("seed", "tensorboard", "references")
 """The parts of a configuration in which seeds of one method may differ."""
 
 

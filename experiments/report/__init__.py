@@ -42,6 +42,8 @@ class ReportConfig:
     """Largest number of texts to browse on the page."""
     real_texts: bool = True
     """Include texts of the data sets."""
+    references: tuple[str, ...] = ()
+    """Reference methods of the scoreboard whose curves are drawn behind, gray and dashed, in its settings."""
 
 
 def main(config: ReportConfig) -> Path:
@@ -63,6 +65,10 @@ def main(config: ReportConfig) -> Path:
     said = list(filter(None, (config.caption or caption, *notes(tables["runs"], metric))))
     tables |= {"claims": claims_frame(judged).reset_index(), "claims_evidence": effects_frame(judged)}
     tables["hyperparameters"] = options(runs)
+    if config.references:
+        from experiments.scoreboard.behind import reference_table  # which imports this package
+
+        tables["references"] = reference_table(runs, config.references, metric)
     for name, table in tables.items():
         csv = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         write_text(out / "tables" / f"{name}.csv", csv)

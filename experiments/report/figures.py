@@ -41,10 +41,13 @@ def draw_figures(rounds: Any, tables: dict[str, Any], folder: Path, metric: Metr
     pools = rounds.groupby("setting")["pool"].max()
     titles = {setting: f"{setting}  (|R| = {pools[setting]:,})".replace(",", " ") for setting in settings}
     drawn: dict[str, Any] = {}
+    behind = tables.get("references")
     with look():
         for name, shown in _by_figure(methods).items():
             curves = tables["curves"][tables["curves"]["method"].isin(shown)]
-            drawn[name] = curve_panels(curves, styles, layout, titles, metric.title, tables["curves"]["share"].max())
+            drawn[name] = curve_panels(
+                curves, styles, layout, titles, metric.title, tables["curves"]["share"].max(), behind=behind
+            )
         for name, label in (("reward", "mean reward"), ("lift", "lift")):
             curves = tables["learning"][tables["learning"]["metric"] == f"{name}/mean"]
             if len(curves):

@@ -35,11 +35,10 @@ class Quick:
 
 @dataclasses.dataclass(frozen=True)
 class Replay:
-    """The reference runs that are played again to compare a machine with that of the references."""
+    """The method and the seed of the reference runs that are played again, in each setting that is played."""
 
     method: str
     seed: int
-    settings: Sequence[str]
 
 
 @dataclasses.dataclass(frozen=True)

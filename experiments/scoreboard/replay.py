@@ -20,7 +20,7 @@ def replay(protocol: Protocol, references: References, settings: Sequence[str], 
     Args:
         protocol: The protocol.
         references: Its references.
-        settings: The settings that are played; the others need no data.
+        settings: The settings that are played.
         out: The folder of the runs.
 
     Returns:
@@ -28,9 +28,8 @@ def replay(protocol: Protocol, references: References, settings: Sequence[str], 
         significant digits; and `largest`, the largest difference of a metric, None if the numbers of labels differ.
     """
     method, seed = protocol.replay.method, protocol.replay.seed
-    played = [setting for setting in protocol.replay.settings if setting in settings]
     found = []
-    for run in protocol.study(method, references.methods[method]["values"], played, [seed], out).runs if played else ():
+    for run in protocol.study(method, references.methods[method]["values"], settings, [seed], out).runs:
         play(dataclasses.replace(run, overwrite=True))
         one = rounds_table(read_runs([run.folder]).rounds)
         keys = {"setting": run.setting, "method": method, "seed": seed}
@@ -54,19 +53,17 @@ def sentence(found: Sequence[dict[str, Any]]) -> str:
 
     Example:
         >>> sentence([{"setting": "reviews", "method": "random", "seed": 0, "equal": True, "largest": 0.0}])
-        'This machine has the numbers of the references: random on reviews, seed 0, was played again.'
+        'This machine has the numbers of the references: random, seed 0, was played again on reviews.'
     """
-    if not found:
-        return "No reference run was played again: none is in these settings."
-    names = ", ".join(f"{each['method']} on {each['setting']}" for each in found)
-    seed = f"seed {found[0]['seed']}, {'was' if len(found) == 1 else 'were'} played again"
+    names = ", ".join(each["setting"] for each in found)
+    again = f"{found[0]['method']}, seed {found[0]['seed']}, was played again on {names}"
     if all(each["equal"] for each in found):
-        return f"This machine has the numbers of the references: {names}, {seed}."
+        return f"This machine has the numbers of the references: {again}."
     said = []
     for each in (each for each in found if not each["equal"]):
         much = "other labels" if each["largest"] is None else f"numbers that differ by up to {each['largest']:.2g}"
-        said.append(f"{each['method']} on {each['setting']} has {much}")
+        said.append(f"{each['setting']} has {much}")
     return (
-        f"This machine has other numbers than the references: {names}, {seed}, and {'; '.join(said)}. Other "
-        "versions of packages, or another processor, do this. Pairs with the references are then not exact."
+        f"This machine has other numbers than the references: {again}, and {'; '.join(said)}. Other data, other "
+        "versions of packages or another processor do this. Pairs with the references are then not exact."
     )

@@ -1,7 +1,7 @@
 """The writer of an episode's events."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 
 from signal_env.learner.learner import Learner
 from signal_env.wrappers.tensorboard.cards import card
-from signal_env.wrappers.tensorboard.event_files import EventFiles
+from signal_env.wrappers.tensorboard.event_files import EventFiles, write_curve
 from signal_env.wrappers.tensorboard.hyperparameters import hyperparameters
 from signal_env.wrappers.tensorboard.offered import Offered, Rewards
 from signal_env.wrappers.tensorboard.projector import Snapshot, write_projector
@@ -51,6 +51,8 @@ class Board:
         folder: The folder to write to. It is made if it does not exist.
         state: The result of `state_dict` at a round's close, from which the episode goes on.
         hparams: Values for the HParams page beside the environment's options: plain values, or mappings of them.
+        references: Curves of other methods by name, pairs of labeled instances and accuracy. Each is a run of its own,
+            `reference-NAME`, with the tag `charts/accuracy`, so that TensorBoard draws it over the episode's.
         every: Texts per point of `reward/...`, independent of the texts per step; default: a tenth of a round's offers.
 
     Raises:
@@ -65,9 +67,10 @@ class Board:
         state: dict[str, Any] | None = None,
         hparams: Mapping[str, Any] | None = None,
         every: int | None = None,
+        references: Mapping[str, Sequence[tuple[int, float]]] | None = None,
     ) -> None:
         self.folder = Path(folder)
-        self._learner = learner
+        self._learner, self._references = learner, references or {}
         self._hparams = hyperparameters(learner, hparams or {})
         self._every = max(1, learner.sizes.offers // 10) if every is None else every
         if self._every < 1:
@@ -94,6 +97,9 @@ class Board:
         self._episode = Episode(self._episode.index + 1)
         if self._episode.index > 0:
             self._files = EventFiles(self._place())
+        else:
+            for name, curve in self._references.items():
+                write_curve(self.folder / f"reference-{name}", curve)
         self._open_round()
         self._files.begin_session(self._hparams)
         self._files.layout(LAYOUT)

@@ -129,6 +129,14 @@ class EventFiles:
             self._made = None
 
 
+def write_curve(folder: Path, curve: Iterable[tuple[int, float]]) -> None:
+    """Write a run whose only tag is `charts/accuracy`: its accuracies at numbers of labeled instances."""
+    files = EventFiles(folder)
+    for labeled, accuracy in curve:
+        files.scalars({"charts/accuracy": float(accuracy)}, int(labeled))
+    files.close()
+
+
 def plain(tag: str) -> str:
     """Return a tag with brackets for parentheses, which the page of custom scalars takes for the name of a run.
 
