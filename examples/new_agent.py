@@ -1,20 +1,26 @@
 """A new agent: it shortlists uncertain texts, and submits those of them that are the least alike.
 
 Usage: python examples/new_agent.py [SEEDS]
+       python -m experiments benchmark --plugin examples/new_agent.py --agent shortlist --quick
 """
 
+import dataclasses
 import sys
 
 import gymnasium as gym
 import numpy as np
 
 import signal_env  # noqa: F401  (registers the environments)
-from agents.agent import Agent, get_agent
+from agents.agent import Agent, agents, get_agent
 from agents.rollout import rollout
 
 
+@agents.register("shortlist")
+@dataclasses.dataclass
 class ShortlistAgent(Agent):
     """Submits the most spread-out of the most uncertain texts."""
+
+    env_options = {"selection": "submitted"}
 
     def reset(self, envs, seed):
         """Begin an episode."""
@@ -41,9 +47,8 @@ def play(agent, seed):
 
 def main(seeds):
     """Compare the agent with `random` on the same seeds."""
-    agents = {"shortlist": ShortlistAgent, "random": get_agent("random")}
-    for name, make in agents.items():
-        curves = np.array([play(make(), seed) for seed in range(seeds)])
+    for name in ("shortlist", "random"):
+        curves = np.array([play(get_agent(name)(), seed) for seed in range(seeds)])
         print(f"{name:<10} area {curves.mean():.3f}   rounds {' '.join(f'{x:.3f}' for x in curves.mean(axis=0))}")
 
 

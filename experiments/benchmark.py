@@ -1,7 +1,6 @@
 """`python -m experiments benchmark`: an agent plays the scoreboard's protocol and is scored against the references."""
 
 import dataclasses
-import json
 import re
 import shlex
 import subprocess
@@ -9,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.config import EnvironmentOptions, RunConfig, RunError, make_config, make_envs
+from experiments.config import EnvironmentOptions, RunConfig, RunError, make_config, make_envs, read_yaml
 from experiments.progress import console
 from experiments.run import finished
 from experiments.runs import read_runs
-from experiments.scoreboard.collect import versions
+from experiments.scoreboard.about import generator_of, values_of, versions
 from experiments.scoreboard.page import parts_of, show, write
 from experiments.scoreboard.protocol import PROTOCOL, Protocol, read_protocol
 from experiments.scoreboard.references import read_references, rounds_table
 from experiments.scoreboard.replay import replay, sentence
-from experiments.scoreboard.results import runs_of, scoreboard
+from experiments.scoreboard.results import runs_of, scoreboard, text_of
 from experiments.study import Study
 from experiments.sweep import engine_here, refuse_others, sweep
 from signal_env.utils.extras import MissingExtra, require
@@ -84,7 +83,7 @@ def main(config: BenchmarkConfig) -> Path:
     sweep(study, study.runs, engine_here(config.workers))
     rounds = rounds_table(read_runs([run.folder for run in study.runs]).rounds)
     result = result_of(config, study, rounds) | {"replay": replayed}
-    write_text(study.folder / RESULT, json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(study.folder / RESULT, text_of(result))
     board = scoreboard(protocol.name)
     parts = parts_of(result, board)
     page = write(study.folder, result, board, parts)
@@ -126,33 +125,29 @@ def check_available(runs: Sequence[RunConfig]) -> None:
 def result_of(config: BenchmarkConfig, study: Study, rounds: Any) -> dict[str, Any]:
     """Return the result of a benchmark as plain data, but for its `replay`."""
     run = study.runs[0]
-    own = dataclasses.asdict(run.agent_options)
-    values = study.methods[config.name]
+    plain = read_yaml(run.folder / "config.yaml")
     return {
         "protocol": config.protocol,
         "method": config.name,
         "description": config.description,
         "author": config.author,
         "agent": config.agent,
-        "generator": own.get("generator"),
-        "command": command_of(config, values["options"]),
+        "generator": generator_of(plain),
+        "command": command_of(config, values_of(plain)),
         "commit": commit(),
         "versions": versions(),
         "plugins": plugins_of(run),
-        "values": {"agent": config.agent, "options": values["options"], "agent_options": own},
+        "values": values_of(plain),
         "runs": runs_of(rounds),
         "scores": scoreboard(config.protocol).score(rounds),
     }
 
 
-def command_of(config: BenchmarkConfig, given: Mapping[str, Any]) -> str:
-    """Return the command of a benchmark, without the places of its folder and its plugins."""
-    own, standard = config.agent_options, make_config(RunConfig.env, config.agent).agent_options
-    flags = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    default = BenchmarkConfig()
-    without = ("options", "agent_options", "out", "workers", "author", "description", "agent")
-    flags = {name: v for name, v in flags.items() if name not in without and v != getattr(default, name)} | dict(given)
-    flags |= {name: value for name, value in vars(own).items() if value != getattr(standard, name)} if own else {}
+def command_of(config: BenchmarkConfig, values: Mapping[str, Any]) -> str:
+    """Return the command of a benchmark, from the values of its method: without places."""
+    shown = ("method", "quick", "settings", "seeds", "num_envs")
+    own = {name: getattr(config, name) for name in shown if getattr(config, name) != getattr(BenchmarkConfig, name)}
+    flags = own | values.get("options", {}) | values.get("agent_options", {})
     words = ["python", "-m", "experiments", "benchmark", "--agent", config.agent]
     for name, value in flags.items():
         flag = name.replace("_", "-")

@@ -17,7 +17,7 @@ from signal_env.utils.extras import require
 def reference_table(runs: Runs, names: Sequence[str], metric: Metric = ACCURACY) -> Any:
     """Return the curves of references in the settings of runs, a table as `report.tables.curves` returns it.
 
-    A run plays a setting of the protocol if all options that the protocol fixes are its own, whatever the setting's name.
+    A run plays a setting of the protocol if all options that the protocol fixes are its own, whatever its name.
     `runs.problems` receives the settings that do not, and why.
 
     Raises:

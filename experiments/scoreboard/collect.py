@@ -1,9 +1,7 @@
 """`python -m experiments scoreboard collect`: finished runs become references of the scoreboard."""
 
 import dataclasses
-import platform
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,11 @@ from agents.agent import get_agent
 from experiments.config import RunError
 from experiments.progress import console
 from experiments.runs import Runs, read_runs
-from experiments.scoreboard.protocol import FIXED, PROTOCOL, read_protocol
+from experiments.scoreboard.about import generator_of, values_of, versions
+from experiments.scoreboard.protocol import PROTOCOL, read_protocol
 from experiments.scoreboard.references import ABOUT, TABLE, read_references, rounds_table, write_table
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
-
-PACKAGES = ("signal-env", "numpy", "torch", "transformers", "trl", "stable-baselines3")
-"""The packages whose versions are recorded."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,31 +90,6 @@ def described(known: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any
     return {
         "description": known.get("description", " ".join(about.split())),
         "agent": run["agent"],
-        "generator": run["agent_options"].get("generator"),
+        "generator": generator_of(run),
         "values": values_of(run),
     }
-
-
-def values_of(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run sets beyond its protocol and the defaults of its agent: the values of a method in a study."""
-    agent, defaults = get_agent(run["agent"]), read_protocol().run("reviews").options
-    own = agent()
-    standard = vars(defaults) | {"selection": type(defaults)().selection} | dict(agent.env_options)
-    free = {name: value for name, value in run["options"].items() if name not in FIXED}
-    parts = {
-        "options": {name: value for name, value in free.items() if value != standard[name]},
-        "agent_options": {name: v for name, v in run["agent_options"].items() if v != getattr(own, name)},
-        "num_envs": run.get("num_envs"),
-    }
-    return {"agent": run["agent"], **{name: value for name, value in parts.items() if value}}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that runs depend on, where they are installed."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -139,7 +139,7 @@ def write(folder: Path, result: Mapping[str, Any], board: Scoreboard, parts: Seq
 
 def draw(result: Mapping[str, Any], board: Scoreboard, file: Path) -> Path:
     """Draw the learning curves of a result before those of random and of the best other reference; return the SVG."""
-    settings, method = [*result["runs"]], result["method"]
+    settings, method = result["scores"]["overall"]["settings"], result["method"]
     table = standings(board, {}, settings)
     behind = dict.fromkeys([BASE, *table.loc[table["IQM"] != "", "method"].head(1)])
     references = board.rounds[board.rounds["method"].isin(behind) & board.rounds["setting"].isin(settings)]

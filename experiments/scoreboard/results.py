@@ -47,6 +47,12 @@ def rounds_of(method: str, runs: Mapping[str, Mapping[str, Mapping[str, Sequence
     return with_share(require("pandas", "plots").concat(parts)[list(COLUMNS)])
 
 
+def text_of(result: Mapping[str, Any]) -> str:
+    """Return a result as the text of its file: JSON, with each list of numbers on one line."""
+    text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
+    return re.sub(r"\[[-+.,\de\s]*\]", lambda numbers: " ".join(numbers[0].split()), text) + "\n"
+
+
 @cache
 def scoreboard(protocol: str = PROTOCOL) -> Scoreboard:
     """Return the scoreboard of a protocol, with its reference runs."""

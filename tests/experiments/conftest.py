@@ -1,10 +1,13 @@
 """Runs that are played once for all tests of the commands, and processes that can be killed."""
 
 import multiprocessing
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
 
+from agents.agent import agents
 from experiments.config import make_config
 from experiments.run import play
 
@@ -23,6 +26,14 @@ def played(tmp_path_factory):
             )
             play(run, lambda *_: None)
     return folder
+
+
+@pytest.fixture(scope="session")
+def coin_agent():
+    """The name of a random policy of one's own, from a file as a plugin is."""
+    if "coin" not in set(agents):
+        runpy.run_path(str(Path(__file__).parent / "scoreboard" / "coin.py"))
+    return "coin"
 
 
 @pytest.fixture(scope="session")
