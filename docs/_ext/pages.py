@@ -9,7 +9,8 @@ A page may call these functions, each of which returns Markdown:
 - `docstring(object)`: its docstring;
 - `entries(registry)`: table of a registry's names, `MODULE:REGISTRY`;
 - `commands()`: table of the command line's commands;
-- `exists(page)`: whether a page is there.
+- `exists(page)`: whether a page is there;
+- those of `board`: tables of the scoreboard.
 
 A class or function is `NAME`, or `MODULE:NAME` where several have this name.
 """
@@ -21,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+import board
 import gymnasium as gym
 import jinja2
 import sources
@@ -218,6 +220,7 @@ def render(app: Sphinx, page: str, source: list[str]) -> None:
     environment_of_jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     functions = {f.__name__: f for f in (environment, options, attributes, bullets, entries, agents, commands)}
     known = {**functions, "docstring": sources.docstring, "exists": lambda name: name in app.env.found_docs}
+    known |= board.FUNCTIONS
     text = environment_of_jinja.from_string(source[0]).render(**known)
     source[0] = text.replace(" ± ", "\u00a0±\u00a0")  # a number stays beside its interval
 
