@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.config import EnvironmentOptions, RunConfig, RunError, make_config, make_envs, read_yaml
+from experiments.config import EnvironmentOptions, Plugins, RunConfig, RunError, make_config, make_envs, read_yaml
 from experiments.progress import console
 from experiments.run import finished
 from experiments.runs import read_runs
-from experiments.scoreboard.about import generator_of, values_of, versions
+from experiments.scoreboard.about import generator_of, method_values, versions
 from experiments.scoreboard.page import parts_of, show, write
 from experiments.scoreboard.protocol import PROTOCOL, Protocol, read_protocol
 from experiments.scoreboard.references import read_references, rounds_table
@@ -20,7 +20,8 @@ from experiments.scoreboard.replay import replay, sentence
 from experiments.scoreboard.results import runs_of, scoreboard, text_of
 from experiments.study import Study
 from experiments.sweep import engine_here, refuse_others, sweep
-from signal_env.utils.extras import MissingExtra, require
+from signal_env.utils.errors import SignalError
+from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
 
 RESULT = "benchmark.json"
@@ -62,6 +63,8 @@ class BenchmarkConfig:
     others and refuses them."""
     agent_options: Any = None
     """The agent's options."""
+    plugins: Plugins = ()
+    """Files and modules of your own: `--plugin FILE.py` or `--plugin package.module`."""
 
     @property
     def name(self) -> str:
@@ -103,7 +106,7 @@ def study_of(config: BenchmarkConfig, protocol: Protocol) -> Study:
     writes = config.options.selection != "submitted"
     settings = config.settings or (protocol.quick.settings if config.quick else protocol.writers if writes else None)
     seeds = config.seeds if config.seeds is not None else protocol.quick.seeds if config.quick else protocol.seeds
-    return protocol.study(config.name, values, settings, range(seeds), config.out)
+    return protocol.study(config.name, values, settings, range(seeds), config.out, config.plugins)
 
 
 def check_available(runs: Sequence[RunConfig]) -> None:
@@ -112,8 +115,8 @@ def check_available(runs: Sequence[RunConfig]) -> None:
     for run in {run.setting: run for run in runs if not finished(run)}.values():
         try:
             make_envs(run).close()
-        except (MissingExtra, OSError, ValueError) as error:
-            lacking[run.setting] = str(error)
+        except (SignalError, OSError) as error:
+            lacking[str(run.setting)] = str(error)
     if lacking:
         said = "".join(f"\n  {setting}: {error}" for setting, error in lacking.items())
         raise RunError(
@@ -133,11 +136,11 @@ def result_of(config: BenchmarkConfig, study: Study, rounds: Any) -> dict[str, A
         "author": config.author,
         "agent": config.agent,
         "generator": generator_of(plain),
-        "command": command_of(config, values_of(plain)),
+        "command": command_of(config, method_values(plain)),
         "commit": commit(),
         "versions": versions(),
-        "plugins": plugins_of(run),
-        "values": values_of(plain),
+        "plugins": [{"name": plugin.name, "sha256": plugin.sha256} for plugin in run.plugins],
+        "values": method_values(plain),
         "runs": runs_of(rounds),
         "scores": scoreboard(config.protocol).score(rounds),
     }
@@ -148,7 +151,8 @@ def command_of(config: BenchmarkConfig, values: Mapping[str, Any]) -> str:
     shown = ("method", "quick", "settings", "seeds", "num_envs")
     own = {name: getattr(config, name) for name in shown if getattr(config, name) != getattr(BenchmarkConfig, name)}
     flags = own | values.get("options", {}) | values.get("agent_options", {})
-    words = ["python", "-m", "experiments", "benchmark", "--agent", config.agent]
+    words = ["python", "-m", "experiments", "benchmark"]
+    words += [word for plugin in config.plugins for word in ("--plugin", plugin.name)] + ["--agent", config.agent]
     for name, value in flags.items():
         flag = name.replace("_", "-")
         if isinstance(value, bool):
@@ -158,11 +162,6 @@ def command_of(config: BenchmarkConfig, values: Mapping[str, Any]) -> str:
         else:
             words += [f"--{flag}", *map(str, value if isinstance(value, list | tuple) else [value])]
     return shlex.join(words)
-
-
-def plugins_of(run: RunConfig) -> list[Mapping[str, Any]]:
-    """Return the plugins of a run with the hashes of their contents, as its `config.yaml` records them."""
-    return [*(getattr(run, "plugins", None) or ())]
 
 
 def commit() -> str | None:

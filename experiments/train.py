@@ -12,7 +12,8 @@ import yaml
 from rich.progress import Progress, TaskID
 
 from agents.llm import FrozenGenerator
-from experiments.config import EnvironmentOptions, RunError, check_names
+from experiments.config import EnvironmentOptions, Plugins, RunError, check_names
+from experiments.plugins import load_plugins
 from experiments.progress import console, progress_bar
 from signal_env.utils.extras import require
 from signal_env.utils.storage import remove, write_text
@@ -89,6 +90,8 @@ class TrainConfig:
     """Factor of the shaping."""
     shaping_gamma: float = 1.0
     """Discount factor of the shaping; the agent's own leaves the optimal policy unchanged."""
+    plugins: Plugins = ()
+    """Files and modules of your own: `--plugin FILE.py` or `--plugin package.module`."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
     """The environment's options."""
 
@@ -168,6 +171,7 @@ def environments(config: TrainConfig) -> Any:
     from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
     def make() -> gym.Env[Any, Any]:
+        load_plugins(config.plugins)  # this may be a process of its own
         env = gym.make(config.env, **vars(config.options))
         if config.shaping is not None:
             env = PotentialShaping(env, config.shaping, gamma=config.shaping_gamma, weight=config.shaping_weight)

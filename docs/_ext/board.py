@@ -33,7 +33,9 @@ def standings() -> str:
     board = scoreboard()
     own = {name: board.normalized(rounds_of(name, result["runs"])) for name, result in read_results().items()}
     found = table_of(board, own, [*board.protocol.settings]).rename(columns={"method": ""})
-    rows = [[f"`{name}`", *(cell.replace("-", "−") for cell in cells)] for name, *cells in found.itertuples(index=False)]
+    rows = [
+        [f"`{name}`", *(cell.replace("-", "−") for cell in cells)] for name, *cells in found.itertuples(index=False)
+    ]
     return _table([*found], rows)
 
 

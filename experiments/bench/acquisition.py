@@ -21,6 +21,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from experiments.bench.peers import PEERS, Arrays, peers_of
+from experiments.config import RunError
 from experiments.progress import console, progress_bar
 from signal_env.acquisition import acquisitions, select
 from signal_env.acquisition.batches import kmeans
@@ -64,7 +65,7 @@ class AcquisitionBenchConfig:
 def main(config: AcquisitionBenchConfig) -> list[dict[str, Any]]:
     """Print a table with a row for each strategy, size, dimension and number of classes; return its rows."""
     if config.labeled in config.sizes:  # peers tell the two sets apart by their sizes
-        raise ValueError(f"labeled is none of the sizes; got {config.labeled} and {config.sizes}.")
+        raise RunError(f"labeled is none of the sizes; got {config.labeled} and {config.sizes}.")
     rows: list[dict[str, Any]] = []
     grid = [*product(config.dims, config.classes, sorted(config.sizes))]
     fewer: dict[tuple[int, int, str], dict[str, Any]] = {}  # each strategy's row on fewer texts

@@ -12,6 +12,7 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
+from experiments.config import RunError
 from experiments.progress import console, progress_bar
 from signal_env.classifiers import Classifier, make_classifier
 from signal_env.classifiers.linear import shared_encoder
@@ -71,7 +72,7 @@ def main(config: ClassifiersBenchConfig) -> list[Row]:
     """Print tables of accuracy and of seconds per training; return a row for each training."""
     unknown = sorted(set(config.recipes) - set(RECIPES))
     if unknown:
-        raise ValueError(f"Expected recipes among {', '.join(RECIPES)}; got {', '.join(unknown)}.")
+        raise RunError(f"Expected recipes among {', '.join(RECIPES)}; got {', '.join(unknown)}.")
     known = _read(config.out)
     left = [key for key in _keys(config) if key not in known]
     config.out.parent.mkdir(parents=True, exist_ok=True)

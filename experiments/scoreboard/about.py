@@ -18,7 +18,7 @@ PLACES = ("data_dir", "annotator_model", "device", "generator_device")
 """Options that say where a run is played, and with what copy of the data and of the annotator."""
 
 
-def values_of(run: Mapping[str, Any]) -> dict[str, Any]:
+def method_values(run: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a method in a study, from the content of one of its runs' `config.yaml`.
 
     These are what the run sets beyond its protocol and the defaults of its agent. Of the path of a folder the last two

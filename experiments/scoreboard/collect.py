@@ -12,7 +12,7 @@ from agents.agent import get_agent
 from experiments.config import RunError
 from experiments.progress import console
 from experiments.runs import Runs, read_runs
-from experiments.scoreboard.about import generator_of, values_of, versions
+from experiments.scoreboard.about import generator_of, method_values, versions
 from experiments.scoreboard.protocol import PROTOCOL, read_protocol
 from experiments.scoreboard.references import ABOUT, TABLE, read_references, rounds_table, write_table
 from signal_env.utils.extras import require
@@ -91,5 +91,5 @@ def described(known: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any
         "description": known.get("description", " ".join(about.split())),
         "agent": run["agent"],
         "generator": generator_of(run),
-        "values": values_of(run),
+        "values": method_values(run),
     }

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from experiments.config import RunConfig, RunError, check_names, make_config
+from experiments.plugin_record import PluginRecord
 from experiments.study import Study, Values
 
 FOLDER = Path(__file__).parent
@@ -70,6 +71,7 @@ class Protocol:
         settings: Sequence[str] | None = None,
         seeds: Sequence[int] | None = None,
         out: Path | None = None,
+        plugins: Sequence[PluginRecord] = (),
     ) -> Study:
         """Return the study in which a method plays settings.
 
@@ -79,6 +81,7 @@ class Protocol:
             settings: The settings; default: all.
             seeds: The seeds; default: all.
             out: The folder of the runs; default: runs/benchmark-METHOD.
+            plugins: The plugins of the runs, imported already.
 
         Raises:
             RunError: If a setting or a seed is not the protocol's, or the method sets an option that the protocol
@@ -103,6 +106,7 @@ class Protocol:
             caption=f"{method} in the protocol {self.name}. {self.caption}",
             name=f"benchmark-{method}",
             out=out,
+            plugins=plugins,
         )
         for run in study.runs[: len(settings)]:  # one of each setting
             own = self.differing(str(run.setting), vars(run.options))

@@ -7,7 +7,7 @@ from experiments.__main__ import main
 from experiments.config import RunError
 from experiments.runs import read_runs
 from experiments.scoreboard import collect, references
-from experiments.scoreboard.about import values_of, versions
+from experiments.scoreboard.about import method_values, versions
 from experiments.scoreboard.collect import CollectConfig, collected, without
 from experiments.scoreboard.protocol import read_protocol
 from experiments.scoreboard.references import read_references
@@ -78,9 +78,9 @@ def test_values_have_no_places():
     }
     run = protocol.study("mine", values, ["reviews"], [0]).runs[0]
     plain = yaml.safe_load(run.as_yaml())
-    assert values_of(plain) == {
+    assert method_values(plain) == {
         **{"agent": "sb3", "options": {"reward": "entropy"}, "agent_options": {"policy": "mine/policy"}},
         "num_envs": 5,
     }
     writer = protocol.study("w", {"agent": "generator"}, ["reviews"], [0]).runs[0]
-    assert values_of(yaml.safe_load(writer.as_yaml()))["agent_options"] == {"generator": "embedded"}
+    assert method_values(yaml.safe_load(writer.as_yaml()))["agent_options"] == {"generator": "embedded"}
