@@ -54,6 +54,8 @@ class BenchmarkConfig:
     """Texts per step; default: all of a round's."""
     out: Path | None = None
     """The folder of the runs and of the result; default: runs/benchmark-METHOD."""
+    overwrite: bool = False
+    """Replace runs with other options in the folder, or with another content of a plugin."""
     workers: int | None = None
     """Runs at a time; default: one for each CPU core; 0: one, in this process."""
     protocol: str = PROTOCOL
@@ -78,13 +80,15 @@ def main(config: BenchmarkConfig) -> Path:
         require(module, "plots")
     protocol, references = read_protocol(config.protocol), read_references(config.protocol)
     study = study_of(config, protocol)
-    refuse_others(study.runs)
-    check_available(study.runs)
+    runs = [dataclasses.replace(run, overwrite=config.overwrite) for run in study.runs]
+    if not config.overwrite:
+        refuse_others(runs)
+    check_available(runs)
     played = [*study.settings]
     replayed = replay(protocol, references, played, study.folder / ".replay")
     console.print(sentence(replayed), markup=False, highlight=False)
-    sweep(study, study.runs, engine_here(config.workers))
-    rounds = rounds_table(read_runs([run.folder for run in study.runs]).rounds)
+    sweep(study, runs, engine_here(config.workers))
+    rounds = rounds_table(read_runs([run.folder for run in runs]).rounds)
     result = result_of(config, study, rounds) | {"replay": replayed}
     write_text(study.folder / RESULT, text_of(result))
     board = scoreboard(protocol.name)

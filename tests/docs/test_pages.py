@@ -51,9 +51,23 @@ def commands() -> list[str]:
     return list(found)
 
 
+def own_files() -> dict[str, str]:
+    """Return the files of one's own that the pages show: code blocks that begin with a comment of the file's name."""
+    found = {}
+    for file in PAGES:
+        for block in blocks(file, "python"):
+            if name := re.match(r"# (\w+\.py)\n", block):
+                found[name[1]] = block
+    return found
+
+
 @pytest.mark.parametrize("command", commands())
-def test_every_command_is_understood(command, monkeypatch):
+def test_every_command_is_understood(command, monkeypatch, tmp_path):
     arguments = shlex.split(command)
+    for name, text in own_files().items():
+        if name in arguments:
+            (tmp_path / name).write_text(text, encoding="utf-8")
+            arguments[arguments.index(name)] = str(tmp_path / name)
     if "--resume" in arguments:
         pytest.skip("reads the run's folder")
     name = next(name for name in COMMANDS if arguments[: len(name.split())] == name.split())
