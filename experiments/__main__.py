@@ -63,9 +63,8 @@ def main(args: Sequence[str] | None = None) -> int:
         imported = load_plugins(plugins)
         command.main(parse(options, get_type_hints(command.main)["config"], name, imported))
     except SignalError as error:
-        if isinstance(error, UnknownName) and not plugins:
-            error.add_note("A name of your own is known after its file is imported: --plugin FILE.py.")
-        return complain(f"signal-env {name}", error)
+        hint = "" if plugins or not isinstance(error, UnknownName) else " Is it yours? Give --plugin FILE.py."
+        return complain(f"signal-env {name}", error, hint)
     except OSError as error:
         if error.errno is None or origin_of(error):  # it is no file's, or comes out of a plugin
             raise
@@ -76,11 +75,12 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
-def complain(who: str, error: Exception) -> int:
-    """Print an error's message and its notes, after the traceback of a plugin that cannot be imported; return 1."""
+def complain(who: str, error: Exception, hint: str = "") -> int:
+    """Print an error's message in one line, after the traceback of a plugin that cannot be imported; return 1."""
     if isinstance(error, PluginError) and error.__cause__ is not None:
         traceback.print_exception(error.__cause__)
-    print("\n".join([f"{who}: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)
+    origin = origin_of(error)
+    print(f"{who}: {error}{hint}" + (f" ({origin[0].lower()}{origin[1:]})" if origin else ""), file=sys.stderr)
     return 1
 
 

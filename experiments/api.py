@@ -36,7 +36,7 @@ class Experiment:
     """
 
     def __init__(self, env: str = "SignalEnv-reviews-v0", agent: str = "random", seed: int = 0, **values: Any) -> None:
-        values["plugins"] = load_plugins(values.get("plugins", ()))
+        values["plugins"] = load_plugins(values.get("plugins"))
         owners: dict[str, Any] = {"options": EnvironmentOptions, "agent_options": get_agent(agent), "run": RunConfig}
         part_of = {name: part for part, owner in owners.items() for name in option_names(owner)}
         parts = {name: dict(values.pop(name, {})) for name in owners}

@@ -163,7 +163,7 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
         >>> make_config("SignalEnv-reviews-v0", "random", options={"pool_size": 100}).options.selection
         'submitted'
     """
-    plugins = load_plugins(values.pop("plugins", None) or ())
+    plugins = load_plugins(values.pop("plugins", None))
     module, _, plain_id = env.rpartition(":")
     if module:
         load_plugins([module])

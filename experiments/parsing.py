@@ -11,7 +11,7 @@ import tyro
 
 from experiments.config import ACCEPT, RunConfig, RunError, configuration_of, make_config, read_yaml
 from experiments.plugin_record import PluginRecord
-from experiments.plugins import PLUGIN_HELP, load_plugins
+from experiments.plugins import PLUGIN_HELP, listed, load_plugins
 
 
 def parse(
@@ -70,7 +70,7 @@ def _default(args: Sequence[str], form: type[Any], names: Collection[str], plugi
         file = Path(typed.pop("config"))
         values |= read_yaml(file)
         values.pop("installed_plugins", None)
-        named = values.pop("plugins", None) or ()
+        named = listed(values.pop("plugins", None))
         sources = [one["source"] if isinstance(one, Mapping) and "source" in one else one for one in named]
         plugins = (*load_plugins(sources, file.parent), *plugins)
     run = make_config(**values | typed, plugins=plugins)

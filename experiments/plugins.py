@@ -11,7 +11,7 @@ import importlib.util
 import platform
 import sys
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.metadata import packages_distributions, version
@@ -39,7 +39,14 @@ _loaded: dict[str, PluginRecord] = {}
 """The plugins of this process, by their sources."""
 
 
-def load_plugins(sources: Iterable[Source], folder: Path | None = None) -> tuple[PluginRecord, ...]:
+def listed(sources: Any) -> list[Any]:
+    """Return the plugins that a configuration or a study names, or raise a PluginError if they are no list."""
+    if not isinstance(sources, list | tuple | None):
+        raise PluginError(f"plugins is a list of files and modules; got {sources!r:.80}.")
+    return list(sources or ())
+
+
+def load_plugins(sources: Sequence[Source] | None, folder: Path | None = None) -> tuple[PluginRecord, ...]:
     """Import plugins, each once, and return their records.
 
     Args:
@@ -49,9 +56,7 @@ def load_plugins(sources: Iterable[Source], folder: Path | None = None) -> tuple
     Raises:
         PluginError: If a plugin is missing, cannot be imported, or has another content than its record.
     """
-    if isinstance(sources, str | Mapping) or not isinstance(sources, Iterable):
-        raise PluginError(f"plugins is a list of files and modules; got {sources!r:.80}.")
-    records = {record.sha256: record for record in (_load(source, folder) for source in sources)}
+    records = {record.sha256: record for record in (_load(source, folder) for source in listed(sources))}
     return tuple(records.values())
 
 

@@ -167,7 +167,7 @@ def read_study(study: str, out: Path | None = None, plugins: Sequence[PluginReco
         check_names(parts, PARTS, "it")
         for part in ("settings", "methods", "seeds"):
             _expect(bool(parts.get(part)), f"it needs {part}.")
-        named = load_plugins(parts.get("plugins") or (), file.parent)
+        named = load_plugins(parts.get("plugins"), file.parent)
         return Study(**parts | {"plugins": (*named, *plugins)}, name=file.stem, out=out, text=text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RunError(f"The study {file} cannot be read: {error}") from error

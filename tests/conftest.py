@@ -13,6 +13,8 @@ from signal_env.stopping import stopping_criteria
 settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("untimed")
 
+collect_ignore = ["plugins"]  # files that tests import as a user's plugins
+
 SHARED = Path(__file__).parents[1].parent / "shared"
 
 
