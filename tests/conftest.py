@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from agents.agent import agents
 from signal_env.stopping import stopping_criteria
 
 # No deadline, since other work on the machine slows single examples down; the draws are the same every time.
@@ -120,6 +121,7 @@ def run_example(tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)  # examples may write files
         # a stopping criterion that an example registers would be measured in all later runs
         monkeypatch.setattr(stopping_criteria, "_entries", dict(stopping_criteria._entries))
+        monkeypatch.setattr(agents, "_entries", dict(agents._entries))  # its file may be a plugin of another test
         names: dict[str, object] = {"__name__": "__main__"}
         exec(compile(block, page, "exec"), names)
         if "env" in names:

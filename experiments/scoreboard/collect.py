@@ -50,10 +50,10 @@ def main(config: CollectConfig) -> Path:
     if known is not None:
         kept = known.rounds[~known.rounds.set_index(["setting", "method"]).index.isin(new)]
         table = require("pandas", "plots").concat([kept, table])
-    made = [*without(made, new), {"command": config.command, "commit": config.commit, "versions": versions()}]
-    made[-1]["runs"] = {setting: [m for s, m in new if s == setting] for setting in new.unique("setting")}
+    runs_by_setting = {setting: [m for s, m in new if s == setting] for setting in new.unique("setting")}
+    record = {"command": config.command, "commit": config.commit, "versions": versions(), "runs": runs_by_setting}
     write_table(table)
-    about = {"protocol": config.protocol, "methods": methods, "made": made}
+    about = {"protocol": config.protocol, "methods": methods, "made": [*without(made, new), record]}
     write_text(ABOUT, yaml.safe_dump(about, sort_keys=False, width=120, default_flow_style=None))
     console.print(f"{TABLE.name}: {len(table)} rounds, {TABLE.stat().st_size / 1000:.0f} kB")
     return TABLE

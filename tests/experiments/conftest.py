@@ -32,7 +32,7 @@ def played(tmp_path_factory):
 def coin_agent():
     """The name of a random policy of one's own, from a file as a plugin is."""
     if "coin" not in set(agents):
-        runpy.run_path(str(Path(__file__).parent / "scoreboard" / "coin.py"))
+        runpy.run_path(str(Path(__file__).parents[1] / "plugins" / "coin.py"))
     return "coin"
 
 

@@ -139,7 +139,7 @@ def test_lists_of_numbers_are_on_one_line(coin):
 
 def test_a_changed_plugin_is_refused_or_replaces_the_runs(tmp_path, capsys):
     plugin = tmp_path / "changing.py"
-    text = (Path(__file__).parent / "scoreboard" / "coin.py").read_text().replace('"coin"', '"changing"')
+    text = (Path(__file__).parents[1] / "plugins" / "coin.py").read_text().replace('"coin"', '"changing"')
     plugin.write_text(text)
     code = "import sys; from experiments.__main__ import main; sys.exit(main(sys.argv[1:]))"
     options = ["benchmark", "--plugin", str(plugin), "--agent", "changing", *SHORT, "--out", str(tmp_path / "runs")]
