@@ -23,7 +23,8 @@ from signal_env.utils.storage import write_text
 class CollectConfig:
     """Adds finished runs to the references of the scoreboard, in place of those of the same settings and methods.
 
-    Each run must play a setting of the protocol as it is.
+    Each run must play a setting of the protocol as it is. The versions of packages that are recorded are the present
+    ones: collect runs where they were played.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]

@@ -382,6 +382,24 @@ def test_each_episode_has_a_folder_and_the_checker_is_content(tmp_path, read_eve
         TensorBoard(gym.make(REVIEWS, **SMALL), tmp_path)
 
 
+def test_references_are_runs_of_their_own(tmp_path, read_events):
+    curves = {"random": [(4, 0.5), (8, 0.75)], "other": [(4, 0.25)]}
+    env = TensorBoard(gym.make(REVIEWS, **SMALL), tmp_path, references=curves)
+    env.reset(seed=0)
+    for text in TEXTS[:8]:  # a round
+        env.step(text)
+    state = env.board.state_dict()
+    env.reset(seed=1)  # a second episode writes no second time
+    env.close()
+    for name, curve in curves.items():
+        folder = tmp_path / f"reference-{name}"
+        assert read_events(folder) == {"charts/accuracy": curve}
+        assert len([*folder.iterdir()]) == 1
+    again = TensorBoard(gym.make(REVIEWS, **SMALL), tmp_path, state=state, references=curves)
+    again.close()
+    assert read_events(tmp_path / "reference-random") == {"charts/accuracy": curves["random"]}
+
+
 def test_bad_input_is_named(tmp_path):
     with pytest.raises(TypeError, match="Wrap each of several independent experiments"):
         VectorTensorBoard(gym.make_vec(REVIEWS, num_envs=2, vectorization_mode="sync", **SMALL), tmp_path)
