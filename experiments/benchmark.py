@@ -4,7 +4,7 @@ import dataclasses
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from experiments.scoreboard.replay import replay, sentence
 from experiments.scoreboard.results import runs_of, scoreboard, text_of
 from experiments.study import Study
 from experiments.sweep import engine_here, refuse_others, sweep
+from signal_env.annotators import make_annotator
+from signal_env.learner.experiment import task_of
 from signal_env.utils.errors import SignalError
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
@@ -84,11 +86,10 @@ def main(config: BenchmarkConfig) -> Path:
     if not config.overwrite:
         refuse_others(runs)
     check_available(runs)
-    played = [*study.settings]
-    replayed = replay(protocol, references, played, study.folder / ".replay")
+    replayed = replay(protocol, references, study, study.folder / ".replay")
     console.print(sentence(replayed), markup=False, highlight=False)
     sweep(study, runs, engine_here(config.workers))
-    rounds = rounds_table(read_runs([run.folder for run in runs]).rounds)
+    rounds = rounds_table(read_runs([run.folder for run in runs], unfinished=True).rounds)
     result = result_of(config, study, rounds) | {"replay": replayed}
     write_text(study.folder / RESULT, text_of(result))
     board = scoreboard(protocol.name)
@@ -119,6 +120,8 @@ def check_available(runs: Sequence[RunConfig]) -> None:
     for run in {run.setting: run for run in runs if not finished(run)}.values():
         try:
             make_envs(run).close()
+            annotate = annotator_of(run.options)
+            annotate(["a text"])
         except (SignalError, OSError) as error:
             lacking[str(run.setting)] = str(error)
     if lacking:
@@ -127,6 +130,13 @@ def check_available(runs: Sequence[RunConfig]) -> None:
             f"{len(lacking)} settings cannot be played here; nothing was played.{said}\n"
             "Give --settings with those that can be, or --quick, which needs no data."
         )
+
+
+def annotator_of(options: EnvironmentOptions) -> Callable[[list[str]], Any]:
+    """Return the annotator of a method that writes; for others, which need none, a function that does nothing."""
+    if options.selection == "submitted":
+        return len
+    return make_annotator(options.annotator, task_of(options), options.annotator_model, device=options.device)
 
 
 def result_of(config: BenchmarkConfig, study: Study, rounds: Any) -> dict[str, Any]:
@@ -152,7 +162,7 @@ def result_of(config: BenchmarkConfig, study: Study, rounds: Any) -> dict[str, A
 
 def command_of(config: BenchmarkConfig, values: Mapping[str, Any]) -> str:
     """Return the command of a benchmark, from the values of its method: without places."""
-    shown = ("method", "quick", "settings", "seeds", "num_envs")
+    shown = ("protocol", "method", "quick", "settings", "seeds", "num_envs")
     own = {name: getattr(config, name) for name in shown if getattr(config, name) != getattr(BenchmarkConfig, name)}
     flags = own | values.get("options", {}) | values.get("agent_options", {})
     words = ["python", "-m", "experiments", "benchmark"]

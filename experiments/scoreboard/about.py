@@ -31,8 +31,8 @@ def method_values(run: Mapping[str, Any]) -> dict[str, Any]:
     agent_options = {name: v for name, v in run["agent_options"].items() if v != own[name]}
     if issubclass(agent, GeneratorOptions):
         agent_options["generator"] = generator_of(run)
-    parts = {"options": options, "agent_options": agent_options, "num_envs": run.get("num_envs")}
-    return {"agent": run["agent"]} | {name: _placed(value) for name, value in parts.items() if value}
+    parts = {"options": _placed(options), "agent_options": _placed(agent_options), "num_envs": run.get("num_envs")}
+    return {"agent": run["agent"]} | {name: value for name, value in parts.items() if value}
 
 
 def generator_of(run: Mapping[str, Any]) -> str | None:
@@ -54,11 +54,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _placed(value: Any) -> Any:
+def _placed(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options without `PLACES`, and with short paths."""
-    if not isinstance(value, Mapping):
-        return value
-    return {name: _short(v) if name in PATHS else v for name, v in value.items() if name not in PLACES}
+    return {name: _short(v) if name in PATHS else v for name, v in options.items() if name not in PLACES}
 
 
 def _short(path: Any) -> Any:

@@ -9,18 +9,19 @@ from experiments.run import play
 from experiments.runs import read_runs
 from experiments.scoreboard.protocol import Protocol
 from experiments.scoreboard.references import MEASURED, References, rounds_table
+from experiments.study import Study
 
 EXACT = 1e-9
 """The largest difference of numbers that have six significant digits and are equal."""
 
 
-def replay(protocol: Protocol, references: References, settings: Sequence[str], out: Path) -> list[dict[str, Any]]:
+def replay(protocol: Protocol, references: References, study: Study, out: Path) -> list[dict[str, Any]]:
     """Play the protocol's reference runs again; return how far their rounds are from those of the references.
 
     Args:
         protocol: The protocol.
         references: Its references.
-        settings: The settings that are played.
+        study: The runs of a method, in whose settings they are played, with its places of data.
         out: The folder of the runs.
 
     Returns:
@@ -28,8 +29,10 @@ def replay(protocol: Protocol, references: References, settings: Sequence[str], 
         significant digits; and `largest`, the largest difference of a metric, None if the numbers of labels differ.
     """
     method, seed = protocol.replay.method, protocol.replay.seed
+    places = {name: getattr(study.runs[0].options, name) for name in ("data_dir", "device")}
+    values = {**references.methods[method]["values"], "options": places}
     found = []
-    for run in protocol.study(method, references.methods[method]["values"], settings, [seed], out).runs:
+    for run in protocol.study(method, values, [*study.settings], [seed], out).runs:
         play(dataclasses.replace(run, overwrite=True))
         one = rounds_table(read_runs([run.folder]).rounds)
         keys = {"setting": run.setting, "method": method, "seed": seed}

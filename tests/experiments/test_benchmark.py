@@ -101,6 +101,37 @@ def test_an_example_is_scored(tmp_path):
     assert [run["labeled"][-1] for run in result["runs"]["reviews"].values()] == [500, 500]
 
 
+def test_real_settings_are_played_where_the_data_are(tmp_path, monkeypatch, data_dir):
+    monkeypatch.delenv("SIGNAL_ENV_DATA", raising=False)
+    result, shown = benchmark(
+        tmp_path, "--agent", "margin", "--settings", "trec", "--seeds", "1", "--data-dir", data_dir
+    )
+    assert [each["setting"] for each in result["replay"]] == ["trec"]
+    assert result["runs"]["trec"]["0"]["pool"][0] == 545
+    assert result["values"] == {"agent": "margin"}
+    assert data_dir not in (tmp_path / "benchmark.json").read_text()
+    assert "Not played: reviews, sst2-0.1%" in shown
+
+
+def test_a_missing_annotator_is_named_before_anything_is_played(tmp_path, monkeypatch, data_dir, capsys):
+    monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path / "cache"))
+    options = [
+        "--agent",
+        "generator",
+        "--settings",
+        "sst2-0.1%",
+        "--data-dir",
+        data_dir,
+        "--out",
+        str(tmp_path / "runs"),
+    ]
+    assert main(["benchmark", *options]) == 1
+    said = capsys.readouterr().err
+    assert "nothing was played" in said
+    assert "experiments annotator" in said
+    assert not (tmp_path / "runs").exists()
+
+
 def test_missing_data_are_named_before_anything_is_played(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("SIGNAL_ENV_DATA", raising=False)

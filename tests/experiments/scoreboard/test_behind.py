@@ -67,5 +67,5 @@ def test_references_are_known_and_have_played():
     with pytest.raises(RunError, match=r"The scoreboard has no randon\. Did you mean 'random'"):
         reference_curves(config, ["randon"])
     real = make_config("SignalEnv-trec-v0", "entropy", options={"classifier": "linear", "encoder": "minilm"})
-    with pytest.raises(RunError, match="The references ppo have not played trec"):
-        reference_curves(real, ["random", "ppo"])
+    with pytest.raises(RunError, match="The references sb3 have not played trec"):
+        reference_curves(real, ["random", "sb3"])

@@ -7,9 +7,8 @@ from experiments.__main__ import main
 from experiments.config import RunError
 from experiments.runs import read_runs
 from experiments.scoreboard import collect, references
-from experiments.scoreboard.about import method_values, versions
+from experiments.scoreboard.about import versions
 from experiments.scoreboard.collect import CollectConfig, collected, without
-from experiments.scoreboard.protocol import read_protocol
 from experiments.scoreboard.references import read_references
 
 
@@ -65,22 +64,3 @@ def test_runs_that_are_not_the_protocols_are_refused(played, benchmarked):
         values["options"]["round_size"] = 25
     with pytest.raises(RunError, match="round_size is 25, not 50"):
         collected(runs, config)
-
-
-def test_values_have_no_places():
-    protocol = read_protocol()
-    options = {"reward": "entropy", "annotator_model": "/somewhere/annotator", "data_dir": "/somewhere/data"}
-    values = {
-        "agent": "sb3",
-        "options": options,
-        "agent_options": {"policy": "/home/me/runs/mine/policy"},
-        "num_envs": 5,
-    }
-    run = protocol.study("mine", values, ["reviews"], [0]).runs[0]
-    plain = yaml.safe_load(run.as_yaml())
-    assert method_values(plain) == {
-        **{"agent": "sb3", "options": {"reward": "entropy"}, "agent_options": {"policy": "mine/policy"}},
-        "num_envs": 5,
-    }
-    writer = protocol.study("w", {"agent": "generator"}, ["reviews"], [0]).runs[0]
-    assert method_values(yaml.safe_load(writer.as_yaml()))["agent_options"] == {"generator": "embedded"}

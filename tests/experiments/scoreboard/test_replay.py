@@ -6,11 +6,12 @@ from experiments.scoreboard.replay import compared, replay, sentence
 
 
 def test_a_reference_run_is_played_again(tmp_path):
-    (found,) = replay(read_protocol(), read_references(), ["reviews"], tmp_path)
+    study = read_protocol().study("mine", {"agent": "cal"}, ["reviews"], [3])
+    (found,) = replay(read_protocol(), read_references(), study, tmp_path)
     assert (found["setting"], found["method"], found["seed"]) == ("reviews", "random", 0)
     assert found["largest"] is not None
     assert found["largest"] < 0.02  # another machine may differ, by few of the texts
-    again = replay(read_protocol(), read_references(), ["reviews"], tmp_path)  # it is played, not read
+    again = replay(read_protocol(), read_references(), study, tmp_path)  # it is played, not read
     assert again == [found]
 
 
