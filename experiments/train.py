@@ -12,7 +12,7 @@ import yaml
 from rich.progress import Progress, TaskID
 
 from agents.llm import FrozenGenerator
-from experiments.config import EnvironmentOptions, Plugins, RunError, check_names
+from experiments.config import EnvironmentOptions, Plugins, RunError, check_names, check_seed
 from experiments.plugins import load_plugins
 from experiments.progress import console, progress_bar
 from signal_env.utils.extras import require
@@ -125,6 +125,9 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> None:
     """Train, and write `policy`, `config.yaml` and SB3's `logs` to the folder."""
     if config.timesteps < 1:
         raise RunError(f"timesteps is at least 1; got {config.timesteps}.")
+    check_seed(config.seed)
+    if not config.learning_rate > 0:
+        raise RunError(f"learning_rate must be a number above 0; got {config.learning_rate}.")
     check_folder(config.folder, config.overwrite)
     envs = environments(config)
     model = make_model(config, envs)

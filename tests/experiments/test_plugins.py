@@ -11,7 +11,7 @@ import gymnasium as gym
 import pytest
 import yaml
 
-from agents.agent import agents
+from agents.agent import agents, get_agent
 from experiments import plugins
 from experiments.__main__ import main
 from experiments.config import configuration_of, make_config
@@ -46,6 +46,7 @@ LOGS = ("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jsonl", "metrics.
 @pytest.fixture(autouse=True)
 def as_before():
     """Forgets what a test's plugins register: a stopping criterion of theirs would be measured in all later runs."""
+    get_agent("random")  # the built-in agents are registered
     entries = {registry: dict(registry._entries) for registry in _registries}
     modules, path, loaded = dict(sys.modules), list(sys.path), dict(plugins._loaded)
     ids = dict(gym.registry)
