@@ -182,8 +182,8 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
 
 def _refuse_foreign(env: str) -> None:
     """Raise a RunError if an environment's id is registered for another class than `SignalVectorEnv` or its heirs."""
-    creator = gym.spec(env).vector_entry_point
-    creator = load_env_creator(creator) if isinstance(creator, str) else creator
+    point = gym.spec(env).vector_entry_point
+    creator = load_env_creator(point) if isinstance(point, str) else point
     if creator is None or (isinstance(creator, type) and not issubclass(creator, SignalVectorEnv)):
         raise RunError(
             f"{env!r} is no environment of signal_env: register it with "

@@ -3,13 +3,11 @@
 import re
 import traceback
 
-import gymnasium as gym
 import pytest
 
-from agents.agent import get_agent
-from experiments import plugins
 from experiments.__main__ import main
-from signal_env.utils.registry import _registries
+
+pytestmark = pytest.mark.usefixtures("forget_plugins")
 
 SMALL = [*("--pool-size", "40", "--round-size", "10", "--evaluation-size", "40", "--budget", "40"), "--no-tensorboard"]
 
@@ -115,20 +113,6 @@ from signal_env.stopping import stopping_criteria
 def stopping(labels):
     raise KeyError("entropy")
 """
-
-
-@pytest.fixture(autouse=True)
-def as_before():
-    """Forgets what a test's plugins register."""
-    get_agent("random")  # the built-in agents are registered
-    entries, loaded, ids = {r: dict(r._entries) for r in _registries}, dict(plugins._loaded), dict(gym.registry)
-    yield
-    for registry, before in entries.items():
-        registry._entries = before
-    for name in gym.registry.keys() - ids.keys():
-        del gym.registry[name]
-    plugins._loaded.clear()
-    plugins._loaded.update(loaded)
 
 
 @pytest.fixture

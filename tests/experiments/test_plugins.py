@@ -7,20 +7,20 @@ import sys
 import time
 from pathlib import Path
 
-import gymnasium as gym
 import pytest
 import yaml
 
-from agents.agent import agents, get_agent
+from agents.agent import agents
 from experiments import plugins
 from experiments.__main__ import main
 from experiments.config import configuration_of, make_config
 from experiments.study import Study
 from signal_env.rewards import reward_terms
 from signal_env.utils.errors import PluginError
-from signal_env.utils.registry import _registries
 
 MINE = Path(__file__).parents[1] / "plugins" / "mine.py"
+
+pytestmark = pytest.mark.usefixtures("forget_plugins")
 
 SMALL = [*("--pool-size", "60", "--round-size", "10", "--evaluation-size", "40", "--budget", "40"), "--no-tensorboard"]
 OWN = ["--agent", "mine", "--explore", "0.5", "--reward", "signal + 0.1*mine_brief", "--shaping", "mine_half"]
@@ -41,26 +41,6 @@ methods:
 """
 
 LOGS = ("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jsonl", "metrics.jsonl", "finished")
-
-
-@pytest.fixture(autouse=True)
-def as_before():
-    """Forgets what a test's plugins register: a stopping criterion of theirs would be measured in all later runs."""
-    get_agent("random")  # the built-in agents are registered
-    entries = {registry: dict(registry._entries) for registry in _registries}
-    modules, path, loaded = dict(sys.modules), list(sys.path), dict(plugins._loaded)
-    ids = dict(gym.registry)
-    yield
-    for name in gym.registry.keys() - ids.keys():
-        del gym.registry[name]
-    for registry, before in entries.items():
-        registry._entries = before
-    for name in sys.modules.keys() - modules.keys():
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(("/tmp", str(MINE.parent))):
-            del sys.modules[name]
-    sys.path[:] = path
-    plugins._loaded.clear()
-    plugins._loaded.update(loaded)
 
 
 def write(file, text):
