@@ -102,8 +102,9 @@ class SignalEnv(LearnerAccess, gym.Env[Observation, str], EzPickle):
     - `passed`: whether it is a pass.
     - `reward_terms`: for each term its `raw` value, its `weight` and its `contribution` to the reward; the
       contributions sum to the reward.
-    - `accuracy`: of the classifier's last evaluation, at a round's close that of the round. It comes from the evaluation
-      split: it is for logs, and no policy may read it. `Monitor(env, info_keywords=("accuracy",))` finds it.
+    - `accuracy`: of the classifier's last evaluation, at a round's close that of the round. It is measured on the
+      evaluation split, so it is for logs, and no policy may read it. SB3's `Monitor(env, info_keywords=("accuracy",))`
+      finds it.
     - `round`: at a round's close, and after reset: `index`, `accuracy`, `labeled`, ... (see
       `signal_env.learner.outcomes.Round`). Its `end_reason` is the reason why the episode ends with it.
 

@@ -35,8 +35,9 @@ class SignalVectorEnv(LearnerAccess, VectorEnv[dict[str, Any], Sequence[str], ND
     vectorization_mode="sync")`). With `num_envs == offers_per_round` a step is a round. The sub-environments end
     together; there is no automatic reset, and a step after the end raises `gymnasium.error.ResetNeeded`.
 
-    `infos` holds `SignalEnv`'s info with one row per text; `infos["accuracy"]` is an array `(num_envs,)`. A closed round
-    is in the last row, the offer that closed it: `infos["round"]["accuracy"][-1]`; `closed_round(infos)` reads it.
+    `infos` holds `SignalEnv`'s info with one row per text: `infos["accuracy"]` is an array `(num_envs,)`. A closed
+    round is in the last row, the offer that closed it: `infos["round"]["accuracy"][-1]`. `closed_round(infos)` reads
+    it.
 
     Args:
         num_envs: Texts per step; a divisor of `offers_per_round`.
