@@ -12,15 +12,17 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
-from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
-from stable_baselines3.common.policies import ActorCriticPolicy
-from stable_baselines3.common.torch_layers import FlattenExtractor
-from stable_baselines3.dqn.policies import DQNPolicy
 
 from agents.sb3.chooser import embedding_size_of
 from agents.sb3.errors import PolicyError
 from agents.sb3.normalization import Normalization, normalization_of
-from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
+from agents.sb3.policies import (
+    MLP_POLICIES,
+    CandidatePolicy,
+    CandidateQPolicy,
+    MaskableCandidatePolicy,
+    extracts_nothing,
+)
 from signal_env.utils.storage import new_folder, write_text
 from signal_env.wrappers.candidate_draw import CandidateBox
 
@@ -34,10 +36,8 @@ POLICIES: dict[str, Any] = {
 }
 """The policy class of each algorithm of `python -m experiments train`. These play with any number of candidates."""
 
-CLASSES: dict[str, Any] = {
-    kind.__name__: kind for kind in (*POLICIES.values(), ActorCriticPolicy, MaskableActorCriticPolicy, DQNPolicy)
-}
-"""The policy classes that are saved, by name. The last three are SB3's own "MlpPolicy"."""
+CLASSES: dict[str, Any] = {kind.__name__: kind for kind in (*POLICIES.values(), *MLP_POLICIES)}
+"""The policy classes that are saved, by name."""
 
 DESCRIPTION, TENSORS, STATISTICS = "policy.json", "policy.safetensors", "normalization.safetensors"
 
@@ -150,7 +150,7 @@ def _check_saved(policy: Any) -> None:
             f"Expected the observations of signal_env.wrappers.CandidateSelection; got {policy.observation_space!r}. "
             "Play the model itself by agents.sb3.ModelAgent(model, transform=FUNCTION)."
         )
-    if policy.features_extractor_class is not FlattenExtractor:
+    if not extracts_nothing(policy):
         raise PolicyError(
             f"Expected SB3's FlattenExtractor; got {policy.features_extractor_class.__name__}, which cannot be made "
             "anew by name. Play the model itself by agents.sb3.ModelAgent(model)."
