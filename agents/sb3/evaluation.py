@@ -26,7 +26,9 @@ class AccuracyEvaluation(BaseCallback):  # type: ignore[misc]  # SB3 is not foll
     |---|---|
     | `eval/accuracy` | accuracy at the episodes' ends, mean over the seeds |
     | `eval/area` | mean accuracy along the learning curves, by labels, mean over the seeds |
-    | `rollout/ep_accuracy_mean` | mean of `accuracy` over the training's last episodes; `Monitor` with `info_keywords` |
+    | `rollout/ep_accuracy_mean` | accuracy at the ends of the training's last episodes, mean |
+
+    The last one needs SB3's `Monitor(env, info_keywords=("accuracy",))` around the training's environments.
 
     Args:
         envs: A vector environment as for `agents.rollout.rollout`, with `selection="submitted"`.
