@@ -27,7 +27,7 @@ class ModelError(SignalError, ValueError):
 
 
 def model_path(name: str | Path, role: str = "encoder") -> str:
-    """Resolve a model's name to a folder or a hub name.
+    """Resolve a model's name to an absolute folder or a hub name.
 
     Args:
         name: "embedded" (the tiny model of this role that the package ships), "minilm" (all-MiniLM-L6-v2 from the
@@ -58,7 +58,7 @@ def model_path(name: str | Path, role: str = "encoder") -> str:
     looks_local = os.path.isabs(expanded) or name.startswith((".", "~")) or name.count("/") > 1
     if looks_local and not Path(expanded).is_dir():
         raise ModelError(f"No model folder at {expanded}; expected one with config.json and model.safetensors.")
-    return expanded
+    return os.path.abspath(expanded) if Path(expanded).is_dir() else expanded
 
 
 def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **options: Any) -> tuple[Any, Any]:

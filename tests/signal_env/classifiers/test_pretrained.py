@@ -8,11 +8,13 @@ from signal_env.classifiers.pretrained import EMBEDDED, ModelError, load_pretrai
 from signal_env.utils.extras import MissingExtra
 
 
-def test_names():
+def test_names(monkeypatch):
     assert model_path("embedded") == str(EMBEDDED / "encoder")
     assert model_path("embedded", "generator") == str(EMBEDDED / "generator")
     assert model_path("bert-base-uncased") == "bert-base-uncased"
     assert model_path("org/name") == "org/name"
+    monkeypatch.chdir(EMBEDDED.parent)
+    assert model_path("models/encoder") == model_path("./models/encoder") == str(EMBEDDED / "encoder")
 
 
 @pytest.mark.parametrize("name", ["/no/such/model", "./no_such_model", "~/no/such/model"])
