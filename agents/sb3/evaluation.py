@@ -1,4 +1,11 @@
-"""A callback of Stable-Baselines3 that logs accuracy while a model learns."""
+"""A callback of Stable-Baselines3 that logs accuracy while a model learns.
+
+| name | content |
+|---|---|
+| `eval/accuracy` | accuracy at the episodes' ends, mean over the seeds |
+| `eval/area` | mean accuracy along the learning curves, by labels, mean over the seeds |
+| `rollout/ep_accuracy_mean` | accuracy at the ends of the training's last episodes, mean |
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,13 +29,8 @@ class AccuracyEvaluation(BaseCallback):  # type: ignore[misc]  # SB3 is not foll
     end of the training. Accuracy is measured on the evaluation split: it is for reading, and no setting, and no
     moment to stop, may be chosen by it. Playing changes nothing in what the model learns.
 
-    | name | content |
-    |---|---|
-    | `eval/accuracy` | accuracy at the episodes' ends, mean over the seeds |
-    | `eval/area` | mean accuracy along the learning curves, by labels, mean over the seeds |
-    | `rollout/ep_accuracy_mean` | accuracy at the ends of the training's last episodes, mean |
-
-    The last one needs SB3's `Monitor(env, info_keywords=("accuracy",))` around the training's environments.
+    The module's table has the names that it logs. The last one needs SB3's `Monitor(env, info_keywords=("accuracy",))`
+    around the training's environments.
 
     Args:
         envs: A vector environment as for `agents.rollout.rollout`, with `selection="submitted"`.
