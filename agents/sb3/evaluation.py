@@ -79,7 +79,7 @@ class AccuracyEvaluation(BaseCallback):  # type: ignore[misc]  # SB3 is not foll
 
     def _play(self, seed: int) -> dict[str, float]:
         """Play one episode; return the measures of its learning curve."""
-        agent = ModelAgent(self.model, **self.options)
+        agent = ModelAgent(self.model, **self.options)  # type: ignore[abstract]  # defaults that do nothing are complete
         rounds = [step.round for step in rollout(self.envs, agent, seed) if step.round is not None]
         labels, accuracies = (np.array([one[name] for one in rounds]) for name in ("labeled", "accuracy"))
         span = labels[-1] - labels[0]

@@ -88,9 +88,9 @@ def normalization_of(model: Any, transformed: bool = False) -> Normalization | N
         raise PolicyError("The model's observations are normalized twice: wrap its environments in one VecNormalize.")
     if not found:
         return None
-    statistics = found[0].obs_rms
-    arrays = (np.array(each, dtype=np.float64) for each in (statistics.mean, statistics.var))
-    return Normalization(*arrays, clip=float(found[0].clip_obs), epsilon=float(found[0].epsilon))
+    used = found[0]
+    mean, variance = (np.array(each, dtype=np.float64) for each in (used.obs_rms.mean, used.obs_rms.var))
+    return Normalization(mean, variance, clip=float(used.clip_obs), epsilon=float(used.epsilon))
 
 
 def _check_last_observations(model: Any) -> None:

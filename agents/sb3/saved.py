@@ -205,5 +205,5 @@ def _read(place: Path) -> SavedPolicy:
         size = plain["n_candidates"] * len(plain["features"]) + len(plain["state_features"])
         if any(arrays[name].shape != (size,) for name in ("mean", "variance")):
             raise ValueError(f"{STATISTICS} has other sizes than the observation's {size} numbers.")
-        plain["normalization"] = Normalization(**arrays, **plain["normalization"])
+        plain["normalization"] = Normalization(arrays["mean"], arrays["variance"], **plain["normalization"])
     return SavedPolicy(**plain)
