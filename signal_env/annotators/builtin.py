@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.annotators.annotator import Annotator, AnnotatorError, annotators
-from signal_env.tasks import Task
+from signal_env.tasks import Task, TaskError
 from signal_env.utils.storage import cache_dir
 
 
@@ -62,7 +62,8 @@ def model(task: Task, model: str | None, device: str) -> Annotator:
         device: A torch device.
 
     Raises:
-        AnnotatorError: When a text is labeled, if there is no model, or the model has another number of classes.
+        AnnotatorError: When a text is labeled, if there is no model, or the names of its classes (`id2label` in its
+            config.json) are not the task's. Their order may differ.
         ModelError: When a text is labeled, if the model cannot be loaded.
     """
     saved = cache_dir("annotators", task.name)
@@ -90,11 +91,11 @@ def _model_annotator(task: Task, name: str, device: str) -> Annotator:
     from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained, model_path
 
     classifier, tokenizer = load_pretrained(AutoModelForSequenceClassification, name)
-    if classifier.config.num_labels != task.n_classes:
-        raise AnnotatorError(
-            f"The annotator {name} has {classifier.config.num_labels} classes; task {task.name!r} has "
-            f"{task.n_classes}. Give a model that was trained for this task."
-        )
+    names = [classifier.config.id2label[number] for number in sorted(classifier.config.id2label)]
+    try:
+        labels = np.array(task.labels_of(names, f"The annotator {name}"))
+    except TaskError as error:
+        raise AnnotatorError(str(error)) from error
     record = Path(model_path(name)) / "annotator.json"
     max_length = json.loads(record.read_text(encoding="utf-8")).get("max_length", 128) if record.is_file() else 128
     text_model = TextModel(classifier, tokenizer, task, max_length, device)
@@ -104,6 +105,6 @@ def _model_annotator(task: Task, name: str, device: str) -> Annotator:
 
     def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
         (logits,) = text_model.run(texts, forward)
-        return np.asarray(logits.argmax(axis=1), dtype=np.int64)
+        return np.asarray(labels[logits.argmax(axis=1)], dtype=np.int64)
 
     return annotate

@@ -1,6 +1,7 @@
 """A task's texts and labels, and the checks that rows of every source pass."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,11 +99,17 @@ def _example(task: Task, row: Any, columns: Mapping[str, str], labels: Mapping[s
         raise DataError(
             f"{place}: expected the columns {list(columns.values())}, missing or empty {missing}, found {present}."
         )
+    for name, column in columns.items():
+        value, is_label = row[column], name == "label"
+        number = is_label and isinstance(value, Integral) and not isinstance(value, bool)
+        if not isinstance(value, str) and not number:
+            expected, kind = "a class's name or number" if is_label else "a text", type(value).__name__
+            raise DataError(f"{place}, column {column!r}: expected {expected}; got a {kind}, {value!r:.80}.")
     label = str(row[columns["label"]]).strip()
     if label not in labels:
         raise DataError(f"{place}: unknown label {label!r}; expected {_expected(labels)}.")
     try:
-        text = task.write(*(str(row[columns[column]]) for column in task.columns))
+        text = task.write(*(row[columns[column]] for column in task.columns))
     except ValueError as error:
         raise DataError(f"{place}: {error}") from error
     if not text:
