@@ -153,8 +153,8 @@ class Task:
         if given in ([str(number) for number in numbers], [f"label_{number}" for number in numbers]):
             return [*numbers]
         raise TaskError(
-            f"{source} has the classes {list(names)}; task {self.name!r} has {list(self.class_names)}. Classes are known "
-            "by name: give one whose names are the task's, or name the task's classes as it does (in a .yaml file)."
+            f"{source} has the classes {list(names)}; task {self.name!r} has {list(self.class_names)}. Classes are "
+            "known by name: give one whose names are the task's, or name the classes of your own task as it does."
         )
 
     def write(self, *fields: str) -> str:

@@ -1,14 +1,16 @@
 """The built-in annotators: "gold", "rule" and "model"."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.annotators.annotator import Annotator, AnnotatorError, annotators
+from signal_env.classifiers.pretrained import model_path
 from signal_env.tasks import Task, TaskError
+from signal_env.utils.fingerprint import digest_of_folder
 from signal_env.utils.storage import cache_dir
 
 
@@ -68,6 +70,12 @@ def model(task: Task, model: str | None, device: str) -> Annotator:
     """
     saved = cache_dir("annotators", task.name)
 
+    @cache
+    def loaded() -> Annotator:
+        name = model or str(saved)
+        folder = Path(model_path(name))
+        return _model_annotator(task, name, device, digest_of_folder(folder) if folder.is_dir() else "")
+
     def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
         if model is None and not saved.is_dir():
             raise AnnotatorError(
@@ -75,20 +83,20 @@ def model(task: Task, model: str | None, device: str) -> Annotator:
                 f"--task {task.name}` (or the task's .yaml file), or give annotator_model=FOLDER or a hub name, or "
                 "another annotator."
             )
-        return _model_annotator(task, model or str(saved), device)(texts)
+        return loaded()(texts)
 
     return annotate
 
 
 @lru_cache(maxsize=2)
-def _model_annotator(task: Task, name: str, device: str) -> Annotator:
-    """Load a sequence classifier as an annotator, once per process."""
+def _model_annotator(task: Task, name: str, device: str, content: str) -> Annotator:
+    """Load a sequence classifier as an annotator, once per process and content of its folder."""
     import json
 
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained, model_path
+    from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
 
     classifier, tokenizer = load_pretrained(AutoModelForSequenceClassification, name)
     names = [classifier.config.id2label[number] for number in sorted(classifier.config.id2label)]

@@ -1,6 +1,7 @@
 """A task's texts and labels, and the checks that rows of every source pass."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from signal_env.spaces import is_utf8
 from signal_env.tasks import MOST_CLASSES, Task
 from signal_env.utils.errors import SignalError
+from signal_env.utils.fingerprint import digest_of
 
 Example = tuple[str, int]
 
@@ -31,7 +33,7 @@ class Split(NamedTuple):
 
 
 class Corpus(NamedTuple):
-    """A task's data.
+    """A task's data. `fingerprint` identifies it by its content.
 
     Attributes:
         train: The split that pools are drawn from. Its texts are distinct.
@@ -53,6 +55,19 @@ class Corpus(NamedTuple):
         for text, label in train:
             first_labels.setdefault(text, label)
         return cls(_split(first_labels.items()), _split(evaluation))
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return the SHA-256 of each split's texts and labels, in their order, whatever file or format they are from.
+
+        Example:
+            >>> one, other = (Corpus.of([("fun", label)], [("dull", 0)]).fingerprint() for label in (0, 1))
+            >>> [name for name in one if one[name] != other[name]]
+            ['train']
+        """
+        return {
+            name: digest_of(chain(split.texts, [",".join(map(str, split.labels.tolist()))]))
+            for name, split in self._asdict().items()
+        }
 
 
 def examples(

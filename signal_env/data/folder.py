@@ -36,10 +36,18 @@ def read_folder(task: Task, directory: Path) -> Corpus:
         ('what fun',)
     """
     columns = {column: column for column in (*task.columns, "label")}
+    return Corpus.of(*(examples(task, _rows(file), columns, str(file)) for file in files_of(task, directory)))
+
+
+def files_of(task: Task, directory: Path) -> tuple[Path, Path]:
+    """Return the files of the training and the evaluation split, see `read_folder`.
+
+    Raises:
+        DataError: If one is missing.
+    """
     own = directory / task.name
     folder = own if own.is_dir() else directory
-    files = [_find(task, directory, folder, split) for split in (task.train, task.evaluation)]
-    return Corpus.of(*(examples(task, _rows(file), columns, str(file)) for file in files))
+    return _find(task, directory, folder, task.train), _find(task, directory, folder, task.evaluation)
 
 
 def _find(task: Task, directory: Path, folder: Path, split: str) -> Path:
@@ -80,16 +88,16 @@ def _csv_rows(lines: Iterable[str], file: Path) -> Iterator[dict[str, str]]:
             place = f"{file}, row {number} (line {before + 1})"
             if len(values) != len(columns):
                 raise DataError(
-                    f"{place}: expected {len(columns)} values, for {columns}; got {len(values)}: {values!r:.120}. Put a "
-                    "text that holds a comma or a quote in quotes, and double the quotes in it."
+                    f"{place}: expected {len(columns)} values, for {columns}; got {len(values)}: {values!r:.120}. Put "
+                    "a text that holds a comma or a quote in quotes, and double the quotes in it."
                 )
             _refuse_swallowed_rows(columns, values, place)
             yield dict(zip(columns, values, strict=True))
             before = reader.line_num
     except csv.Error as error:
         raise DataError(
-            f"{file}, row {number + 1} (line {before + 1}) cannot be read: {error}. Is there a stray quote? Put the text "
-            "in quotes, and double the quotes in it."
+            f"{file}, row {number + 1} (line {before + 1}) cannot be read: {error}. Is there a stray quote? Put the "
+            "text in quotes, and double the quotes in it."
         ) from error
 
 

@@ -11,8 +11,8 @@ from signal_env.utils.extras import require
 def read_hub(task: Task) -> Corpus:
     """Read a task's splits from the data set that `task.hub` names.
 
-    The data set may also be a local folder of the hub's format. Where it names its classes, labels are read by name, and
-    their numbers may differ from the task's; where it does not, they are read by number.
+    The data set may also be a local folder of the hub's format. Where it names its classes, labels are read by name,
+    and their numbers may differ from the task's. Where it does not, they are read by number.
 
     Raises:
         MissingExtra: If `datasets` is not installed.

@@ -125,6 +125,12 @@ def test_a_model_of_other_class_names_is_refused_with_both_lists(models, tmp_pat
     assert "['bad', 'so-so', 'good']" in str(caught.value)
 
 
+def test_a_model_that_was_replaced_is_loaded_again(models, tmp_path):
+    folder = tmp_path / "annotator"
+    labels = [make_annotator("model", MOOD, models(folder, answer, 3))(["a"]).tolist() for answer in (2, 1)]
+    assert labels == [[2], [1]]
+
+
 def test_a_task_of_the_same_name_with_reversed_classes_reads_the_saved_model_by_name(models, tmp_path, monkeypatch):
     monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path / "cache"))
     models(tmp_path / "cache" / "annotators" / "mood", answer=0, n_classes=3, names=MOOD.class_names)

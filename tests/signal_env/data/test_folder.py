@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signal_env.data import DataError
+from signal_env.data import DataError, load
 from signal_env.data.folder import ENDINGS, read_folder
 from signal_env.tasks import Hub, Task
 
@@ -131,6 +131,30 @@ def test_any_texts_survive_csv_and_jsonl(tmp_path_factory, pairs):
     for ending in (".csv", ".jsonl.gz"):
         put(folder / ending[1:], [{"text": text, "label": label} for text, label in pairs], ending)
         assert as_lists(read_folder(MOOD, folder / ending[1:]))[1] == expected
+
+
+# Content.
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_corrected_label_is_read_again_in_the_same_process(tmp_path, ending):
+    one, other = ([{"text": "fine", "label": label}, {"text": "dull", "label": 0}] for label in (0, 1))
+    before = load(MOOD, put(tmp_path, one, ending))
+    after = load(MOOD, put(tmp_path, other, ending))
+    assert (before.train.labels.tolist(), after.train.labels.tolist()) == ([0, 0], [1, 0])
+    assert before.fingerprint() != after.fingerprint()
+    assert load(MOOD, tmp_path) is after
+
+
+def test_the_fingerprint_is_that_of_the_content_in_any_format_and_place(tmp_path):
+    prints = [load(MOOD, put(tmp_path / ending, ending=ending)).fingerprint() for ending in ENDINGS]
+    assert prints == [prints[0]] * len(ENDINGS)
+
+
+def test_each_split_has_a_fingerprint(tmp_path):
+    before = load(MOOD, put(tmp_path)).fingerprint()
+    after = load(MOOD, put(tmp_path, ROWS[:2], splits=["test"])).fingerprint()
+    assert [name for name in before if before[name] != after[name]] == ["evaluation"]
 
 
 # Unusable files.
