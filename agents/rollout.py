@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, base
-from signal_env.utils.errors import ActionError, at_work, in_round
+from signal_env.utils.errors import ORIGIN, ActionError, at_work, in_round
 from signal_env.vector_env import closed_round
 
 
@@ -38,10 +38,10 @@ def state_of(envs: Envs, agent: Agent) -> dict[str, Any]:
 
 
 @contextmanager
-def _at_work(envs: Envs, agent: Agent, method: str, texts: Sequence[str] = ()) -> Iterator[None]:
-    """Add to an error in the block a note with the agent, its method, the texts and the open round."""
-    learner = base(envs).learner
-    with in_round(learner.episode.round + 1), at_work(f"the agent {type(agent).__name__} ({method})", texts):
+def _at_work(envs: Envs, agent: Agent, method: str, texts: Sequence[str] = (), closed: bool = False) -> Iterator[None]:
+    """Add to an error in the block a note with the agent, its method, the texts, and the open or just closed round."""
+    index = base(envs).learner.episode.round + (not closed)
+    with in_round(index), at_work(f"the agent {type(agent).__name__} ({method})", texts):
         yield
 
 
@@ -50,7 +50,7 @@ def _step(envs: Envs, agent: Agent, texts: Sequence[str]) -> Any:
     try:
         return envs.step(texts)
     except ActionError as error:
-        error.add_note(f"The agent {type(agent).__name__} (act) returned it.")
+        error.add_note(f"{ORIGIN}the agent {type(agent).__name__} (act).")
         raise
 
 
@@ -91,9 +91,10 @@ def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = 
             with _at_work(envs, agent, "act"):
                 texts = agent.act(observations)
             observations, rewards, terminated, truncated, infos = _step(envs, agent, texts)
-            with _at_work(envs, agent, "learn", texts):
+            closed = closed_round(infos)
+            with _at_work(envs, agent, "learn", texts, closed is not None):
                 metrics = agent.learn(rewards, infos)
-            yield Step(texts, rewards, infos, metrics, closed_round(infos))
+            yield Step(texts, rewards, infos, metrics, closed)
             ended = bool(np.all(terminated | truncated))
     finally:
         agent.close()

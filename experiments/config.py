@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import gymnasium as gym
 import tyro
 import yaml
+from gymnasium.envs.registration import load_env_creator
 
 import signal_env  # noqa: F401  (registers the environments)
 from agents.agent import get_agent
@@ -19,6 +20,7 @@ from signal_env.config import SignalConfig
 from signal_env.learner.experiment import experiment_sizes
 from signal_env.utils.errors import SignalError
 from signal_env.utils.installed import load_installed
+from signal_env.vector_env import SignalVectorEnv
 from signal_env.wrappers import VectorPotentialShaping
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -170,6 +172,7 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
     if plain_id not in gym.registry:
         known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
         raise RunError(f"No environment {env!r} is registered. Known: {', '.join(known)}.")
+    _refuse_foreign(env)
     agent_class = get_agent(agent)
     own = {**gym.spec(env).kwargs, **agent_class.env_options}
     options = _fill(EnvironmentOptions, {**own, **values.pop("options", {})})
@@ -177,6 +180,23 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
     parts = {"env": env, "agent": agent, "options": options, "agent_options": agent_options, "plugins": plugins}
     run: RunConfig = _fill(RunConfig, values | parts)
     return run
+
+
+def _refuse_foreign(env: str) -> None:
+    """Raise a RunError if an environment's id is registered for another class than `SignalVectorEnv` or its heirs."""
+    point = gym.spec(env).vector_entry_point
+    creator = load_env_creator(point) if isinstance(point, str) else point
+    if creator is None or (isinstance(creator, type) and not issubclass(creator, SignalVectorEnv)):
+        raise RunError(
+            f"{env!r} is no environment of signal_env: register it with "
+            "vector_entry_point='signal_env.vector_env:SignalVectorEnv'."
+        )
+
+
+def check_seed(seed: int) -> None:
+    """Raise a RunError if a seed is negative."""
+    if seed < 0:
+        raise RunError(f"seed must be a whole number of at least 0; got {seed}.")
 
 
 def configuration_of(folder: Path, plugins: Sequence[PluginRecord] = ()) -> RunConfig:
@@ -243,7 +263,8 @@ def check_names(names: Iterable[str], known: Collection[str], owner: str) -> Non
 
 def make_envs(run: RunConfig, **options: Any) -> Any:
     """Return the vector environment of a run, with these options in place of its own."""
-    num_envs = run.num_envs or experiment_sizes(run.options).offers
+    check_seed(run.seed)
+    num_envs = experiment_sizes(run.options).offers if run.num_envs is None else run.num_envs
     envs: Any = gym.make_vec(run.env, num_envs=num_envs, **vars(run.options) | options)
     if run.shaping is None:
         return envs

@@ -117,7 +117,7 @@ class Study:
             for (setting, method), values in pairs.items():
                 if seed in seeds[setting, method]:
                     folder = self.folder / setting / method / f"seed-{seed}"
-                    about = {"seed": seed, "setting": setting, "method": method, "out": folder}
+                    about: dict[str, Any] = {"seed": seed, "setting": setting, "method": method, "out": folder}
                     yield make_config(**values, **about, plugins=self.plugins)
 
     def _values(self, setting: str, method: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Registries that map names to plug-ins. Every plug-in point uses one."""
 
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -93,13 +94,21 @@ class Registry(Generic[T]):
 
 @contextmanager
 def undone_on_error() -> Iterator[None]:
-    """Take back what the block registers if it ends with an error, so that it can be tried again."""
+    """Take back what the block registers if it ends with an error, so that it can be tried again.
+
+    What functions and classes of modules that stay imported are registered for is kept: these would not register them
+    again.
+    """
     before = {registry: dict(registry._entries) for registry in _registries}
     try:
         yield
     except BaseException:
         for registry, entries in before.items():
-            registry._entries = entries
+            registry._entries = entries | {
+                name: entry
+                for name, entry in registry._entries.items()
+                if hasattr(entry, "__qualname__") and entry.__module__ in sys.modules
+            }
         raise
 
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
+import re
 import shutil
 import sys
 import time
 from pathlib import Path
 
-import gymnasium as gym
 import pytest
 import yaml
 
@@ -15,12 +15,14 @@ from agents.agent import agents
 from experiments import plugins
 from experiments.__main__ import main
 from experiments.config import configuration_of, make_config
+from experiments.engines import play_plain
 from experiments.study import Study
 from signal_env.rewards import reward_terms
 from signal_env.utils.errors import PluginError
-from signal_env.utils.registry import _registries
 
 MINE = Path(__file__).parents[1] / "plugins" / "mine.py"
+
+pytestmark = pytest.mark.usefixtures("forget_plugins")
 
 SMALL = [*("--pool-size", "60", "--round-size", "10", "--evaluation-size", "40", "--budget", "40"), "--no-tensorboard"]
 OWN = ["--agent", "mine", "--explore", "0.5", "--reward", "signal + 0.1*mine_brief", "--shaping", "mine_half"]
@@ -41,25 +43,6 @@ methods:
 """
 
 LOGS = ("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jsonl", "metrics.jsonl", "finished")
-
-
-@pytest.fixture(autouse=True)
-def as_before():
-    """Forgets what a test's plugins register: a stopping criterion of theirs would be measured in all later runs."""
-    entries = {registry: dict(registry._entries) for registry in _registries}
-    modules, path, loaded = dict(sys.modules), list(sys.path), dict(plugins._loaded)
-    ids = dict(gym.registry)
-    yield
-    for name in gym.registry.keys() - ids.keys():
-        del gym.registry[name]
-    for registry, before in entries.items():
-        registry._entries = before
-    for name in sys.modules.keys() - modules.keys():
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(("/tmp", str(MINE.parent))):
-            del sys.modules[name]
-    sys.path[:] = path
-    plugins._loaded.clear()
-    plugins._loaded.update(loaded)
 
 
 def write(file, text):
@@ -341,6 +324,16 @@ def test_a_worker_refuses_a_plugin_that_changed_after_the_run_was_described(tmp_
         make_config(**values)
 
 
+def test_a_machine_without_the_plugin_says_which_place_it_needs(tmp_path):
+    file = Path(agent_file(tmp_path / "own.py"))
+    run = make_config("SignalEnv-reviews-v0", "own", plugins=[file], out=tmp_path / "run")
+    file.unlink()
+    forget()
+    said = play_plain(run.plain())
+    assert re.fullmatch(rf"PluginError: The plugin {file} is not there \(on .+\): expected a file FILE.py, .*", said)
+    assert (tmp_path / "run" / "error.txt").read_text().startswith("Traceback")
+
+
 # Importing.
 
 
@@ -397,8 +390,6 @@ def test_a_plugin_is_not_imported_anew_when_it_changes(tmp_path):
     ],
 )
 def test_a_missing_plugin_is_one_line(tmp_path, capsys, plugin, message):
-    import re
-
     assert run(tmp_path / "run", plugin=plugin) == 1
     error = capsys.readouterr().err
     assert re.search(message, error)
