@@ -45,6 +45,14 @@ def test_a_result_survives_its_file(result, tmp_path):
     assert same(scoreboard().score(rounds), result["scores"])
 
 
+def test_further_references_leave_results_as_they_are(result):
+    found = copy.deepcopy(result)
+    for each in found["scores"]["settings"].values():
+        each["differences"].pop("cal")
+        each["rank"], each["of"] = 1, each["of"] - 1
+    check(found)
+
+
 def changed(result, change):
     copied = copy.deepcopy(result)
     change(copied)
