@@ -106,7 +106,7 @@ def check(result: Mapping[str, Any]) -> None:
 
 
 def _lasting(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the scores that last: further references change ranks and differences, and versions draw other bootstraps."""
+    """Return the scores that further references (ranks, differences) and other versions (bootstraps) do not change."""
     settings = {
         name: {part: value for part, value in found.items() if part not in ("differences", "rank", "of")}
         for name, found in scores["settings"].items()
