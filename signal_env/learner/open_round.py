@@ -43,7 +43,7 @@ class OpenRound:
         batch_size: The number of texts that may be labeled at the close.
         unlabeled: U as the round opened.
         nothing: The view of no texts.
-        moments: The reward's running statistics as the round opened.
+        reward_state: The reward's state as the round opened.
         offers: The offers, in order.
         made: The number of texts in them.
         n_valid: The number of their valid texts.
@@ -75,7 +75,7 @@ class OpenRound:
         self.nothing = View(self, (), classifier.predict(()))
         self.unlabeled = self._open(previous)
         self._rows = {text: i for i, text in enumerate(self.unlabeled.texts)}
-        self.moments = episode.reward.state_dict()
+        self.reward_state = episode.reward.state_dict()
         self.offers: list[Offer] = []
         self.made = self.n_valid = 0
         self.seen: set[str] = set()
