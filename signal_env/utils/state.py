@@ -126,7 +126,6 @@ class Unchanged:
                 )
 
 
-
 def _attributes(owner: Any) -> Iterator[tuple[str, Any]]:
     """Yield an object's own attributes, those of slots too, and containers that are attributes of its class."""
     yield from list(getattr(owner, "__dict__", {}).items())
