@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
+from signal_env.utils.errors import SignalError
 
 from signal_env.learner.learner import Learner
 from signal_env.utils.registry import Registry
@@ -74,7 +75,7 @@ class Agent(Protocol):
 STATE_METHODS = ("state_dict", "load_state_dict")
 
 
-class AgentError(TypeError):
+class AgentError(SignalError, TypeError):
     """An agent whose state cannot be kept as asked; the message says which methods to write."""
 
 
@@ -117,8 +118,8 @@ def require_state(agent: Agent) -> None:
     """Raise an `AgentError` if an episode cannot go on from the agent's state; see `keeps_state`."""
     if not keeps_state(agent):
         raise AgentError(
-            f"The agent {type(agent).__name__} cannot go on from the state between two rounds, since it does not return "
-            "it: write state_dict and load_state_dict, or set `stateless = True` in the class if it keeps nothing from "
+            f"The agent {type(agent).__name__} cannot go on from a state between two rounds, since it does not return "
+            "one: write state_dict and load_state_dict, or set `stateless = True` in the class if it keeps nothing from "
             "one round to the next but what reset sets."
         )
 

@@ -44,8 +44,8 @@ class Reward:
     `normalize(TERM)` is the term minus its mean, divided by its standard deviation, both over the episode's values up
     to and including this one (Welford 1962). It is 0 as long as all values are equal.
 
-    A term with state is a class, or an object, with the methods `reset`, `state_dict` and `load_state_dict`. Each reward
-    has its own instance, which is reset as an episode begins.
+    A term with state is a class, or an object, with the methods `reset`, `state_dict` and `load_state_dict`. Each
+    reward has its own instance, which is reset as an episode begins.
 
     Args:
         reward: An expression such as "signal + 0.1*novelty - 0.5*clip(repetition, 0, 1)"; a mapping from names or

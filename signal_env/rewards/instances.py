@@ -55,8 +55,8 @@ class TermState:
 
     def _unusable(self, what: str) -> RewardError:
         return RewardError(
-            f"The state of the reward term {self._name!r} {what}: state_dict returns None, bools, numbers, strings, and "
-            "lists and dictionaries of them, such as sorted(a_set) and an_array.tolist()."
+            f"The state of the reward term {self._name!r} {what}: state_dict returns None, bools, numbers, strings, "
+            "and lists and dictionaries of them, such as sorted(a_set) and an_array.tolist()."
         )
 
 

@@ -22,10 +22,11 @@ RewardTerm = Callable[..., Any]
 A text's value may depend on texts offered before it, but not on those after it, so that the environment gives the same
 rewards with one text a step and with many.
 
-A term that remembers something is a class whose instances also have `reset`, which begins an episode, `state_dict`, which
-returns what is remembered as plain data, and `load_state_dict`, which restores it. Each environment has its own instance.
-Texts that are scored without being offered (`Learner.score`) leave no trace in it. A term without these methods whose
-attributes change is refused; a class whose attributes change without an effect on values has `stateless = True`.
+A term that remembers something is a class whose instances also have `reset`, which begins an episode, `state_dict`,
+which returns what is remembered as plain data, and `load_state_dict`, which restores it. Each environment has its own
+instance. Texts that are scored without being offered (`Learner.score`) leave no trace in it. A term without these
+methods whose attributes change is refused; a class whose attributes change without an effect on values has
+`stateless = True`.
 
 Example:
     >>> class NovelWords:

@@ -122,7 +122,7 @@ class Unchanged:
                 raise self._error(
                     f"The {self._who} has changed {', '.join(map(repr, names))} of {type(one).__name__} from one call "
                     "to the next. Nothing keeps this state, and a resumed run would go on without it. "
-                    f"{self._advice}; or set `stateless = True` in the class if no value depends on it, as with a cache."
+                    f"{self._advice}; or set `stateless = True` in the class if no value depends on it, as in a cache."
                 )
 
 

@@ -182,7 +182,7 @@ def test_a_sweep_plays_such_a_run_anew_when_its_worker_dies(tmp_path, module):
     args = ["run", *SMALL, "--agent", "forgetful", "--no-tensorboard", "--seed", "1"]
     assert main([*args, "--out", str(tmp_path / "whole")]) == 0
     run_killed(module, 4, *args, "--out", str(tmp_path / "few"))
-    engine = Dying(module, 12, 8, 0)
+    engine = Dying(module, 10, 0)
     *_, (_, over, error) = played([configuration_of(tmp_path / "few")], engine)
     assert (over.folder, error, engine.deaths) == (tmp_path / "few", None, [])
     for name in LOGS:
