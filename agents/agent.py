@@ -119,8 +119,8 @@ def require_state(agent: Agent) -> None:
     if not keeps_state(agent):
         raise AgentError(
             f"The agent {type(agent).__name__} cannot go on from a state between two rounds, since it does not return "
-            "one: write state_dict and load_state_dict, or set `stateless = True` in the class if it keeps nothing from "
-            "one round to the next but what reset sets."
+            "one: write state_dict and load_state_dict, or set `stateless = True` in the class if it keeps nothing "
+            "from one round to the next but what reset sets."
         )
 
 
