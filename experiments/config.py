@@ -17,6 +17,7 @@ import signal_env  # noqa: F401  (registers the environments)
 from agents.agent import get_agent
 from signal_env.config import SignalConfig
 from signal_env.learner.experiment import experiment_sizes
+from signal_env.utils.errors import SignalError
 from signal_env.wrappers import VectorPotentialShaping
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -30,7 +31,7 @@ NAMES = ("embedded", "minilm", "small")
 """Values of these options that are names, not paths, whatever lies in the current folder."""
 
 
-class RunError(ValueError):
+class RunError(SignalError, ValueError):
     """A run that cannot be played as described; the message says why and what to do."""
 
 

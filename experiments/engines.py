@@ -13,6 +13,7 @@ from typing import Any
 
 from experiments.config import RunConfig, RunError
 from experiments.run import RunBusy, play
+from signal_env.utils.errors import SignalError
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
 
@@ -29,7 +30,7 @@ Outcome = str | None
 """The text of the error that ended a run, or None."""
 
 
-class LostWorker(RuntimeError):
+class LostWorker(SignalError, RuntimeError):
     """The process that played a run has died, or its machine has."""
 
 

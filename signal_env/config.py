@@ -12,9 +12,10 @@ from signal_env.classifiers import Classifier
 from signal_env.rewards import RewardTerm
 from signal_env.stopping import StoppingCriterion
 from signal_env.tasks import Task
+from signal_env.utils.errors import SignalError
 
 
-class ConfigError(ValueError):
+class ConfigError(SignalError, ValueError):
     """Options that do not fit together; the message names them and the values that would fit."""
 
 

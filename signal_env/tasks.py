@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.builtin_tasks import BUILTIN
+from signal_env.utils.errors import SignalError
 from signal_env.utils.registry import Registry
 
 MOST_CLASSES = 10
 """The number of classes up to which logs, tables and figures show each class."""
 
 
-class TaskError(ValueError):
+class TaskError(SignalError, ValueError):
     """An invalid task description; the message says what was expected and what came."""
 
 

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
+from signal_env.utils.errors import SignalError
 from signal_env.utils.storage import new_folder, write_text
 from signal_env.wrappers.candidate_draw import CandidateBox
 
@@ -26,7 +27,7 @@ POLICIES: dict[str, Any] = {
 DESCRIPTION, TENSORS = "policy.json", "policy.safetensors"
 
 
-class PolicyError(ValueError):
+class PolicyError(SignalError, ValueError):
     """A policy that cannot be saved, loaded or played; the message gives the reason."""
 
 

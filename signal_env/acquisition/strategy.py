@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.utils import plugins
+from signal_env.utils.errors import SignalError
 from signal_env.utils.plugins import Plugin
 from signal_env.utils.registry import Registry
 
@@ -20,7 +21,7 @@ other returns one finite score per text, `(n,)`, and the texts with the highest 
 acquisitions: Registry[AcquisitionFunction] = Registry("acquisition function")
 
 
-class AcquisitionError(ValueError):
+class AcquisitionError(SignalError, ValueError):
     """Arrays that no function can choose from, or a function that returned unusable values."""
 
 

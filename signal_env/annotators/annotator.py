@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.tasks import Task
+from signal_env.utils.errors import SignalError
 from signal_env.utils.registry import Registry
 
 Annotator = Callable[[Sequence[str]], NDArray[np.int64]]
@@ -20,7 +21,7 @@ annotators: Registry[Callable[[Task, str | None, str], Annotator]] = Registry("a
 """Functions that make an annotator from the task, the name of a model (or None) and a torch device."""
 
 
-class AnnotatorError(ValueError):
+class AnnotatorError(SignalError, ValueError):
     """A request that an annotator cannot serve; the message says what it can do."""
 
 

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.tasks import Task
+from signal_env.utils.errors import SignalError
 from signal_env.utils.prediction import Prediction
 from signal_env.utils.registry import Registry
 
 __all__ = ["Classifier", "ClassifierError", "Prediction", "classifiers", "make_classifier"]
 
 
-class ClassifierError(ValueError):
+class ClassifierError(SignalError, ValueError):
     """Invalid output of a classifier, or a missing method; the message says what was expected."""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.tasks import Task
+from signal_env.utils.errors import SignalError
 from signal_env.utils.extras import MissingExtra
 from signal_env.utils.threads import single_threaded
 
@@ -21,7 +22,7 @@ EMBEDDED = Path(__file__).parent.parent / "models"
 """The folder of the models that the package ships."""
 
 
-class ModelError(ValueError):
+class ModelError(SignalError, ValueError):
     """A pretrained model that cannot be loaded or run; the message says what was expected and what to do."""
 
 

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from signal_env.spaces import is_utf8
 from signal_env.tasks import MOST_CLASSES, Task
+from signal_env.utils.errors import SignalError
 
 Example = tuple[str, int]
 
 
-class DataError(ValueError):
+class DataError(SignalError, ValueError):
     """Missing or malformed data; the message says where, what was expected and what to do."""
 
 

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.utils.errors import SignalError
 from signal_env.utils.prediction import read_only
 from signal_env.utils.registry import Registry
 
 
-class RewardError(ValueError):
+class RewardError(SignalError, ValueError):
     """An invalid reward, or a term that returned unusable values; the message names it."""
 
 

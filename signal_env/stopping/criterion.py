@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from signal_env.utils.errors import SignalError
 from signal_env.utils.registry import Registry
 
 
-class StoppingError(ValueError):
+class StoppingError(SignalError, ValueError):
     """Options that no criterion can use, or a criterion that returned unusable values; the message names it."""
 
 

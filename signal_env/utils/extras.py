@@ -3,8 +3,10 @@
 import importlib
 from types import ModuleType
 
+from signal_env.utils.errors import SignalError
 
-class MissingExtra(ImportError):
+
+class MissingExtra(SignalError, ImportError):
     """An optional dependency is not installed; the message says how to install it."""
 
 

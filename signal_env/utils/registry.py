@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Generic, TypeVar
 
+from signal_env.utils.errors import SignalError
+
 T = TypeVar("T")
 
 
-class UnknownName(ValueError):
+class UnknownName(SignalError, ValueError):
     """A name that is not registered; the message lists the registered names."""
 
 
