@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
-from signal_env.utils.errors import SignalError
 
 from signal_env.learner.learner import Learner
+from signal_env.utils.errors import SignalError
 from signal_env.utils.registry import Registry
 from signal_env.vector_env import SignalVectorEnv
 from signal_env.wrappers.unwrapping import signal_vector_env_of

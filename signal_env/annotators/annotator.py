@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from signal_env.tasks import Task
 from signal_env.utils.errors import SignalError
 from signal_env.utils.registry import Registry
+from signal_env.utils.state import Unchanged, owners
 
 Annotator = Callable[[Sequence[str]], NDArray[np.int64]]
 """A function from `n` written texts to `(n,)` labels from 0 to C - 1. Any such callable can be passed."""
@@ -72,7 +73,8 @@ def make_annotator(
         device: A torch device.
 
     Returns:
-        An annotator that raises an `AnnotatorError` where the labels are not `n` integers from 0 to C - 1.
+        An annotator that raises an `AnnotatorError` where the labels are not `n` integers from 0 to C - 1, or where it
+        is an object that has changed since its last call: a text's label depends on the text alone.
 
     Raises:
         UnknownName: If no annotator has this name.
@@ -94,10 +96,16 @@ def make_annotator(
 
 
 def _checked(annotator: Annotator, n_classes: int) -> Annotator:
-    """Return an annotator that raises an `AnnotatorError` unless there is one label from 0 to C - 1 per text."""
+    """Return an annotator that raises an `AnnotatorError` unless there is one label from 0 to C - 1 per text.
+
+    It also raises one if the annotator is an object that changes.
+    """
+    unchanged = Unchanged(owners(annotator), "annotator", "Label each text by the text alone", AnnotatorError)
 
     def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
+        unchanged.note()
         labels = np.asarray(annotator(texts))
+        unchanged.check()
         if labels.shape != (len(texts),) or not np.isin(labels, np.arange(n_classes)).all():
             raise AnnotatorError(
                 f"The annotator returned {labels!r} for {len(texts)} texts; expected one label per text, from 0 to "

@@ -14,6 +14,7 @@ from signal_env.learner.episode import Episode
 from signal_env.learner.metrics import Metrics
 from signal_env.learner.outcomes import Offer
 from signal_env.learner.view import View
+from signal_env.utils.copying import deep_copy
 from signal_env.utils.prediction import Floats, Prediction, read_only, scaled
 
 
@@ -31,6 +32,10 @@ class Fitted(NamedTuple):
     labels: NDArray[np.int64]
     prediction: Prediction
     metrics: Metrics
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Fitted":
+        """Return the values themselves, which never change."""
+        return self
 
 
 class OpenRound:
@@ -81,6 +86,11 @@ class OpenRound:
         self.seen: set[str] = set()
         self._valid: list[View] = [self.nothing]  # the valid offers, in parts that are joined on demand
         self._earlier: tuple[int, View] | None = None  # the view `earlier`, after so many offers
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "OpenRound":
+        """Return a copy that shares what follows from the last training alone."""
+        known = (self.labeled_texts, self.labels, self.labeled, self._points, self._rows, self.reward_state)
+        return deep_copy(self, memo, [self.config, *known, *self.offers])
 
     def _open(self, previous: "OpenRound | None") -> View:
         """Return U: from the previous round if the classifier was not trained since then, else predicted."""

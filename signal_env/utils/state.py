@@ -4,6 +4,7 @@ A function is not checked: what it changes in a global, a closure or an attribut
 """
 
 import functools
+import random
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence, Set
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -25,6 +26,7 @@ MOST = 2_000
 
 ATOMS = (type(None), bool, int, float, complex, str, bytes)
 CONTAINERS = (dict, set, list, deque, bytearray, np.ndarray)
+RANDOM = (np.random.Generator, np.random.RandomState, random.Random)
 FUNCTIONS = (FunctionType, BuiltinFunctionType, functools._lru_cache_wrapper, type, ModuleType)
 
 
@@ -82,7 +84,7 @@ def snapshot(owner: Any) -> dict[str, Any]:
         ['seen']
     """
     left, path = [MOST], {id(owner)}
-    if isinstance(owner, CONTAINERS):
+    if isinstance(owner, (*CONTAINERS, *RANDOM)):
         return {"items": _frozen(owner, left, set())}
     return {name: _frozen(value, left, path) for name, value in _attributes(owner)}
 
@@ -158,6 +160,8 @@ def _frozen(value: Any, left: list[int], path: set[int]) -> Any:
         return value.shape, value.dtype.str, _sample(value).tobytes()
     if isinstance(value, np.random.Generator):
         return repr(value.bit_generator.state)
+    if isinstance(value, np.random.RandomState | random.Random):
+        return repr(value.get_state() if isinstance(value, np.random.RandomState) else value.getstate())
     if isinstance(value, bytearray):
         return bytes(value)
     if isinstance(value, Mapping):
@@ -174,8 +178,6 @@ def _frozen(value: Any, left: list[int], path: set[int]) -> Any:
         return kind.__name__, len(whole), tuple(_frozen(one, left, path) for one in _some(whole, left))
     if (version := getattr(value, "_version", None)) is not None:  # a tensor counts its changes
         return id(value), version
-    if hasattr(value, "getstate") and hasattr(value, "getrandbits"):  # Python's own random numbers
-        return repr(value.getstate())
     inside = {name: _frozen(one, left, path) for name, one in _attributes(value)}
     return id(value), tuple(inside.items())
 

@@ -110,9 +110,7 @@ def test_an_agent_without_state_methods_does_not_go_on_from_a_state():
     envs = gym.make_vec("SignalEnv-reviews-v0", num_envs=2, **SMALL)
     next(rollout(envs, Kept(), seed=0))
     state = {"env": envs.unwrapped.state_dict(), "agent": {}}
-    with pytest.raises(
-        AgentError, match=r"Template .* write state_dict and load_state_dict, or set `stateless"
-    ):
+    with pytest.raises(AgentError, match=r"Template .* write state_dict and load_state_dict, or set `stateless"):
         next(rollout(envs, Template(), 0, state))
     with pytest.raises(AgentError, match="write state_dict and load_state_dict"):
         state_of(envs, Template())
