@@ -133,9 +133,7 @@ class Reward:
         """
         terms = state.get(TERMS, {})
         if terms.keys() != self._states.keys():
-            raise RewardError(
-                f"The state is of the terms {sorted(terms)}; those with state are {sorted(self._states)}."
-            )
+            raise RewardError(f"The state is of the terms {sorted(terms)}; the reward's are {sorted(self._states)}.")
         self._moments = {name: list(moments) for name, moments in state.items() if name != TERMS}
         for name, one in self._states.items():
             one.load_state_dict(terms[name])

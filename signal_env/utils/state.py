@@ -176,8 +176,8 @@ def _frozen(value: Any, left: list[int], path: set[int]) -> Any:
         if len(whole) <= LARGE and all(type(one) in ATOMS for one in whole):
             return kind.__name__, repr(whole)
         return kind.__name__, len(whole), tuple(_frozen(one, left, path) for one in _some(whole, left))
-    if (version := getattr(value, "_version", None)) is not None:  # a tensor counts its changes
-        return id(value), version
+    if hasattr(value, "data_ptr"):  # a tensor of torch, which counts its changes
+        return id(value), value._version
     inside = {name: _frozen(one, left, path) for name, one in _attributes(value)}
     return id(value), tuple(inside.items())
 

@@ -1,7 +1,7 @@
 """Reward terms with state: their own instances, checkpoints, lift, and terms whose state nothing keeps."""
 
-import copy
 import functools
+import itertools
 import json
 
 import gymnasium as gym
@@ -156,7 +156,7 @@ def test_one_text_a_step_and_many_are_the_same(stepped):
     assert single == stepped
     counts = [term["rounds_with"]["raw"] for term in single if "rounds_with" in term]
     assert len(counts) == 4
-    assert all(0 <= after - before <= 1 for before, after in zip(counts, counts[1:], strict=False))
+    assert all(0 <= after - before <= 1 for before, after in itertools.pairwise(counts))
 
 
 def test_an_episode_goes_on_from_its_state_with_the_memory_of_its_terms(registered):
@@ -195,9 +195,9 @@ def test_a_class_says_what_it_lacks():
     class Half(NovelWords):
         reset = None
 
-    with pytest.raises(RewardError, match="keeps a state, but Half has no reset: write reset, state_dict"):
+    with pytest.raises(RewardError, match="keeps a state, but Half has no reset: write reset"):
         Reward(Half)
-    with pytest.raises(RewardError, match="class Needs .* is made without arguments .* missing a required argument"):
+    with pytest.raises(RewardError, match=r"class Needs .* is made without arguments .* missing a required argument"):
         Reward(type("Needs", (NovelWords,), {"__init__": lambda self, scale: None}))
     with pytest.raises(RewardError, match="needs a method __call__"):
         Reward(type("Silent", (), {}))
@@ -253,10 +253,18 @@ def test_a_cache_is_allowed_where_the_class_says_so():
         stateless = True
 
     assert raw(Reward(Cached()), "a", "b") == [[0.0, 1.0]]
-    still = Forgetful()
-    still.seen["a"] = 0
-    assert raw(Reward(type("Still", (), {"__call__": lambda self, texts: [1.0]})()), "a") == [[1.0]]
-    assert raw(Reward(still), "a") == [[0.0]] if copy.copy(still.seen) != {"a": 0} else True
+
+
+def test_an_object_that_does_not_change_is_allowed():
+    class Weighted:
+        def __init__(self):
+            self.weights = {"a": 2.0}
+
+        def __call__(self, texts):
+            return [self.weights.get(text, 0.0) for text in texts]
+
+    reward = Reward(Weighted())
+    assert [raw(reward, "a", "b"), raw(reward, "a")] == [[[2.0, 0.0]], [[2.0]]]
 
 
 def test_other_plugins_that_remember_are_refused_too():
@@ -273,7 +281,7 @@ def test_other_plugins_that_remember_are_refused_too():
             return float(self.patience), self.patience > 2
 
     env = gym.make("SignalEnv-reviews-v0", stopping=Patient(), **SMALL)
-    with pytest.raises(StoppingError, match="has changed 'patience' .* `values` has what was measured before"):
+    with pytest.raises(StoppingError, match=r"has changed 'patience' .* `values` has what was measured before"):
         env.reset(seed=0)
 
     class Counting:
@@ -297,7 +305,5 @@ def test_other_plugins_that_remember_are_refused_too():
             return self.rng.integers(2, size=len(texts))
 
     annotate = make_annotator(Moody(), get_task("reviews"))
-    with pytest.raises(
-        AnnotatorError, match="annotator has changed 'rng' of Moody .* Label each text by the text alone"
-    ):
+    with pytest.raises(AnnotatorError, match=r"annotator has changed 'rng' of Moody .* Label each text by"):
         annotate(["a film"])
