@@ -149,7 +149,7 @@ class Reward:
             RewardError: If a term returns the wrong shape or a value that is not finite. The state stays as it was.
         """
         terms = {part.factor.name: part for part in self._texts}
-        kept, keeps = self.state_dict(), False
+        moments, undo, keeps = dict(self._moments), [state.undo() for state in self._states.values()], False
         if since is not None:
             self.load_state_dict(since)
         try:
@@ -160,7 +160,9 @@ class Reward:
             keeps = since is None
         finally:
             if not keeps:
-                self.load_state_dict(kept)
+                self._moments = moments
+                for restore in undo:
+                    restore()
         return values
 
     def of_closing(self, closing: Closing) -> dict[str, TermValues]:

@@ -34,10 +34,7 @@ class TermState:
             RewardError: If it does not survive JSON unchanged.
         """
         state = self._called(self._term.state_dict)
-        try:
-            kept = json.loads(json.dumps(state))
-        except (TypeError, ValueError) as error:
-            raise self._unusable(f"could not be written as JSON ({error})") from error
+        kept = json.loads(self._written(state))
         if kept != state:
             raise self._unusable("is not the same after it was written as JSON and read")
         return kept
@@ -45,6 +42,17 @@ class TermState:
     def load_state_dict(self, state: Any) -> None:
         """Restore what `state_dict` returned."""
         self._called(self._term.load_state_dict, json.loads(json.dumps(state)))
+
+    def undo(self) -> Callable[[], None]:
+        """Return a function that restores the present state."""
+        written = self._written(self._called(self._term.state_dict))
+        return lambda: self._called(self._term.load_state_dict, json.loads(written))
+
+    def _written(self, state: Any) -> str:
+        try:
+            return json.dumps(state)
+        except (TypeError, ValueError) as error:
+            raise self._unusable(f"could not be written as JSON ({error})") from error
 
     def _called(self, method: Callable[..., Any], *arguments: Any) -> Any:
         try:

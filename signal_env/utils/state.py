@@ -6,7 +6,8 @@ A function is not checked: what it changes in a global, a closure or an attribut
 import functools
 import random
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Protocol
 
@@ -15,10 +16,10 @@ import numpy as np
 METHODS = ("reset", "state_dict", "load_state_dict")
 """The methods of an object whose state is kept."""
 
-LARGE = 10_000
+LARGE = 1_000
 """Items of a container up to which all are compared; beyond it, its size and a sample."""
 
-LARGE_ARRAY = 1_000_000
+LARGE_ARRAY = 100_000
 """Bytes of an array up to which all are compared; beyond it, its size and a sample."""
 
 MOST = 2_000
@@ -91,7 +92,7 @@ def snapshot(owner: Any) -> dict[str, Any]:
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Return the names of the attributes that differ between two snapshots."""
-    return [name for name in before | dict(after) if before.get(name, _NONE) != after.get(name, _NONE)]
+    return [name for name in {**before, **after} if before.get(name, _NONE) != after.get(name, _NONE)]
 
 
 _NONE = object()
@@ -167,25 +168,23 @@ def _frozen(value: Any, left: list[int], path: set[int]) -> Any:
     if isinstance(value, Mapping):
         if len(value) <= LARGE and all(type(key) in ATOMS and type(one) in ATOMS for key, one in value.items()):
             return kind.__name__, repr(list(value.items()))
-        items = _some(list(value.items()), left)
+        items = _some(value.items(), left)
         return kind.__name__, len(value), tuple((_frozen(k, left, path), _frozen(v, left, path)) for k, v in items)
     if isinstance(value, Set) and all(type(one) in ATOMS for one in value):
         return frozenset(value) if len(value) <= LARGE else (id(value), len(value))
     if isinstance(value, list | tuple | deque | Set):
-        whole = tuple(value)
-        if len(whole) <= LARGE and all(type(one) in ATOMS for one in whole):
-            return kind.__name__, repr(whole)
-        return kind.__name__, len(whole), tuple(_frozen(one, left, path) for one in _some(whole, left))
+        if len(value) <= LARGE and all(type(one) in ATOMS for one in value):
+            return kind.__name__, repr(list(value))
+        return kind.__name__, len(value), tuple(_frozen(one, left, path) for one in _some(value, left))
     if hasattr(value, "data_ptr"):  # a tensor of torch, which counts its changes
         return id(value), value._version
     inside = {name: _frozen(one, left, path) for name, one in _attributes(value)}
     return id(value), tuple(inside.items())
 
 
-def _some(items: Any, left: list[int]) -> Any:
-    """Return all items, or the first and last ones of too many."""
-    most = max(2, min(LARGE, left[0]))
-    return items if len(items) <= most else [*items[: most // 2], *items[-most // 2 :]]
+def _some(items: Iterable[Any], left: list[int]) -> Iterator[Any]:
+    """Return the first items, up to a number that may still be looked into."""
+    return islice(items, min(LARGE, max(left[0], 0)))
 
 
 def _sample(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
