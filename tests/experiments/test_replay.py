@@ -16,6 +16,7 @@ from experiments.config import configuration_of
 from experiments.engines import Inline, LostWorker, play_run
 from experiments.run import ASIDE
 from experiments.sweep import played
+from signal_env.rewards import reward_terms
 
 LOGS = ("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jsonl", "metrics.jsonl", "finished")
 SMALL = ["--pool-size", "40", "--round-size", "4", "--evaluation-size", "40", "--budget", "32", "--num-envs", "2"]
@@ -24,6 +25,26 @@ AGENTS = """
 import dataclasses, os, signal
 import numpy as np
 from agents.agent import Agent, agents
+from signal_env.rewards import reward_terms
+
+
+@reward_terms.register("own_words")
+class OwnWords:
+    def reset(self):
+        self.known = set()
+
+    def __call__(self, texts):
+        values = []
+        for text in texts:
+            values.append(len(set(text.split()) - self.known))
+            self.known.update(text.split())
+        return values
+
+    def state_dict(self):
+        return {"known": sorted(self.known)}
+
+    def load_state_dict(self, state):
+        self.known = set(state["known"])
 
 
 class Counting(Agent):
@@ -84,12 +105,13 @@ def module(tmp_path_factory):
     """The file of the agents, which are registered in this process while the tests of this module run."""
     file = tmp_path_factory.mktemp("own") / "agents_of_replay.py"
     file.write_text(AGENTS)
-    known = dict(agents._entries)
+    known = [(registry, dict(registry._entries)) for registry in (agents, reward_terms)]
     spec = importlib.util.spec_from_file_location("agents_of_replay", file)
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
     yield file
-    agents._entries.clear()
-    agents._entries.update(known)
+    for registry, entries in known:
+        registry._entries.clear()
+        registry._entries.update(entries)
 
 
 def run_killed(module, at, *args):
@@ -102,7 +124,7 @@ def run_killed(module, at, *args):
 @pytest.mark.parametrize("agent", ["forgetful", "keeping"])
 def test_a_run_killed_in_round_5_ends_as_an_undisturbed_one(tmp_path, module, agent, capsys):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    args = ["run", *SMALL, "--agent", agent, "--seed", "3"]
+    args = ["run", *SMALL, "--agent", agent, "--seed", "3", "--reward", "signal + 0.1*normalize(own_words)"]
     assert main([*args, "--out", str(whole)]) == 0
     run_killed(module, 10, *args, "--out", str(killed))  # two calls a round: in the middle of round 5
     assert [json.loads(line)["index"] for line in (killed / "rounds.jsonl").read_text().splitlines()] == [*range(5)]
@@ -118,6 +140,14 @@ def test_a_run_killed_in_round_5_ends_as_an_undisturbed_one(tmp_path, module, ag
     assert main(["run", "--resume", str(killed)]) == 0  # a finished run stays as it is
     assert "anew" not in capsys.readouterr().out
     assert {file: file.read_bytes() for file in before} == before
+    assert main(["rescore", str(killed), "--reward", "own_words"]) == 0  # the term replays the run with its memory
+    rows = [json.loads(line) for line in (killed / "rescored.jsonl").read_text().splitlines()]
+    texts, valid = [row["text"].split() for row in rows], [not row["invalid"] for row in rows]
+    earlier = [{w for t, v in zip(texts[:i], valid, strict=False) if v for w in t} for i in range(len(texts))]
+    counted = [len(set(text) - known) for text, known in zip(texts, earlier, strict=True)]
+    assert [row["rescored"] for row in rows if not row["invalid"]] == [
+        c for c, v in zip(counted, valid, strict=True) if v
+    ]
 
 
 def test_a_run_killed_while_it_is_played_anew_ends_as_an_undisturbed_one(tmp_path, module):
