@@ -15,6 +15,8 @@ import yaml
 
 import signal_env  # noqa: F401  (registers the environments)
 from agents.agent import get_agent
+from signal_env.classifiers import classifiers
+from signal_env.classifiers.options import list_options
 from signal_env.config import SignalConfig
 from signal_env.learner.experiment import experiment_sizes
 from signal_env.utils.errors import SignalError
@@ -171,6 +173,8 @@ def parse(args: Sequence[str], form: type[Any] = RunConfig, command: str = "run"
         if default.resume:
             return default
         description = f"{form.__doc__} The defaults shown are those of {default.env} and {default.agent}."
+        if {"-h", "--help"} & set(args):
+            description += f"\n\n{classifier_options_help()}"
     return tyro.cli(
         form,
         prog=f"signal-env {command}",
@@ -179,6 +183,12 @@ def parse(args: Sequence[str], form: type[Any] = RunConfig, command: str = "run"
         default=default,
         config=(tyro.conf.OmitArgPrefixes,),
     )
+
+
+def classifier_options_help() -> str:
+    """Return the options of all registered classifiers, for `--help`."""
+    listed = list_options({name: classifiers[name] for name in classifiers})
+    return f"--classifier-options takes names and values, as in `--classifier-options max_length 64`.\n\n{listed}"
 
 
 def _default(args: Sequence[str], form: type[Any], names: Collection[str]) -> Any:

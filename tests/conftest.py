@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from agents.agent import agents, get_agent
 from signal_env.stopping import stopping_criteria
 
 # No deadline, since other work on the machine slows single examples down; the draws are the same every time.
@@ -116,8 +117,10 @@ def run_example(tmp_path, monkeypatch):
 
     def run(block: str, page: str) -> dict[str, object]:
         monkeypatch.chdir(tmp_path)  # examples may write files
-        # a stopping criterion that an example registers would be measured in all later runs
-        monkeypatch.setattr(stopping_criteria, "_entries", dict(stopping_criteria._entries))
+        # a stopping criterion that an example registers would be measured in all later runs, and an agent be listed
+        get_agent("random")  # registers the built-in ones
+        for registry in (stopping_criteria, agents):
+            monkeypatch.setattr(registry, "_entries", dict(registry._entries))
         names: dict[str, object] = {"__name__": "__main__"}
         exec(compile(block, page, "exec"), names)
         if "env" in names:
