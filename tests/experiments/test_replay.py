@@ -145,9 +145,8 @@ def test_a_run_killed_in_round_5_ends_as_an_undisturbed_one(tmp_path, module, ag
     texts, valid = [row["text"].split() for row in rows], [not row["invalid"] for row in rows]
     earlier = [{w for t, v in zip(texts[:i], valid, strict=False) if v for w in t} for i in range(len(texts))]
     counted = [len(set(text) - known) for text, known in zip(texts, earlier, strict=True)]
-    assert [row["rescored"] for row in rows if not row["invalid"]] == [
-        c for c, v in zip(counted, valid, strict=True) if v
-    ]
+    expected = [count for count, is_valid in zip(counted, valid, strict=True) if is_valid]
+    assert [row["rescored"] for row in rows if not row["invalid"]] == expected
 
 
 def test_a_run_killed_while_it_is_played_anew_ends_as_an_undisturbed_one(tmp_path, module):
