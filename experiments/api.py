@@ -5,6 +5,7 @@ from typing import Any
 
 from agents.agent import get_agent
 from experiments.config import EnvironmentOptions, RunConfig, check_names, make_config, option_names
+from experiments.plugins import load_plugins
 from experiments.run import play_visibly
 from experiments.runs import Runs, read_runs
 from experiments.study import Study
@@ -35,6 +36,7 @@ class Experiment:
     """
 
     def __init__(self, env: str = "SignalEnv-reviews-v0", agent: str = "random", seed: int = 0, **values: Any) -> None:
+        values["plugins"] = load_plugins(values.get("plugins"))
         owners: dict[str, Any] = {"options": EnvironmentOptions, "agent_options": get_agent(agent), "run": RunConfig}
         part_of = {name: part for part, owner in owners.items() for name in option_names(owner)}
         parts = {name: dict(values.pop(name, {})) for name in owners}

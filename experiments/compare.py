@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from experiments.config import EnvironmentOptions, make_config
+from experiments.config import EnvironmentOptions, Plugins, make_config
 from experiments.metric import ACCURACY, METRICS, Metric, MetricName, with_metric
 from experiments.names import POOL_BASED
 from experiments.progress import console
@@ -36,6 +36,8 @@ class CompareConfig:
     """What the agents are compared by."""
     workers: int | None = None
     """Runs at a time; default: one for each CPU core; 0: one, in this process."""
+    plugins: Plugins = ()
+    """Files and modules of your own: `--plugin FILE.py` or `--plugin package.module`."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
     """The environment's options, the same for all agents. Options that are not given are each agent's own
     (`selection`, ...), or the environment's."""
@@ -49,6 +51,7 @@ def main(config: CompareConfig) -> Path:
         settings={task_of(config.env, options): {"env": config.env, "options": given}},
         methods={agent: {"agent": agent} for agent in config.agents},
         seeds=config.seeds,
+        plugins=config.plugins,
         name="compare",
         out=config.out or Path("runs") / config.env,
     )

@@ -11,9 +11,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from experiments.config import RunConfig, RunError
+from experiments.config import RunConfig, RunError, make_config
 from experiments.run import RunBusy, play
-from signal_env.utils.errors import SignalError
+from signal_env.utils.errors import SignalError, origin_of
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
 
@@ -43,19 +43,34 @@ def play_run(run: RunConfig) -> Outcome:
     except RunBusy:
         return BUSY
     except Exception as failure:  # one failing run does not stop the others, whatever it is
-        write_text(error, traceback.format_exc())
-        return f"{type(failure).__name__}: {failure}"
+        return _failed(run.folder, failure)
     return None
 
 
-def play_there(run: RunConfig, study: Path) -> Outcome:
-    """Play a run as `play_run` does on a machine that may not be the sweep's, if the study's file is there."""
+def play_plain(values: dict[str, Any]) -> Outcome:
+    """Play the run of these plain values as `play_run` does, in a process that has to import its plugins first."""
+    try:
+        run = make_config(**values)
+    except Exception as failure:
+        return _failed(Path(values["out"]), failure)
+    return play_run(run)
+
+
+def _failed(folder: Path, failure: Exception) -> Outcome:
+    """Write an error with its traceback to a run's folder; return it in one line, with what was at work."""
+    write_text(folder / ERROR, "".join(traceback.format_exception(failure)))
+    origin = origin_of(failure)
+    return f"{type(failure).__name__}: {failure}" + (f" ({origin[0].lower()}{origin[1:]})" if origin else "")
+
+
+def play_there(values: dict[str, Any], study: Path) -> Outcome:
+    """Play a run as `play_plain` does on a machine that may not be the sweep's, if the study's file is there."""
     if not study.is_file():
         return (
             f"{platform.node()} does not have {study}: the machines of a cluster share the folder of a sweep, at the "
             "same path. Give --out a folder that all of them have."
         )
-    return play_run(run)
+    return play_plain(values)
 
 
 class Inline:
@@ -102,7 +117,7 @@ class Local(Inline):
         idle = next((process for process, last in self._last.items() if last.done()), None)
         process = idle or ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _stay_with_parent)
         try:
-            self._last[process] = process.submit(play_run, run)
+            self._last[process] = process.submit(play_plain, run.absolute().plain())
         except BrokenProcessPool:  # it has died
             del self._last[process]
             return self.submit(run)
@@ -139,8 +154,8 @@ def _stay_with_parent() -> None:
 class Ray(Inline):
     """A Ray cluster, or a Ray on this machine: each run is a task with resources of its own.
 
-    The machines share the study's folder, and those of data and models, at the same paths, and have signal_env
-    installed. A task whose worker is lost is begun again and resumes the run.
+    The machines share the study's folder, and those of data, models and plugins, at the same paths, and have
+    signal_env installed. A task whose worker is lost is begun again and resumes the run.
 
     Args:
         study: The study's file in the folder of the runs; a task that finds it has the same folder.
@@ -170,7 +185,7 @@ class Ray(Inline):
 
     def submit(self, run: RunConfig) -> Future[Outcome]:
         """Begin a run; its paths are those of this process, wherever the task is."""
-        played: Future[Outcome] = self._task.remote(run.absolute(), self._study).future()
+        played: Future[Outcome] = self._task.remote(run.absolute().plain(), self._study).future()
         return played
 
     def outcome(self, over: Future[Outcome]) -> Outcome:

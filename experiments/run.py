@@ -12,14 +12,16 @@ from filelock import FileLock, Timeout
 from agents.agent import keeps_state
 from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
-from experiments.config import RunConfig, RunError, configuration_of, make_envs
+from experiments.config import RunConfig, RunError, make_envs
 from experiments.cost import Meter
+from experiments.identity import accept_plugins, differences, refusal
 from experiments.logs import LOGS, Logs, complete
 from experiments.progress import console, progress_bar
 from experiments.replay import Replay
 from experiments.runs import read_runs
 from experiments.summary import draw, show
 from signal_env.learner.experiment import experiment_sizes
+from signal_env.utils.errors import SignalError
 from signal_env.utils.extras import require
 from signal_env.utils.storage import remove, sync, write_text
 
@@ -74,10 +76,10 @@ def play_visibly(config: RunConfig, resume: bool | None) -> None:
 
 
 def begun(run: RunConfig) -> bool:
-    """Return whether the folder holds this very run: all options are equal, and those not named have their defaults."""
+    """Return whether the folder holds this very run: all options are equal, and the content of its plugins."""
     try:
-        return configuration_of(run.folder).as_yaml() == run.as_yaml()
-    except (ValueError, TypeError):  # there is no run, or one with options that this version does not know
+        return not differences(run)
+    except (SignalError, ValueError, TypeError):  # there is no run, or one with options that this version does not know
         return False
 
 
@@ -123,15 +125,16 @@ def play(
     """
     keeps_state(config.agent_options)
     with locked(config.folder):  # the folder's content is certain only from here on
-        if resume is not False and finished(config):
-            return
         if resume is None:
+            if finished(config):
+                return
             resume = (config.folder / "config.yaml").exists() and (begun(config) or not config.overwrite)
         if resume and not begun(config):
-            raise RunError(
-                f"{config.folder} holds a run with other options: compare its config.yaml. Give --out another folder, "
-                "or remove it."
-            )
+            raise RunError(refusal(config))
+        if resume and config.accept_changed_plugins:
+            accept_plugins(config)
+        if resume and finished(config):
+            return
         _play(config, on_round, resume)
 
 

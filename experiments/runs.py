@@ -89,7 +89,7 @@ def read_runs(places: str | Path | Iterable[str | Path], unfinished: bool = Fals
         unfinished: Whether to keep runs that are not finished; they are listed in `problems` all the same.
 
     Raises:
-        ValueError: If a place is no folder, or nothing can be used.
+        RunError: If a place is no folder, or nothing can be used.
     """
     runs: list[_Run] = []
     problems: list[tuple[str, str]] = []
@@ -113,7 +113,7 @@ def read_runs(places: str | Path | Iterable[str | Path], unfinished: bool = Fals
             problems.append((str(run.folder), reason))
     if not runs:
         found = "".join(f"\n  {folder}: {reason}" for folder, reason in problems)
-        raise ValueError(f"No finished run to read. Give folders of runs, or a folder above them.{found}")
+        raise RunError(f"No finished run to read. Give folders of runs, or a folder above them.{found}")
     configs = {str(run.folder): run.config for run in runs}
     metrics, cost = _logs(runs, "metrics", (), problems), _logs(runs, "cost", SPENT, problems)
     return Runs(_rounds(runs), metrics, cost, configs, problems)
@@ -157,7 +157,7 @@ def _folders(places: str | Path | Iterable[str | Path]) -> Iterator[Path]:
     seen = set()
     for place in map(Path, [places] if isinstance(places, str | Path) else places):
         if not place.is_dir():
-            raise ValueError(f"{place} is no folder. Give folders of runs, or a folder above them.")
+            raise RunError(f"{place} is no folder. Give folders of runs, or a folder above them.")
         for folder, inside, files in os.walk(place):
             inside[:] = sorted(name for name in inside if not name.startswith("."))  # .replaced: an earlier run
             if not {"config.yaml", "rounds.jsonl"} & set(files):
@@ -256,8 +256,13 @@ def _without_twins(runs: list[_Run], problems: list[tuple[str, str]]) -> list[_R
 
 def _differing(run: _Run, other: _Run) -> list[str]:
     """Return the names of the options that differ, but for the seed and those that change no number."""
-    one, two = _flat(run.config), _flat(other.config)
+    one, two = (_flat(one.config | {"plugins": _hashes(one.config)}) for one in (run, other))
     return [name for name in one | two if one.get(name) != two.get(name) and name not in NO_NUMBER_CHANGES]
+
+
+def _hashes(config: Mapping[str, Any]) -> list[str]:
+    """Return the hashes of a run's plugins, wherever these lay."""
+    return sorted(record["sha256"] for record in config.get("plugins") or () if "sha256" in record)
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from signal_env.classifiers.options import takes_options_of, wrong_options
 from signal_env.tasks import Task
-from signal_env.utils.errors import SignalError
+from signal_env.utils.errors import SignalError, at_work
 from signal_env.utils.prediction import Prediction
 from signal_env.utils.registry import Registry
 
@@ -118,7 +118,8 @@ def make_classifier(
         wrong = wrong_options(factory, classifier, options)
         if wrong:
             raise ClassifierError(wrong)
-        return factory(task, encoder, device, **options)
+        with at_work(f"the classifier {classifier!r}"):
+            return factory(task, encoder, device, **options)
     if isinstance(classifier, type) or not isinstance(classifier, Classifier):
         raise TypeError(
             f"Expected a classifier's name ({', '.join(classifiers)}) or an object with the methods fit and predict; "

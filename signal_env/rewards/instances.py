@@ -9,6 +9,7 @@ from types import MethodType
 from typing import Any
 
 from signal_env.rewards.term import RewardError, RewardTerm
+from signal_env.utils.errors import at_work
 from signal_env.utils.state import METHODS, Stateful, lacking, owners
 
 
@@ -55,11 +56,8 @@ class TermState:
             raise self._unusable(f"could not be written as JSON ({error})") from error
 
     def _called(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        try:
+        with at_work(f"the reward term {self._name!r} ({method.__name__})"):
             return method(*arguments)
-        except Exception as error:
-            error.add_note(f"This came out of {method.__name__} of the reward term {self._name!r}.")
-            raise
 
     def _unusable(self, what: str) -> RewardError:
         return RewardError(

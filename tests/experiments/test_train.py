@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from agents.rollout import rollout
 from agents.sb3 import SB3Agent
 from experiments.__main__ import main
-from experiments.config import parse
+from experiments.parsing import parse
 from experiments.train import EVALUATION_SEEDS, TRAINING_SEEDS, TrainConfig, environments
 
 PLAIN = {"pool_size": 60, "round_size": 10, "evaluation_size": 40, "selection": "submitted"}

@@ -306,5 +306,5 @@ def test_other_plugins_that_remember_are_refused_too():
             return self.rng.integers(2, size=len(texts))
 
     annotate = make_annotator(Moody(), get_task("reviews"))
-    with pytest.raises(AnnotatorError, match=r"annotator has changed 'rng' of Moody .* Label each text by"):
+    with pytest.raises(AnnotatorError, match=r"annotator 'Moody' has changed 'rng' of Moody .* Label each text by"):
         annotate(["a film"])
