@@ -123,15 +123,17 @@ def play(
     """
     keeps_state(config.agent_options)
     with locked(config.folder):  # the folder's content is certain only from here on
-        if resume is not False and finished(config):
-            return
         if resume is None:
+            if finished(config):
+                return
             resume = (config.folder / "config.yaml").exists() and (begun(config) or not config.overwrite)
         if resume and not begun(config):
             raise RunError(
                 f"{config.folder} holds a run with other options: compare its config.yaml. Give --out another folder, "
                 "or remove it."
             )
+        if resume and finished(config):
+            return
         _play(config, on_round, resume)
 
 
