@@ -105,13 +105,12 @@ def module(tmp_path_factory):
     """The file of the agents, which are registered in this process while the tests of this module run."""
     file = tmp_path_factory.mktemp("own") / "agents_of_replay.py"
     file.write_text(AGENTS)
-    known = [(registry, dict(registry._entries)) for registry in (agents, reward_terms)]
     spec = importlib.util.spec_from_file_location("agents_of_replay", file)
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
     yield file
-    for registry, entries in known:
-        registry._entries.clear()
-        registry._entries.update(entries)
+    for registry in (agents, reward_terms):
+        for name in ("forgetful", "keeping", "half", "unseeded", "own_words"):
+            registry._entries.pop(name, None)
 
 
 def run_killed(module, at, *args):
