@@ -21,6 +21,7 @@ class ShortlistAgent(Agent):
     """Submits the most spread-out of the most uncertain texts."""
 
     env_options = {"selection": "submitted"}
+    stateless = True  # nothing to keep for a run that is resumed
 
     def reset(self, envs, seed):
         """Begin an episode."""
