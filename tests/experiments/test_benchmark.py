@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import runpy
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.agent import agents, get_agent
 from experiments.__main__ import main
 from experiments.progress import console
 from experiments.scoreboard.references import read_references
@@ -93,12 +91,12 @@ def test_an_agent_that_writes_goes_to_twice_the_pool(tmp_path):
     assert result["values"]["agent_options"] == {"max_new_tokens": 8, "generator": "embedded"}
 
 
-def test_an_example_is_scored(tmp_path):
-    if "shortlist" not in set(agents):
-        runpy.run_path(str(ROOT / "examples" / "new_agent.py"))
-    assert get_agent("shortlist").env_options == {"selection": "submitted"}
-    result, _ = benchmark(tmp_path, "--agent", "shortlist")
+def test_an_example_is_scored(tmp_path, forget_plugins):
+    plugin = ROOT / "examples" / "new_agent.py"
+    result, _ = benchmark(tmp_path, "--plugin", str(plugin), "--agent", "shortlist")
     assert [run["labeled"][-1] for run in result["runs"]["reviews"].values()] == [500, 500]
+    assert result["plugins"] == [{"name": plugin.name, "sha256": hashlib.sha256(plugin.read_bytes()).hexdigest()}]
+    assert "--plugin new_agent.py --agent shortlist" in result["command"]
 
 
 def test_real_settings_are_played_where_the_data_are(tmp_path, monkeypatch, data_dir):
