@@ -270,6 +270,17 @@ def test_a_plugin_is_known_by_its_content_wherever_it_lies(tmp_path, capsys):
     assert f"the plugin more.py is new (sha256 {sha256(other)[:12]})" in capsys.readouterr().err
 
 
+def test_a_term_written_after_the_run_rescores_it(tmp_path, capsys):
+    file, folder = begun(tmp_path)
+    term = "reward_terms.register('later')(lambda texts: [0.5] * len(texts))"
+    file.write_text(f"{file.read_text()}\nfrom signal_env.rewards import reward_terms\n{term}\n")
+    forget()
+    assert main(["rescore", str(folder), "--reward", "2*later"]) == 0
+    assert "Since the run, the plugin own.py has changed" in " ".join(capsys.readouterr().out.split())
+    rescored = [json.loads(line) for line in (folder / "rescored.jsonl").read_text().splitlines()]
+    assert {line["rescored"] for line in rescored if not line["invalid"]} == {1.0}
+
+
 def test_a_sweep_refuses_runs_whose_plugin_has_changed(tmp_path, capsys):
     agent_file(tmp_path / "own.py")
     study = STUDY.partition("plugins:")[0] + (
