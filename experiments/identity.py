@@ -56,6 +56,11 @@ def accept_plugins(run: RunConfig) -> None:
         write_text(file, dataclasses.replace(run, plugins=accepted(before, run.plugins)).as_yaml())
 
 
+def is_mixed(run: RunConfig) -> bool:
+    """Return whether a part of the run in a run's folder was played with another content of a plugin."""
+    return any(record.formerly for record in recorded(values_of(run.folder).get("plugins", ())))
+
+
 def _changed_packages(installed: Mapping[str, str]) -> list[str]:
     """Return which packages with plugins have other versions than a run recorded."""
     now = load_installed() if installed else {}

@@ -14,7 +14,7 @@ from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, make_envs
 from experiments.cost import Meter
-from experiments.identity import accept_plugins, differences, refusal
+from experiments.identity import accept_plugins, differences, is_mixed, refusal
 from experiments.logs import LOGS, Logs, complete
 from experiments.progress import console, progress_bar
 from experiments.replay import Replay
@@ -143,7 +143,7 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
     with closing(make_envs(config)) as envs:
         known = keeps_state(config.agent_options)
         checkpoint = load_checkpoint(config.folder) if resume and known else None
-        replay = Replay(config.folder if resume and not known else None)
+        replay = Replay(config.folder if resume and not known and not is_mixed(config) else None)
         if checkpoint is None or not complete(config.folder, checkpoint["logs"]):  # play it from its beginning
             checkpoint = None
             set_aside(config.folder, config.overwrite or resume)
