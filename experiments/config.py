@@ -2,8 +2,7 @@
 
 import argparse
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -14,10 +13,20 @@ import tyro
 import yaml
 
 import signal_env  # noqa: F401  (registers the environments)
-from agents.agent import get_agent
+from experiments.player import RunError as RunError
+from experiments.player import check_names as check_names
+from experiments.player import (
+    fill,
+    fresh,
+    given,
+    plain_options,
+    player_of,
+    refuse_descriptions,
+    registered_name,
+)
 from signal_env.config import SignalConfig
 from signal_env.learner.experiment import experiment_sizes
-from signal_env.utils.errors import SignalError
+from signal_env.utils.objects import described, holds_object
 from signal_env.wrappers import VectorPotentialShaping
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -29,10 +38,6 @@ PATHS = ("task", "data_dir", "encoder", "annotator_model", "generator", "policy"
 
 NAMES = ("embedded", "minilm", "small")
 """Values of these options that are names, not paths, whatever lies in the current folder."""
-
-
-class RunError(SignalError, ValueError):
-    """A run that cannot be played as described; the message says why and what to do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,9 +93,17 @@ class RunConfig:
 
     def __reduce__(self) -> Any:
         """Pickle the run as plain values: classes of agents need no name in a module."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        plain |= {name: dataclasses.asdict(plain[name]) for name in ("options", "agent_options")}
-        return partial(make_config, **plain), ()
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        agent, agent_options = given(self.agent, self.agent_options)
+        parts = {"agent": agent, "options": dict(vars(self.options)), "agent_options": agent_options}
+        return partial(make_config, **values | parts), ()
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The names of the values that are objects from Python, or the descriptions of such: options, and "agent"."""
+        plain = self.plain()
+        names = [name for name, value in plain["options"].items() if holds_object(value)]
+        return (*names, *(["agent"] if holds_object(plain["agent_options"]) else []))
 
     @property
     def folder(self) -> Path:
@@ -99,15 +112,24 @@ class RunConfig:
 
     def absolute(self) -> "RunConfig":
         """Return the same run with absolute paths, to be played from any folder."""
-        options, agent_options = _absolute(self.options), _absolute(self.agent_options)
-        return dataclasses.replace(self, out=self.folder.resolve(), options=options, agent_options=agent_options)
+        agent, options = self.agent_options, _absolute(self.options)
+        if registered_name(type(agent)) == self.agent:  # not an object from Python
+            agent = _absolute(agent)
+        return dataclasses.replace(self, out=self.folder.resolve(), options=options, agent_options=agent)
 
     def as_yaml(self) -> str:
         """Return the configuration as a YAML file that `--config` reads, from any folder."""
-        plain = dataclasses.asdict(self.absolute())
+        plain = self.absolute().plain()
         for name in ("config", "overwrite", "out", "resume"):
             plain.pop(name)
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the run as plain data; an object becomes its description, see `signal_env.utils.objects`."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        options, agent_options = described(vars(self.options)), plain_options(self.agent, self.agent_options)
+        plain: dict[str, Any] = described(values | {"options": options, "agent_options": agent_options})
+        return plain
 
 
 def _absolute(options: Any) -> Any:
@@ -115,7 +137,7 @@ def _absolute(options: Any) -> Any:
     paths = {}
     for name in PATHS:
         value = getattr(options, name, None)
-        if value is None or value in NAMES:
+        if not isinstance(value, str) or value in NAMES:
             continue
         path = Path(value).expanduser()
         if path.is_file() and path.suffix in (".yaml", ".yml") if name == "task" else path.is_dir():
@@ -123,12 +145,12 @@ def _absolute(options: Any) -> Any:
     return dataclasses.replace(options, **paths) if paths else options
 
 
-def make_config(env: str, agent: str, **values: Any) -> RunConfig:
+def make_config(env: str, agent: Any, **values: Any) -> RunConfig:
     """Return a run's configuration: the defaults of its environment and its agent, and the given values.
 
     Args:
         env: The environment's id.
-        agent: The agent's name.
+        agent: The agent: a registered name, a class, or an object; see `experiments.player.player_of`.
         values: Fields of `RunConfig`; `options` and `agent_options` are mappings.
 
     Raises:
@@ -145,12 +167,11 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
     if plain_id not in gym.registry:
         known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
         raise RunError(f"No environment {env!r} is registered. Known: {', '.join(known)}.")
-    agent_class = get_agent(agent)
-    own = {**gym.spec(env).kwargs, **agent_class.env_options}
-    options = _fill(EnvironmentOptions, {**own, **values.pop("options", {})})
-    agent_options = _fill(agent_class, values.pop("agent_options", {}))
-    parts = {"env": env, "agent": agent, "options": options, "agent_options": agent_options}
-    run: RunConfig = _fill(RunConfig, values | parts)
+    name, player = player_of(agent, values.pop("agent_options", {}))
+    own = {**gym.spec(env).kwargs, **getattr(player, "env_options", {})}
+    options = fill(EnvironmentOptions, {**own, **values.pop("options", {})})
+    parts = {"env": env, "agent": name, "options": options, "agent_options": player}
+    run: RunConfig = fill(RunConfig, values | parts)
     return run
 
 
@@ -193,7 +214,7 @@ def _default(args: Sequence[str], form: type[Any], names: Collection[str]) -> An
         if others or len(typed) > 1:
             raise RunError("--resume continues a run as it is; give it without other options.")
         folder = Path(typed["resume"])
-        return dataclasses.replace(configuration_of(folder), resume=folder)
+        return dataclasses.replace(playable(folder), resume=folder)
     values: dict[str, Any] = {
         "env": RunConfig.env,
         "agent": RunConfig.agent,
@@ -215,6 +236,13 @@ def configuration_of(folder: Path) -> RunConfig:
     return make_config(**values, out=folder)
 
 
+def playable(folder: Path) -> RunConfig:
+    """Return the configuration of the run in a folder; raise a RunError if it needs objects from Python."""
+    run = configuration_of(folder)
+    refuse_descriptions(str(folder), vars(run.options) | {"agent": run.agent_options})
+    return run
+
+
 def read_yaml(file: Path) -> dict[str, Any]:
     """Return the mapping in a configuration file, or raise a RunError."""
     try:
@@ -226,34 +254,12 @@ def read_yaml(file: Path) -> dict[str, Any]:
     return values
 
 
-def _fill(of: type[Any], values: Mapping[str, Any]) -> Any:
-    """Make a dataclass from values; raise a RunError if a name is none of its fields."""
-    check_names(values, option_names(of), of.__name__)
-    return of(**values)
-
-
-def option_names(of: type[Any]) -> list[str]:
-    """Return the names of a dataclass's fields; raise a RunError if it is none."""
-    if not dataclasses.is_dataclass(of):
-        raise RunError(
-            f"{of.__name__} should be a dataclass, whose fields are its options: decorate it with @dataclass."
-        )
-    return [field.name for field in dataclasses.fields(of)]
-
-
-def check_names(names: Iterable[str], known: Collection[str], owner: str) -> None:
-    """Raise a RunError with the known names if a name is none of them."""
-    for name in names:
-        if name not in known:
-            close = get_close_matches(str(name), known, n=1)
-            guess = f" Did you mean {close[0]!r}?" if close else ""
-            raise RunError(f"{owner} has no {name}.{guess} Known: {', '.join(known)}.")
-
-
 def make_envs(run: RunConfig, **options: Any) -> Any:
     """Return the vector environment of a run, with these options in place of its own."""
+    refuse_descriptions(str(run.folder), vars(run.options) | options)
     num_envs = run.num_envs or experiment_sizes(run.options).offers
-    envs: Any = gym.make_vec(run.env, num_envs=num_envs, **vars(run.options) | options)
+    values = vars(run.options) | options
+    envs: Any = gym.make_vec(run.env, num_envs=num_envs, **{name: fresh(name, value) for name, value in values.items()})
     if run.shaping is None:
         return envs
     try:

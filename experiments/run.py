@@ -14,11 +14,13 @@ from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, configuration_of, make_envs
 from experiments.cost import Meter
 from experiments.logs import LOGS, Logs, complete
+from experiments.player import fresh
 from experiments.progress import console, progress_bar
 from experiments.runs import read_runs
 from experiments.summary import draw, show
 from signal_env.learner.experiment import experiment_sizes
 from signal_env.utils.extras import require
+from signal_env.utils.objects import is_known
 from signal_env.utils.storage import remove, sync, write_text
 
 FINISHED = "finished"
@@ -69,9 +71,12 @@ def play_visibly(config: RunConfig, resume: bool | None) -> None:
 
 
 def begun(run: RunConfig) -> bool:
-    """Return whether the folder holds this very run: all options are equal, and those not named have their defaults."""
+    """Return whether the folder holds this very run: all options are equal, and those not named have their defaults.
+
+    An object whose content cannot be read equals no other.
+    """
     try:
-        return configuration_of(run.folder).as_yaml() == run.as_yaml()
+        return configuration_of(run.folder).as_yaml() == run.as_yaml() and is_known(run.plain())
     except (ValueError, TypeError):  # there is no run, or one with options that this version does not know
         return False
 
@@ -120,9 +125,10 @@ def play(
                 return
             resume = (config.folder / "config.yaml").exists() and (begun(config) or not config.overwrite)
         if resume and not begun(config):
+            objects = f" or with another content of {', '.join(config.objects)}" if config.objects else ""
             raise RunError(
-                f"{config.folder} holds a run with other options: compare its config.yaml. Give --out another folder, "
-                "or remove it."
+                f"{config.folder} holds a run with other options{objects}: compare its config.yaml. Give --out another "
+                "folder, or remove it."
             )
         _play(config, on_round, resume)
 
@@ -163,7 +169,7 @@ def _steps(
     if checkpoint is None:
         write_text(config.folder / "config.yaml", config.as_yaml())
         checkpoint = {"logs": None, "episode": None}
-    agent = config.agent_options
+    agent = fresh("agent", config.agent_options)
     with closing(Logs(envs, config, meter, checkpoint["logs"])) as logs:
         for step in rollout(logs.envs, agent, config.seed, checkpoint["episode"]):
             if step.round is not None:

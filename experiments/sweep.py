@@ -22,6 +22,7 @@ from experiments.engines import BUSY, ERROR, Inline, Local, LostWorker, Outcome,
 from experiments.progress import console, progress_bar
 from experiments.run import begun, finished
 from experiments.runs import read_log
+from experiments.spawning import bound_to_process
 from experiments.study import Study, read_study
 from signal_env.utils.storage import write_text
 
@@ -58,10 +59,7 @@ class SweepConfig:
 def main(config: SweepConfig) -> Path:
     """Play the missing runs; return the folder."""
     study = read_study(config.study, config.out)
-    runs = [run for run in study.runs if not config.only or any(matches(run, study, p) for p in config.only)]
-    if not runs:
-        one = name_of(study.runs[0], study.folder)
-        raise RunError(f"No run of {study.name} matches {' '.join(config.only)}; one is {one}.")
+    runs = chosen(study, config.only)
     refuse_others(study.runs)
     sweep(study, runs, engine_of(config, study.folder))
     console.print(f"Finished. Look at it with: python -m experiments report {study.folder}")
@@ -83,6 +81,15 @@ def sweep(study: Study, runs: Sequence[RunConfig], engine: Inline) -> None:
             f"{len(failures)} of {len(runs)} runs have failed; each one's error.txt says where. The same command tries "
             "them again, and nothing else."
         )
+
+
+def chosen(study: Study, only: Sequence[str] = ()) -> Sequence[RunConfig]:
+    """Return the runs of a study that match one of some patterns, or all; raise a RunError if none does."""
+    runs = [run for run in study.runs if not only or any(matches(run, study, pattern) for pattern in only)]
+    if not runs:
+        one = name_of(study.runs[0], study.folder)
+        raise RunError(f"No run of {study.name} matches {' '.join(only)}; one is {one}.")
+    return runs
 
 
 def name_of(run: RunConfig, out: Path) -> str:
@@ -180,6 +187,23 @@ def engine_here(workers: int | None) -> Inline:
     """Return the engine of this machine: so many processes, one for each core by default, or this process for 0."""
     _check(workers, least=0)
     return Inline() if workers == 0 else Local(workers or cores())
+
+
+def engine_for(runs: Sequence[RunConfig], workers: int | None) -> Inline:
+    """Return the engine of this machine for some runs: this process where no other can play them.
+
+    Raises:
+        RunError: If workers are asked for that could not play them.
+    """
+    bound = bound_to_process(runs) if workers != 0 else ""
+    if bound and workers is not None:
+        raise RunError(
+            f"{bound}, and new processes do not have it: play with workers=0, in this process, or register it in a "
+            "file and give the file as a plugin."
+        )
+    if bound:
+        console.print(f"{bound}: the runs are played in this process", markup=False, highlight=False)
+    return engine_here(0 if bound else workers)
 
 
 def _check(workers: int | None, least: int) -> None:
