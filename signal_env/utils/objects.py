@@ -224,10 +224,12 @@ class _Content:
 
 def known_by_name(module: str | None) -> bool:
     """Return whether the code of a module is Python's, this package's, or installed, so that its name is enough."""
-    top = (module or "").partition(".")[0]
-    if top in OURS or (top in sys.stdlib_module_names and top != "__main__"):
+    top = (module or "__main__").partition(".")[0]
+    if top == "__main__":  # its file may be a tool's that runs the user's code
+        return False
+    if top in OURS or top in sys.stdlib_module_names:
         return True
-    file = getattr(sys.modules.get(module or ""), "__file__", None)
+    file = getattr(sys.modules.get(str(module)), "__file__", None)
     places = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     return file is not None and any(Path(file).is_relative_to(place) for place in places if place)
 
