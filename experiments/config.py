@@ -21,7 +21,6 @@ from experiments.player import (
     given,
     plain_options,
     player_of,
-    refuse_descriptions,
     registered_name,
 )
 from signal_env.config import SignalConfig
@@ -214,7 +213,7 @@ def _default(args: Sequence[str], form: type[Any], names: Collection[str]) -> An
         if others or len(typed) > 1:
             raise RunError("--resume continues a run as it is; give it without other options.")
         folder = Path(typed["resume"])
-        return dataclasses.replace(playable(folder), resume=folder)
+        return dataclasses.replace(configuration_of(folder), resume=folder)
     values: dict[str, Any] = {
         "env": RunConfig.env,
         "agent": RunConfig.agent,
@@ -236,13 +235,6 @@ def configuration_of(folder: Path) -> RunConfig:
     return make_config(**values, out=folder)
 
 
-def playable(folder: Path) -> RunConfig:
-    """Return the configuration of the run in a folder; raise a RunError if it needs objects from Python."""
-    run = configuration_of(folder)
-    refuse_descriptions(str(folder), vars(run.options) | {"agent": run.agent_options})
-    return run
-
-
 def read_yaml(file: Path) -> dict[str, Any]:
     """Return the mapping in a configuration file, or raise a RunError."""
     try:
@@ -256,7 +248,6 @@ def read_yaml(file: Path) -> dict[str, Any]:
 
 def make_envs(run: RunConfig, **options: Any) -> Any:
     """Return the vector environment of a run, with these options in place of its own."""
-    refuse_descriptions(str(run.folder), vars(run.options) | options)
     num_envs = run.num_envs or experiment_sizes(run.options).offers
     values = vars(run.options) | options
     envs: Any = gym.make_vec(run.env, num_envs=num_envs, **{name: fresh(name, value) for name, value in values.items()})

@@ -132,7 +132,8 @@ def option_names(of: type[Any]) -> list[str]:
         raise RunError(
             f"{of.__name__} should be a dataclass, whose fields are its options: decorate it with @dataclass."
         )
-    return [] if of.__init__ is object.__init__ else list(inspect.signature(of).parameters)
+    parameters = inspect.signature(of).parameters.values()
+    return [each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
 
 
 def check_names(names: Iterable[str], known: Collection[str], owner: str) -> None:

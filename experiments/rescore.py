@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.config import RunConfig, RunError, configuration_of, make_envs
+from experiments.player import refuse_descriptions
 from experiments.progress import console, progress_bar
 from experiments.run import RESCORED
 from experiments.runs import read_log
@@ -48,6 +49,7 @@ def main(config: RescoreConfig) -> Path:
     """Print where the ranking changes, and write the rescored offers; return their file."""
     pandas = require("pandas", "plots")
     run = configuration_of(config.run)
+    refuse_descriptions(str(config.run), vars(run.options))  # the agent is not needed
     logged, _ = read_log(config.run / "offers.jsonl")
     rows: list[dict[str, Any]] = []
     with progress_bar() as progress:

@@ -14,7 +14,7 @@ from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, configuration_of, make_envs
 from experiments.cost import Meter
 from experiments.logs import LOGS, Logs, complete
-from experiments.player import fresh
+from experiments.player import fresh, refuse_descriptions
 from experiments.progress import console, progress_bar
 from experiments.runs import read_runs
 from experiments.summary import draw, show
@@ -119,6 +119,7 @@ def play(
             options is to be resumed.
         RunBusy: If another process plays the run at this moment.
     """
+    refuse_descriptions(str(config.folder), vars(config.options) | {"agent": config.agent_options})
     with locked(config.folder):  # the folder's content is certain only from here on
         if resume is None:
             if finished(config):

@@ -100,12 +100,12 @@ def read_runs(places: str | Path | Iterable[str | Path], unfinished: bool = Fals
     problems: list[tuple[str, str]] = []
     for folder in run_folders(places):
         try:
-            found = list(read_folder(folder, problems))
+            inside = list(read_folder(folder, problems))
         except RunError as error:
             problems.append((str(folder), str(error).splitlines()[0]))
             continue
-        problems += [(str(run.folder), run.state) for run in found if run.state]
-        runs += [run for run in found if not run.state or (unfinished and run.rounds)]
+        problems += [(str(run.folder), run.state) for run in inside if run.state]
+        runs += [run for run in inside if not run.state or (unfinished and run.rounds)]
     runs.sort(key=lambda run: (*run.keys.values(), str(run.folder)))
     runs = _without_twins(runs, problems)
     first: dict[tuple[str, str], RunFolder] = {}
