@@ -24,7 +24,8 @@ def play_episode(env, seed):
     env.reset(seed=seed)
     ended = False
     while not ended:
-        *_, terminated, truncated, _ = env.step(env.get_wrapper_attr("unlabeled").texts[0])
+        for text in env.get_wrapper_attr("unlabeled").texts[:5]:
+            *_, terminated, truncated, _ = env.step(text)
         ended = terminated or truncated
 
 
