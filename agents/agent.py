@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from signal_env.acquisition import acquisitions
 from signal_env.learner.learner import Learner
 from signal_env.utils.registry import Registry
 from signal_env.vector_env import SignalVectorEnv
@@ -94,7 +95,7 @@ agents: Registry[type[Agent]] = Registry("agent")
 
 
 def get_agent(name: str) -> type[Agent]:
-    """Return the agent class of a name.
+    """Return the agent class of a name: a registered one, or the pool-based agent of an acquisition function.
 
     Raises:
         UnknownName: If no agent has this name.
@@ -105,4 +106,7 @@ def get_agent(name: str) -> type[Agent]:
     """
     for package in ("agents.pool", "agents.llm", "agents.sb3"):
         importlib.import_module(package)
+    if name not in agents and name in acquisitions:
+        made: type[Agent] = importlib.import_module("agents.pool").pool_agent(name)
+        return made
     return agents[name]

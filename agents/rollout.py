@@ -1,12 +1,14 @@
 """The loop in which every agent plays."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, base
+from signal_env.utils.errors import ORIGIN, ActionError, at_work, in_round
 from signal_env.vector_env import closed_round
 
 
@@ -30,7 +32,26 @@ class Step(NamedTuple):
 
 def state_of(envs: Envs, agent: Agent) -> dict[str, Any]:
     """Return the state between two rounds from which `rollout` goes on: plain data and the agent's tensors."""
-    return {"env": base(envs).state_dict(), "agent": agent.state_dict()}
+    with _at_work(envs, agent, "state_dict"):
+        state = agent.state_dict()
+    return {"env": base(envs).state_dict(), "agent": state}
+
+
+@contextmanager
+def _at_work(envs: Envs, agent: Agent, method: str, texts: Sequence[str] = (), closed: bool = False) -> Iterator[None]:
+    """Add to an error in the block a note with the agent, its method, the texts, and the open or just closed round."""
+    index = base(envs).learner.episode.round + (not closed)
+    with in_round(index), at_work(f"the agent {type(agent).__name__} ({method})", texts):
+        yield
+
+
+def _step(envs: Envs, agent: Agent, texts: Sequence[str]) -> Any:
+    """Take a step; an error in the agent's texts themselves gets a note with the agent."""
+    try:
+        return envs.step(texts)
+    except ActionError as error:
+        error.add_note(f"{ORIGIN}the agent {type(agent).__name__} (act).")
+        raise
 
 
 def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = None) -> Iterator[Step]:
@@ -57,18 +78,23 @@ def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = 
     base(envs)
     try:
         observations, infos = (envs if state is None else base(envs)).reset(seed=seed)
-        agent.reset(envs, seed)
+        with _at_work(envs, agent, "reset"):
+            agent.reset(envs, seed)
         if state is None:
             yield Step((), np.zeros(0), infos, {}, closed_round(infos))
         else:  # without the wrappers, in whose logs the episode has begun already
             observations = base(envs).load_state_dict(state["env"])
-            agent.load_state_dict(state["agent"])
+            with _at_work(envs, agent, "load_state_dict"):
+                agent.load_state_dict(state["agent"])
         ended = base(envs).ended
         while not ended:
-            texts = agent.act(observations)
-            observations, rewards, terminated, truncated, infos = envs.step(texts)
-            metrics = agent.learn(rewards, infos)
-            yield Step(texts, rewards, infos, metrics, closed_round(infos))
+            with _at_work(envs, agent, "act"):
+                texts = agent.act(observations)
+            observations, rewards, terminated, truncated, infos = _step(envs, agent, texts)
+            closed = closed_round(infos)
+            with _at_work(envs, agent, "learn", texts, closed is not None):
+                metrics = agent.learn(rewards, infos)
+            yield Step(texts, rewards, infos, metrics, closed)
             ended = bool(np.all(terminated | truncated))
     finally:
         agent.close()

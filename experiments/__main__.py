@@ -1,12 +1,15 @@
 """`python -m experiments COMMAND`, also installed as `signal-env COMMAND`."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import get_type_hints
 
-from signal_env.utils.extras import MissingExtra
+from experiments.plugins import PLUGIN_HELP, load_plugins, take
+from signal_env.utils.errors import PluginError, SignalError, origin_of
+from signal_env.utils.registry import UnknownName
 
 COMMANDS = {
     "run": "One agent plays one episode.",
@@ -30,8 +33,16 @@ COMMANDS = {
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code; an error that the user can fix is one line, not a traceback."""
+    """Run a command and return its exit code.
+
+    An error whose message says all is one line (`SignalError`, or a file that cannot be read or written). An error of a
+    plugin's own code keeps its traceback, and so does any other.
+    """
     args = list(sys.argv[1:] if args is None else args)
+    try:
+        plugins, args = take(args)
+    except SignalError as error:
+        return complain("signal-env", error)
     known = [words for words in (1, 2) if " ".join(args[:words]) in COMMANDS]
     if not known:
         lines = [f"  {name:<20}{about}" for name, about in COMMANDS.items()]
@@ -39,21 +50,36 @@ def main(args: Sequence[str] | None = None) -> int:
         close = get_close_matches(wrong, COMMANDS, n=1) if wrong else []
         if wrong:
             print(f"No command {wrong!r}." + (f" Did you mean {close[0]!r}?" if close else ""), file=sys.stderr)
-        print("\n".join(["usage: signal-env COMMAND [OPTIONS]   (signal-env COMMAND --help for its options)", *lines]))
+        usage = "usage: signal-env COMMAND [OPTIONS]   (signal-env COMMAND --help for its options)"
+        print("\n".join([usage, *lines, "", PLUGIN_HELP]))
         return 0 if args in ([], ["-h"], ["--help"]) else 2
     name, options = " ".join(args[: known[0]]), args[known[0] :]
     try:
         command = import_module(f"experiments.{name.replace(' ', '.')}")
-        from experiments.config import parse
+        from experiments.parsing import parse
 
-        command.main(parse(options, get_type_hints(command.main)["config"], name))
-    except (ValueError, TypeError, OSError, MissingExtra) as error:
-        print(f"signal-env {name}: {error}", file=sys.stderr)
-        return 1
+        imported = load_plugins(plugins)
+        command.main(parse(options, get_type_hints(command.main)["config"], name, imported))
+    except SignalError as error:
+        hint = "" if plugins or not isinstance(error, UnknownName) else " Is it yours? Give --plugin FILE.py."
+        return complain(f"signal-env {name}", error, hint)
+    except OSError as error:
+        if error.errno is None or origin_of(error):  # it is no file's, or comes out of a plugin
+            raise
+        return complain(f"signal-env {name}", error)
     except KeyboardInterrupt:
         print(f"signal-env {name}: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def complain(who: str, error: Exception, hint: str = "") -> int:
+    """Print an error's message in one line, after the traceback of a plugin that cannot be imported; return 1."""
+    if isinstance(error, PluginError) and error.__cause__ is not None:
+        traceback.print_exception(error.__cause__)
+    origin = origin_of(error)
+    print(f"{who}: {error}{hint}" + (f" ({origin[0].lower()}{origin[1:]})" if origin else ""), file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from experiments.compare import comparison
 from experiments.config import EnvironmentOptions, RunConfig, RunError, check_names, make_config
 from experiments.metric import METRICS, MetricName
 from experiments.player import agent_class, name_of_agent, option_names
+from experiments.plugins import Source, load_plugins
 from experiments.report import ReportConfig
 from experiments.report import main as write_report
 from experiments.run import play_visibly
@@ -35,8 +36,8 @@ def play(
         agent: The agent: a registered name, a class, or an object of a class that extends `agents.agent.Agent`.
         seed: Seed of the environment and of the agent.
         out: The run's folder; default: runs/ENV-AGENT-seedSEED.
-        options: Options of the environment, of the agent and of the run (`num_envs`, `overwrite`, ...), each by its
-            name. The environment's may be what `gym.make` takes: `reward` a function, `classifier` an object.
+        options: Options of the environment, of the agent and of the run (`num_envs`, `overwrite`, `plugins`, ...), each
+            by its name. The environment's may be what `gym.make` takes: `reward` a function, `classifier` an object.
 
     Raises:
         RunError: If an option is not known, or the folder holds another run. `overwrite=True` replaces it.
@@ -53,6 +54,7 @@ def play(
         >>> len(run.labels), run.offers["reward"].between(0, 1).all().item()
         (40, True)
     """
+    options["plugins"] = load_plugins(options.get("plugins"))
     owners: dict[str, Sequence[str]] = {
         "options": option_names(EnvironmentOptions),
         "agent_options": option_names(agent_class(agent)) if isinstance(agent, str | type) else (),
@@ -77,6 +79,7 @@ def compare(
     out: str | Path | None = None,
     workers: int | None = None,
     metric: MetricName = "accuracy",
+    plugins: Sequence[Source] = (),
     **options: Any,
 ) -> Runs:
     """Play several agents on the same seeds, as `signal-env compare` does, and return the tables of all runs.
@@ -92,6 +95,7 @@ def compare(
         out: The folder of the results; default: runs/ENV.
         workers: Runs at a time; default: one for each CPU core. 0 plays in this process, as objects always do.
         metric: What the figures of the methods show.
+        plugins: Files and modules of your own, imported first, here and in new processes.
         options: Options of the environment, the same for all agents; `num_envs` and `tensorboard`.
 
     Raises:
@@ -107,10 +111,11 @@ def compare(
         ['chance', 'unsure']
     """
     known = option_names(EnvironmentOptions)
-    defaults = {name: options.pop(name) for name in ("num_envs", "tensorboard") if name in options}
+    defaults: dict[str, Any] = {name: options.pop(name) for name in ("num_envs", "tensorboard") if name in options}
     options = dict(options.pop("options", {})) | options
     check_names(options, known, "A comparison")
-    study = comparison(_methods(agents), env, options, seeds, None if out is None else Path(out))
+    records = load_plugins(plugins)
+    study = comparison(_methods(agents), env, options, seeds, None if out is None else Path(out), records)
     study = dataclasses.replace(study, defaults=defaults, text="")
     return play_comparison(study, workers, METRICS[metric], shown=False)
 

@@ -9,10 +9,11 @@ from typing import Any
 import tyro
 
 from agents.agent import get_agent
-from experiments.config import EnvironmentOptions, RunError, check_names, make_config
+from experiments.config import EnvironmentOptions, Plugins, RunError, check_names, make_config
 from experiments.metric import ACCURACY, METRICS, Metric, MetricName, with_metric
 from experiments.names import POOL_BASED
 from experiments.player import option_names
+from experiments.plugin_record import PluginRecord
 from experiments.progress import console
 from experiments.runs import Runs, read_runs, task_of
 from experiments.study import Study
@@ -45,6 +46,8 @@ class CompareConfig:
     """What the agents are compared by."""
     workers: int | None = None
     """Runs at a time; default: one for each CPU core; 0: one, in this process."""
+    plugins: Plugins = ()
+    """Files and modules of your own: `--plugin FILE.py` or `--plugin package.module`."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
     """The environment's options, the same for all agents. Options that are not given are each agent's own
     (`selection`, ...), or the environment's."""
@@ -56,14 +59,19 @@ def main(config: CompareConfig) -> Path:
     given = {name: value for name, value in options.items() if value != defaults[name]}
     own = read_options(config.agent_options, config.agents)
     methods = {agent: {"agent": agent, "agent_options": own.get(agent, {})} for agent in config.agents}
-    study = comparison(methods, config.env, given, config.seeds, config.out)
+    study = comparison(methods, config.env, given, config.seeds, config.out, config.plugins)
     compare(study, config.workers, METRICS[config.metric])
     console.print(f"Written to {study.folder}")
     return study.folder
 
 
 def comparison(
-    methods: Mapping[str, Any], env: str, options: Mapping[str, Any], seeds: int | Sequence[int], out: Path | None
+    methods: Mapping[str, Any],
+    env: str,
+    options: Mapping[str, Any],
+    seeds: int | Sequence[int],
+    out: Path | None,
+    plugins: Sequence[PluginRecord] = (),
 ) -> Study:
     """Return the study in which methods play one environment; its folder is runs/ENV by default."""
     setting = task_of(env, vars(make_config(env, "random", options=options).options))
@@ -71,6 +79,7 @@ def comparison(
         settings={setting: {"env": env, "options": options}},
         methods=methods,
         seeds=seeds,
+        plugins=plugins,
         name="compare",
         out=out or Path("runs") / env,
     )

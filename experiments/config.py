@@ -1,31 +1,27 @@
 """The configuration of a run, from the command line, a configuration file, or Python."""
 
-import argparse
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import gymnasium as gym
 import tyro
 import yaml
+from gymnasium.envs.registration import load_env_creator
 
 import signal_env  # noqa: F401  (registers the environments)
 from experiments.player import RunError as RunError
 from experiments.player import check_names as check_names
-from experiments.player import (
-    fill,
-    fresh,
-    given,
-    plain_options,
-    player_of,
-    registered_name,
-)
+from experiments.player import fill, fresh, given, plain_options, player_of, registered_name
+from experiments.plugin_record import PluginRecord, recorded
+from experiments.plugins import as_now, load_plugins
 from signal_env.config import SignalConfig
 from signal_env.learner.experiment import experiment_sizes
+from signal_env.utils.installed import load_installed
 from signal_env.utils.objects import described, holds_object
+from signal_env.vector_env import SignalVectorEnv
 from signal_env.wrappers import VectorPotentialShaping
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -34,6 +30,11 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 PATHS = ("task", "data_dir", "encoder", "annotator_model", "generator", "policy")
 """Options of the environment and of agents that may be paths of files or folders."""
+
+ACCEPT = "--accept-changed-plugins"
+
+Plugins = Annotated[tuple[PluginRecord, ...], tyro.conf.Fixed, tyro.conf.Suppress]
+"""The plugins of a command, which are no option of its own parser: `experiments.__main__` imports them before."""
 
 NAMES = ("embedded", "minilm", "small")
 """Values of these options that are names, not paths, whatever lies in the current folder."""
@@ -85,24 +86,38 @@ class RunConfig:
     """The method's name in tables and reports; default: the agent's."""
     config: Path | None = None
     """A YAML file with values; those on the command line replace them."""
+    plugins: Plugins = ()
+    """Files and modules of your own, imported before names are looked up: `--plugin FILE.py` or
+    `--plugin package.module`, as often as needed; in a configuration a list."""
+    accept_changed_plugins: bool = False
+    """Go on with a run whose plugins have changed, and record their new content."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
     """The environment's options."""
     agent_options: Any = None
     """The agent's options."""
 
     def __reduce__(self) -> Any:
-        """Pickle the run as plain values: classes of agents need no name in a module."""
+        """Pickle the run as plain values: another process imports the plugins before it looks up names."""
+        return partial(make_config, **self.plain()), ()
+
+    def plain(self) -> dict[str, Any]:
+        """Return the run as plain values and objects from Python, the arguments of `make_config`."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         agent, agent_options = given(self.agent, self.agent_options)
-        parts = {"agent": agent, "options": dict(vars(self.options)), "agent_options": agent_options}
-        return partial(make_config, **values | parts), ()
+        values |= {"agent": agent, "agent_options": dict(agent_options), "options": dict(vars(self.options))}
+        return values | {"plugins": [dataclasses.asdict(record) for record in self.plugins]}
+
+    def data(self) -> dict[str, Any]:
+        """Return the run as plain data, with descriptions of objects: see `signal_env.utils.objects`."""
+        agent_options = plain_options(self.agent, self.agent_options)
+        data: dict[str, Any] = described(self.plain() | {"agent": self.agent, "agent_options": agent_options})
+        return data
 
     @property
     def objects(self) -> tuple[str, ...]:
         """The names of the values that are objects from Python, or the descriptions of such: options, and "agent"."""
-        plain = self.plain()
-        names = [name for name, value in plain["options"].items() if holds_object(value)]
-        return (*names, *(["agent"] if holds_object(plain["agent_options"]) else []))
+        names = [name for name, value in vars(self.options).items() if holds_object(value)]
+        return (*names, *(["agent"] if holds_object(plain_options(self.agent, self.agent_options)) else []))
 
     @property
     def folder(self) -> Path:
@@ -117,18 +132,16 @@ class RunConfig:
         return dataclasses.replace(self, out=self.folder.resolve(), options=options, agent_options=agent)
 
     def as_yaml(self) -> str:
-        """Return the configuration as a YAML file that `--config` reads, from any folder."""
-        plain = self.absolute().plain()
-        for name in ("config", "overwrite", "out", "resume"):
-            plain.pop(name)
-        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+        """Return the configuration as a YAML file that `--config` reads, from any folder.
 
-    def plain(self) -> dict[str, Any]:
-        """Return the run as plain data; an object becomes its description, see `signal_env.utils.objects`."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        options, agent_options = described(vars(self.options)), plain_options(self.agent, self.agent_options)
-        plain: dict[str, Any] = described(values | {"options": options, "agent_options": agent_options})
-        return plain
+        It has the versions of installed packages with plugins too, where there are any.
+        """
+        plain = self.absolute().data()
+        for name in ("config", "overwrite", "out", "resume", "accept_changed_plugins"):
+            plain.pop(name)
+        if installed := load_installed():
+            plain["installed_plugins"] = installed
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
 
 def _absolute(options: Any) -> Any:
@@ -150,9 +163,11 @@ def make_config(env: str, agent: Any, **values: Any) -> RunConfig:
     Args:
         env: The environment's id.
         agent: The agent: a registered name, a class, or an object; see `experiments.player.player_of`.
-        values: Fields of `RunConfig`; `options` and `agent_options` are mappings.
+        values: Fields of `RunConfig`; `options` and `agent_options` are mappings. `plugins` are paths of files, names
+            of modules, or records, which say what content the plugin must have; all are imported first.
 
     Raises:
+        PluginError: If a plugin cannot be imported, or has another content than its record.
         RunError: If the environment, or a value's name, is not known.
         UnknownName: If the agent is not known.
 
@@ -160,79 +175,64 @@ def make_config(env: str, agent: Any, **values: Any) -> RunConfig:
         >>> make_config("SignalEnv-reviews-v0", "random", options={"pool_size": 100}).options.selection
         'submitted'
     """
+    plugins = load_plugins(values.pop("plugins", None))
     module, _, plain_id = env.rpartition(":")
     if module:
-        import_module(module)
+        load_plugins([module])
     if plain_id not in gym.registry:
         known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
         raise RunError(f"No environment {env!r} is registered. Known: {', '.join(known)}.")
+    _refuse_foreign(env)
     name, player = player_of(agent, values.pop("agent_options", {}))
     own = {**gym.spec(env).kwargs, **getattr(player, "env_options", {})}
     options = fill(EnvironmentOptions, {**own, **values.pop("options", {})})
-    parts = {"env": env, "agent": name, "options": options, "agent_options": player}
+    parts = {"env": env, "agent": name, "options": options, "agent_options": player, "plugins": plugins}
     run: RunConfig = fill(RunConfig, values | parts)
     return run
 
 
-def parse(args: Sequence[str], form: type[Any] = RunConfig, command: str = "run") -> Any:
-    """Read a command line.
+def _refuse_foreign(env: str) -> None:
+    """Raise a RunError if an environment's id is registered for another class than `SignalVectorEnv` or its heirs."""
+    point = gym.spec(env).vector_entry_point
+    creator = load_env_creator(point) if isinstance(point, str) else point
+    if creator is None or (isinstance(creator, type) and not issubclass(creator, SignalVectorEnv)):
+        raise RunError(
+            f"{env!r} is no environment of signal_env: register it with "
+            "vector_entry_point='signal_env.vector_env:SignalVectorEnv'."
+        )
 
-    The defaults are those of the environment that the command plays, of its agent, and of the file of `--config`.
+
+def check_seed(seed: int) -> None:
+    """Raise a RunError if a seed is negative."""
+    if seed < 0:
+        raise RunError(f"seed must be a whole number of at least 0; got {seed}.")
+
+
+def configuration_of(folder: Path, plugins: Sequence[PluginRecord] = ()) -> RunConfig:
+    """Return the configuration of the run in a folder, with its plugins as they are now.
 
     Args:
-        args: The command's arguments.
-        form: A dataclass, whose fields are the options. Its `env_options` are defaults of the environment.
-        command: The command's name.
+        folder: The run's folder.
+        plugins: Plugins imported already, see `experiments.plugins.as_now`.
+
+    Raises:
+        RunError: If there is no run.
+        PluginError: If a plugin of the run is missing or cannot be imported.
     """
-    names = {field.name for field in dataclasses.fields(form)}
-    default = _default(args, form, names) if "env" in names else None
-    description = None
-    if isinstance(default, RunConfig):
-        if default.resume:
-            return default
-        description = f"{form.__doc__} The defaults shown are those of {default.env} and {default.agent}."
-    return tyro.cli(
-        form,
-        prog=f"signal-env {command}",
-        description=description,
-        args=list(args),
-        default=default,
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
+    values = values_of(folder)
+    values.pop("installed_plugins", None)
+    now = as_now(recorded(values.pop("plugins", ())), plugins)
+    return make_config(**values, plugins=now, out=folder)
 
 
-def _default(args: Sequence[str], form: type[Any], names: Collection[str]) -> Any:
-    """Return the configuration from which a command line differs."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("config", "env", "agent", "resume"):
-        if name in names:
-            first.add_argument(f"--{name}", default=argparse.SUPPRESS)
-    known, others = first.parse_known_args(args)
-    typed = vars(known)
-    if "resume" in typed:
-        if others or len(typed) > 1:
-            raise RunError("--resume continues a run as it is; give it without other options.")
-        folder = Path(typed["resume"])
-        return dataclasses.replace(configuration_of(folder), resume=folder)
-    values: dict[str, Any] = {
-        "env": RunConfig.env,
-        "agent": RunConfig.agent,
-        "options": getattr(form, "env_options", {}),
-    }
-    if "config" in typed:
-        values |= read_yaml(Path(typed.pop("config")))
-    run = make_config(**values | typed)
-    return run if form is RunConfig else form(env=run.env, options=run.options)
-
-
-def configuration_of(folder: Path) -> RunConfig:
-    """Return the configuration of the run in a folder; raise a RunError if there is none."""
+def values_of(folder: Path) -> dict[str, Any]:
+    """Return the values in the `config.yaml` of the run in a folder; raise a RunError if there is no run."""
     if not (folder / "config.yaml").is_file():
         raise RunError(f"{folder} holds no run: it has no config.yaml.")
     values = read_yaml(folder / "config.yaml")
     if "agent" not in values:
         raise RunError(f"{folder} holds no run: its config.yaml names no agent. Is it the folder of a training?")
-    return make_config(**values, out=folder)
+    return values
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
@@ -248,7 +248,8 @@ def read_yaml(file: Path) -> dict[str, Any]:
 
 def make_envs(run: RunConfig, **options: Any) -> Any:
     """Return the vector environment of a run, with these options in place of its own."""
-    num_envs = run.num_envs or experiment_sizes(run.options).offers
+    check_seed(run.seed)
+    num_envs = experiment_sizes(run.options).offers if run.num_envs is None else run.num_envs
     values = vars(run.options) | options
     envs: Any = gym.make_vec(run.env, num_envs=num_envs, **{name: fresh(name, value) for name, value in values.items()})
     if run.shaping is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import median_low
 
 from experiments.compare import compare
+from experiments.config import Plugins
 from experiments.progress import console
 from experiments.run import clear
 from experiments.runs import read_log
@@ -27,6 +28,8 @@ class DemoConfig:
     """The folder of the results; earlier runs in it are played anew."""
     workers: int | None = None
     """Runs at a time; default: one for each CPU core; 0: one, in this process."""
+    plugins: Plugins = ()
+    """Files and modules of your own: `--plugin FILE.py` or `--plugin package.module`."""
 
 
 def main(config: DemoConfig) -> Path:
@@ -55,7 +58,7 @@ def demo(config: DemoConfig) -> Study:
     fixed["methods"] = [name for name in names if name in fixed["methods"]]
     reviews["methods"] = [name for name in names if name not in fixed["methods"]]
     parts["settings"] = {name: values for name, values in parts["settings"].items() if values["methods"]}
-    return Study(**parts | {"seeds": range(config.seeds)}, name="demo", out=config.out)
+    return Study(**parts | {"seeds": range(config.seeds), "plugins": config.plugins}, name="demo", out=config.out)
 
 
 def show_texts(folder: Path) -> None:

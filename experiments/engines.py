@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import pickle
 import platform
 import signal
 import threading
@@ -14,10 +13,10 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-from experiments.config import RunConfig, RunError
+from experiments.config import RunConfig, RunError, make_config
 from experiments.run import RunBusy, play
 from experiments.spawning import refuse_unguarded, start_error
-from signal_env.utils.errors import SignalError
+from signal_env.utils.errors import SignalError, origin_of
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
 
@@ -47,19 +46,34 @@ def play_run(run: RunConfig) -> Outcome:
     except RunBusy:
         return BUSY
     except Exception as failure:  # one failing run does not stop the others, whatever it is
-        write_text(error, traceback.format_exc())
-        return f"{type(failure).__name__}: {failure}"
+        return _failed(run.folder, failure)
     return None
 
 
-def play_there(run: RunConfig, study: Path) -> Outcome:
-    """Play a run as `play_run` does on a machine that may not be the sweep's, if the study's file is there."""
+def play_plain(values: dict[str, Any]) -> Outcome:
+    """Play the run of these plain values as `play_run` does, in a process that has to import its plugins first."""
+    try:
+        run = make_config(**values)
+    except Exception as failure:
+        return _failed(Path(values["out"]), failure)
+    return play_run(run)
+
+
+def _failed(folder: Path, failure: Exception) -> Outcome:
+    """Write an error with its traceback to a run's folder; return it in one line, with what was at work."""
+    write_text(folder / ERROR, "".join(traceback.format_exception(failure)))
+    origin = origin_of(failure)
+    return f"{type(failure).__name__}: {failure}" + (f" ({origin[0].lower()}{origin[1:]})" if origin else "")
+
+
+def play_there(values: dict[str, Any], study: Path) -> Outcome:
+    """Play a run as `play_plain` does on a machine that may not be the sweep's, if the study's file is there."""
     if not study.is_file():
         return (
             f"{platform.node()} does not have {study}: the machines of a cluster share the folder of a sweep, at the "
             "same path. Give --out a folder that all of them have."
         )
-    return play_run(run)
+    return play_plain(values)
 
 
 class Inline:
@@ -146,8 +160,9 @@ class _Worker:
 
     def play(self, run: RunConfig) -> Future[Outcome]:
         """Begin a run; raise a BrokenProcessPool if the process has died."""
-        self.last = self._pool.submit(_play_sent, pickle.dumps(run), run.folder)
-        (self._process,) = (self._pool._processes or {None: self._process}).values()  # there is no public way to it
+        self.last = self._pool.submit(play_plain, run.absolute().plain())
+        if processes := self._pool._processes:  # there is no public way to the process
+            (self._process,) = processes.values()
         return self.last
 
     def failed_start(self) -> int:
@@ -161,16 +176,6 @@ class _Worker:
         if self._process is not None:
             self._process.terminate()
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _play_sent(sent: bytes, folder: Path) -> Outcome:
-    """Play a run that was pickled, as `play_run` does, also if this process does not know its names."""
-    try:
-        run: RunConfig = pickle.loads(sent)
-    except Exception as failure:
-        write_text(folder / ERROR, traceback.format_exc())
-        return f"{type(failure).__name__}: {failure}"
-    return play_run(run)
 
 
 def _begin(ready: Event) -> None:
@@ -190,8 +195,8 @@ def _begin(ready: Event) -> None:
 class Ray(Inline):
     """A Ray cluster, or a Ray on this machine: each run is a task with resources of its own.
 
-    The machines share the study's folder, and those of data and models, at the same paths, and have signal_env
-    installed. A task whose worker is lost is begun again and resumes the run.
+    The machines share the study's folder, and those of data, models and plugins, at the same paths, and have
+    signal_env installed. A task whose worker is lost is begun again and resumes the run.
 
     Args:
         study: The study's file in the folder of the runs; a task that finds it has the same folder.
@@ -221,7 +226,7 @@ class Ray(Inline):
 
     def submit(self, run: RunConfig) -> Future[Outcome]:
         """Begin a run; its paths are those of this process, wherever the task is."""
-        played: Future[Outcome] = self._task.remote(run.absolute(), self._study).future()
+        played: Future[Outcome] = self._task.remote(run.absolute().plain(), self._study).future()
         return played
 
     def outcome(self, over: Future[Outcome]) -> Outcome:

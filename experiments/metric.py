@@ -7,6 +7,7 @@ also for the negative log-likelihood, of which less is better.
 import dataclasses
 from typing import Literal, NamedTuple
 
+from experiments.config import RunError
 from experiments.runs import Runs
 
 MetricName = Literal["accuracy", "macro_f1", "nll"]
@@ -65,7 +66,7 @@ def with_metric(runs: Runs, metric: Metric) -> Runs:
     """Return the runs whose rounds all have a metric; the others are listed in `problems`.
 
     Raises:
-        ValueError: If no run has it.
+        RunError: If no run has it.
     """
     measured = runs.rounds[metric.name].notna() if metric.name in runs.rounds else runs.rounds["seed"].isna()
     lacking = list(dict.fromkeys(runs.rounds.loc[~measured, "folder"]))
@@ -73,7 +74,7 @@ def with_metric(runs: Runs, metric: Metric) -> Runs:
         return runs
     kept = runs.rounds[~runs.rounds["folder"].isin(lacking)].reset_index(drop=True)
     if kept.empty:
-        raise ValueError(
+        raise RunError(
             f"No run has the {metric.title} ({metric.name}) of its rounds: an earlier version wrote {lacking[0]}. Play "
             "the runs again, or compare them by accuracy."
         )

@@ -12,7 +12,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from experiments.config import RunConfig, RunError, configuration_of, make_envs
+from experiments.config import Plugins, RunConfig, RunError, configuration_of, make_envs
 from experiments.player import refuse_descriptions
 from experiments.progress import console, progress_bar
 from experiments.run import RESCORED
@@ -43,12 +43,14 @@ class RescoreConfig:
     """The file of the offers, each with both rewards and both ranks in its round; default: RUN/rescored.jsonl."""
     moved: int = 5
     """The number of texts to show, those whose rank changes most."""
+    plugins: Plugins = ()
+    """Files and modules of your own beside the run's: `--plugin FILE.py` or `--plugin package.module`."""
 
 
 def main(config: RescoreConfig) -> Path:
     """Print where the ranking changes, and write the rescored offers; return their file."""
     pandas = require("pandas", "plots")
-    run = configuration_of(config.run)
+    run = configuration_of(config.run, config.plugins)
     refuse_descriptions(str(config.run), vars(run.options))  # the agent is not needed
     logged, _ = read_log(config.run / "offers.jsonl")
     rows: list[dict[str, Any]] = []

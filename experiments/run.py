@@ -11,16 +11,17 @@ from filelock import FileLock, Timeout
 
 from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
-from experiments.config import RunConfig, RunError, configuration_of, make_envs
+from experiments.config import RunConfig, RunError, make_envs
 from experiments.cost import Meter
+from experiments.identity import accept_plugins, differences, refusal
 from experiments.logs import LOGS, Logs, complete
 from experiments.player import fresh, refuse_descriptions
 from experiments.progress import console, progress_bar
 from experiments.runs import read_runs
 from experiments.summary import draw, show
 from signal_env.learner.experiment import experiment_sizes
+from signal_env.utils.errors import SignalError
 from signal_env.utils.extras import require
-from signal_env.utils.objects import is_known
 from signal_env.utils.storage import remove, sync, write_text
 
 FINISHED = "finished"
@@ -71,13 +72,10 @@ def play_visibly(config: RunConfig, resume: bool | None) -> None:
 
 
 def begun(run: RunConfig) -> bool:
-    """Return whether the folder holds this very run: all options are equal, and those not named have their defaults.
-
-    An object whose content cannot be read equals no other.
-    """
+    """Return whether the folder holds this very run: all options are equal, and the content of its plugins."""
     try:
-        return configuration_of(run.folder).as_yaml() == run.as_yaml() and is_known(run.plain())
-    except (ValueError, TypeError):  # there is no run, or one with options that this version does not know
+        return not differences(run)
+    except (SignalError, ValueError, TypeError):  # there is no run, or one with options that this version does not know
         return False
 
 
@@ -126,11 +124,9 @@ def play(
                 return
             resume = (config.folder / "config.yaml").exists() and (begun(config) or not config.overwrite)
         if resume and not begun(config):
-            objects = f" or with another content of {', '.join(config.objects)}" if config.objects else ""
-            raise RunError(
-                f"{config.folder} holds a run with other options{objects}: compare its config.yaml. Give --out another "
-                "folder, or remove it."
-            )
+            raise RunError(refusal(config))
+        if resume and config.accept_changed_plugins:
+            accept_plugins(config)
         _play(config, on_round, resume)
 
 

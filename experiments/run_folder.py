@@ -120,7 +120,7 @@ def run_folders(places: str | Path | Iterable[str | Path]) -> Iterator[Path]:
     seen = set()
     for place in map(Path, [places] if isinstance(places, str | Path) else places):
         if not place.is_dir():
-            raise ValueError(f"{place} is no folder. Give folders of runs, or a folder above them.")
+            raise RunError(f"{place} is no folder. Give folders of runs, or a folder above them.")
         for folder, inside, files in os.walk(place):
             inside[:] = sorted(name for name in inside if not name.startswith("."))  # .replaced: an earlier run
             if not {"config.yaml", "rounds.jsonl"} & set(files):

@@ -94,7 +94,7 @@ def read_runs(places: str | Path | Iterable[str | Path], unfinished: bool = Fals
         unfinished: Whether to keep runs that are not finished; they are listed in `problems` all the same.
 
     Raises:
-        ValueError: If a place is no folder, or nothing can be used.
+        RunError: If a place is no folder, or nothing can be used.
     """
     runs: list[RunFolder] = []
     problems: list[tuple[str, str]] = []
@@ -116,7 +116,7 @@ def read_runs(places: str | Path | Iterable[str | Path], unfinished: bool = Fals
             problems.append((str(run.folder), reason))
     if not runs:
         found = "".join(f"\n  {folder}: {reason}" for folder, reason in problems)
-        raise ValueError(f"No finished run to read. Give folders of runs, or a folder above them.{found}")
+        raise RunError(f"No finished run to read. Give folders of runs, or a folder above them.{found}")
     configs = {str(run.folder): run.config for run in runs}
     metrics, cost = _logs(runs, "metrics", (), problems), _logs(runs, "cost", SPENT, problems)
     folder = Path(os.path.commonpath([run.folder.resolve() for run in runs]))
@@ -182,8 +182,13 @@ def _without_twins(runs: list[RunFolder], problems: list[tuple[str, str]]) -> li
 
 def _differing(run: RunFolder, other: RunFolder) -> list[str]:
     """Return the names of the options that differ, but for the seed and those that change no number."""
-    one, two = _flat(run.config), _flat(other.config)
+    one, two = (_flat(one.config | {"plugins": _hashes(one.config)}) for one in (run, other))
     return [name for name in one | two if one.get(name) != two.get(name) and name not in NO_NUMBER_CHANGES]
+
+
+def _hashes(config: Mapping[str, Any]) -> list[str]:
+    """Return the hashes of a run's plugins, wherever these lay."""
+    return sorted(record["sha256"] for record in config.get("plugins") or () if "sha256" in record)
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def bound_to_process(runs: Iterable[RunConfig]) -> str:
             return f"{run.method or run.agent} is given objects of this process ({', '.join(run.objects)})"
     if getattr(sys.modules["__main__"], "__file__", None) is None:
         here = {name: of.kind for of in REGISTRIES for name in of if getattr(of[name], "__module__", "") == "__main__"}
-        for name in here.keys() & {word for run in runs for word in _words(run.plain())}:
+        for name in here.keys() & {word for run in runs for word in _words(run.data())}:
             return f"the {here[name]} {name!r} is registered in this process, which has no file"
     return ""
 

@@ -11,6 +11,9 @@ import yaml
 
 from experiments.config import RunConfig, RunError, check_names, make_config
 from experiments.metric import METRICS, MetricName
+from experiments.plugin_record import PluginRecord
+from experiments.plugins import Source, load_plugins
+from signal_env.utils.errors import PluginError, SignalError
 from signal_env.utils.objects import described
 
 STUDIES = Path(__file__).parent / "studies"
@@ -20,7 +23,7 @@ RUN = ("env", "agent", "num_envs", "tensorboard", "seeds", "options", "agent_opt
 """The values of a run that a part of a study may set; the last two are mappings, and are merged."""
 
 PARTS = {"caption": str, "metric": str, "seeds": object}
-PARTS |= {"defaults": dict, "settings": dict, "methods": dict, "overrides": list}
+PARTS |= {"plugins": list, "defaults": dict, "settings": dict, "methods": dict, "overrides": list}
 """The parts of a study and their types; see `seeds_of` for the seeds."""
 
 Values = Mapping[str, Any]
@@ -43,6 +46,8 @@ class Study:
         seeds: The seeds of all runs that name no others: a list of whole numbers, or a number n for 0 to n - 1.
         defaults: The values of all runs.
         overrides: Values for the settings and methods that match its patterns: `settings` and `methods`, both lists.
+        plugins: Files and modules of your own, which are imported before names are looked up: "FILE.py", whose relative
+            path starts from the folder of the study's file, or "package.module".
         caption: The caption of the report.
         metric: What the report compares methods by: "accuracy", "macro_f1" or "nll".
         name: The study's name.
@@ -51,6 +56,7 @@ class Study:
 
     Raises:
         RunError: If a part is not well formed, or names something that a run does not have.
+        PluginError: If a plugin cannot be imported.
 
     Example:
         >>> settings = {"reviews": {"env": "SignalEnv-reviews-v0"}}
@@ -70,6 +76,7 @@ class Study:
     seeds: Seeds = (0, 1, 2)
     defaults: Values = dataclasses.field(default_factory=dict)
     overrides: Sequence[Values] = ()
+    plugins: Sequence[Source] = ()
     caption: str = ""
     metric: MetricName = "accuracy"
     name: str = "study"
@@ -79,6 +86,7 @@ class Study:
     def __post_init__(self) -> None:
         parts = self.parts()
         _check(parts)
+        object.__setattr__(self, "plugins", load_plugins(self.plugins))
         object.__setattr__(self, "runs", tuple(self._runs()))
         for owner, part, patterns in _patterns(parts):
             for pattern in patterns:
@@ -96,7 +104,8 @@ class Study:
 
     def parts(self) -> dict[str, Any]:
         """Return the study as a file holds it, with descriptions in place of objects."""
-        parts: dict[str, Any] = described({name: getattr(self, name) for name in PARTS})
+        plugins = [getattr(plugin, "source", plugin) for plugin in self.plugins]
+        parts: dict[str, Any] = described({name: getattr(self, name) for name in PARTS} | {"plugins": plugins})
         return parts
 
     def _runs(self) -> Iterator[RunConfig]:
@@ -110,7 +119,8 @@ class Study:
             for (setting, method), values in pairs.items():
                 if seed in seeds[setting, method]:
                     folder = self.folder / setting / method / f"seed-{seed}"
-                    yield make_config(**values, seed=seed, setting=setting, method=method, out=folder)
+                    about: dict[str, Any] = {"seed": seed, "setting": setting, "method": method, "out": folder}
+                    yield make_config(**values, **about, plugins=self.plugins)
 
     def _values(self, setting: str, method: str) -> dict[str, Any]:
         """Return the values of the runs of a method in a setting, with their `seeds`."""
@@ -133,8 +143,13 @@ class Study:
         return values
 
 
-def read_study(study: str, out: Path | None = None) -> Study:
+def read_study(study: str, out: Path | None = None, plugins: Sequence[PluginRecord] = ()) -> Study:
     """Read a study from a file with the attributes of `Study` from `settings` to `metric`, or by its name.
+
+    Args:
+        study: The file or the name.
+        out: The folder of the runs; default: runs/NAME.
+        plugins: More plugins than the study names, imported already.
 
     Example: a study that comes with the package.
         >>> runs = read_study("demo").runs
@@ -147,17 +162,20 @@ def read_study(study: str, out: Path | None = None) -> Study:
     if not file.is_file():
         known = ", ".join(sorted(place.stem for place in STUDIES.glob("*.yaml")))
         raise RunError(f"No study {study!r}: give a .yaml file, or one of {known}.")
-    text = file.read_text(encoding="utf-8")
     try:
+        text = file.read_text(encoding="utf-8")
         parts = yaml.safe_load(text)
         _expect(isinstance(parts, dict), f"it is a mapping with {', '.join(PARTS)}; got {parts!r:.80}.")
         check_names(parts, PARTS, "it")
         for part in ("settings", "methods", "seeds"):
             _expect(bool(parts.get(part)), f"it needs {part}.")
-        return Study(**parts, name=file.stem, out=out, text=text)
-    except yaml.YAMLError as error:
+        named = load_plugins(parts.get("plugins"), file.parent)
+        return Study(**parts | {"plugins": (*named, *plugins)}, name=file.stem, out=out, text=text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RunError(f"The study {file} cannot be read: {error}") from error
-    except (TypeError, ValueError) as error:
+    except (SignalError, TypeError, ValueError) as error:
+        if isinstance(error, PluginError):
+            raise
         raise RunError(f"The study {file}: {error}") from error
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import tyro
 
+from experiments.config import RunError
 from experiments.metric import ACCURACY, METRICS, Metric, MetricName, with_metric
 from experiments.progress import console
 from experiments.report.contents import learned_part, rich_table, table_parts
@@ -31,7 +32,7 @@ class SummaryConfig:
 def main(config: SummaryConfig) -> None:
     """Print the tables."""
     if not config.runs:
-        raise ValueError("Summarize which runs? Give their folders, or a folder above them.")
+        raise RunError("Summarize which runs? Give their folders, or a folder above them.")
     metric = METRICS[config.metric]
     show(with_metric(read_runs(config.runs, unfinished=True), metric), metric=metric)
 

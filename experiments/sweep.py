@@ -17,8 +17,9 @@ import tyro
 from rich.markup import escape
 from rich.table import Table
 
-from experiments.config import RunConfig, RunError
+from experiments.config import ACCEPT, Plugins, RunConfig, RunError
 from experiments.engines import BUSY, ERROR, Inline, Local, LostWorker, Outcome, Ray
+from experiments.identity import accept_plugins, refusal
 from experiments.progress import console, progress_bar
 from experiments.run import begun, finished
 from experiments.runs import read_log
@@ -52,15 +53,20 @@ class SweepConfig:
     """CPU cores that a run asks of Ray."""
     gpus: float = 0
     """GPUs, or the fraction of one, that a run asks of Ray."""
+    accept_changed_plugins: bool = False
+    """Go on with runs whose plugins have changed, and record their new content."""
+    plugins: Plugins = ()
+    """Files and modules of your own beside the study's: `--plugin FILE.py` or `--plugin package.module`."""
     only: tuple[str, ...] = ()
     """Patterns of SETTING/METHOD/seed-N: plays these runs alone, e.g. "sst2-*" or "*/random/*"."""
 
 
 def main(config: SweepConfig) -> Path:
     """Play the missing runs; return the folder."""
-    study = read_study(config.study, config.out)
-    runs = chosen(study, config.only)
-    refuse_others(study.runs)
+    study = read_study(config.study, config.out, config.plugins)
+    accept = config.accept_changed_plugins
+    runs = [dataclasses.replace(run, accept_changed_plugins=accept) for run in chosen(study, config.only)]
+    refuse_others([dataclasses.replace(run, accept_changed_plugins=accept) for run in study.runs])
     sweep(study, runs, engine_of(config, study.folder))
     console.print(f"Finished. Look at it with: python -m experiments report {study.folder}")
     return study.folder
@@ -103,13 +109,15 @@ def matches(run: RunConfig, study: Study, pattern: str) -> bool:
 
 
 def refuse_others(runs: Sequence[RunConfig]) -> None:
-    """Raise a RunError if a folder holds another run than the study's."""
-    others = [run.folder for run in runs if (run.folder / "config.yaml").exists() and not begun(run)]
+    """Raise a RunError if a folder holds another run than the study's; record changed plugins that are accepted."""
+    others = [run for run in runs if (run.folder / "config.yaml").exists() and not begun(run)]
     if others:
-        raise RunError(
-            f"{len(others)} folders hold runs with other options than the study's, the first is {others[0]}: compare "
-            "its config.yaml. Give --out another folder, or remove them."
-        )
+        first = refusal(others[0])
+        what = "plugins" if ACCEPT in first else "options"
+        raise RunError(f"{len(others)} folders hold runs with other {what} than the study's. The first: {first}")
+    for run in runs:
+        if run.accept_changed_plugins and (run.folder / "config.yaml").exists():
+            accept_plugins(run)
 
 
 def play_all(runs: Sequence[RunConfig], out: Path, engine: Inline) -> dict[str, str]:

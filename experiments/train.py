@@ -12,7 +12,8 @@ import yaml
 from rich.progress import Progress, TaskID
 
 from agents.llm import FrozenGenerator
-from experiments.config import EnvironmentOptions, RunError, check_names
+from experiments.config import EnvironmentOptions, Plugins, RunError, check_names, check_seed
+from experiments.plugins import load_plugins
 from experiments.progress import console, progress_bar
 from signal_env.utils.extras import require
 from signal_env.utils.storage import remove, write_text
@@ -89,6 +90,8 @@ class TrainConfig:
     """Factor of the shaping."""
     shaping_gamma: float = 1.0
     """Discount factor of the shaping; the agent's own leaves the optimal policy unchanged."""
+    plugins: Plugins = ()
+    """Files and modules of your own: `--plugin FILE.py` or `--plugin package.module`."""
     options: EnvironmentOptions = dataclasses.field(default_factory=EnvironmentOptions)
     """The environment's options."""
 
@@ -122,6 +125,9 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> None:
     """Train, and write `policy`, `config.yaml` and SB3's `logs` to the folder."""
     if config.timesteps < 1:
         raise RunError(f"timesteps is at least 1; got {config.timesteps}.")
+    check_seed(config.seed)
+    if not config.learning_rate > 0:
+        raise RunError(f"learning_rate must be a number above 0; got {config.learning_rate}.")
     check_folder(config.folder, config.overwrite)
     envs = environments(config)
     model = make_model(config, envs)
@@ -168,6 +174,7 @@ def environments(config: TrainConfig) -> Any:
     from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
     def make() -> gym.Env[Any, Any]:
+        load_plugins(config.plugins)  # this may be a process of its own
         env = gym.make(config.env, **vars(config.options))
         if config.shaping is not None:
             env = PotentialShaping(env, config.shaping, gamma=config.shaping_gamma, weight=config.shaping_weight)

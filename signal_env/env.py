@@ -14,6 +14,7 @@ from signal_env.learner.prompts import prompt
 from signal_env.learner.view import View
 from signal_env.rendering import as_text, view
 from signal_env.spaces import Unicode
+from signal_env.utils.errors import ActionError, in_round
 
 Observation = dict[str, Any]
 
@@ -42,11 +43,12 @@ class LearnerAccess:
 
     def _offer(self, texts: Any, prompts: Any) -> tuple[Offer, Round | None]:
         """Offer texts; return the result, and the round that they close."""
-        offer, closed = self.learner.offer(texts, prompts), None
-        if self.learner.round_is_full:
-            self._last_round = None  # an error in closing leaves an episode that needs a reset
-            closed = self._last_round = self.learner.close_round()
-            offer = closed.last_offer or offer
+        with in_round(self.learner.episode.round + 1):
+            offer, closed = self.learner.offer(texts, prompts), None
+            if self.learner.round_is_full:
+                self._last_round = None  # an error in closing leaves an episode that needs a reset
+                closed = self._last_round = self.learner.close_round()
+                offer = closed.last_offer or offer
         self.last_offer = offer
         return offer, closed
 
@@ -133,7 +135,8 @@ class SignalEnv(LearnerAccess, gym.Env[Observation, str], EzPickle):
         """Begin a new experiment: draw R and the first labeled set, train M, and show the first prompt."""
         super().reset(seed=seed)
         refuse_options(options)
-        self._last_round = self.learner.reset(experiment_seed(self.np_random))
+        with in_round(0):
+            self._last_round = self.learner.reset(experiment_seed(self.np_random))
         self.last_offer = None
         return self._observation(), {"round": self._last_round.measured()}
 
@@ -141,7 +144,7 @@ class SignalEnv(LearnerAccess, gym.Env[Observation, str], EzPickle):
         """Offer a text; the class documents the results.
 
         Raises:
-            TypeError: If the action is no `str`.
+            ActionError: If the action is no `str`.
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
         require_running(self._last_round, self._last_round is not None and self.learner.finished)
@@ -240,9 +243,9 @@ def require_running(last_round: Round | None, finished: bool) -> None:
 
 
 def require_text(action: object) -> None:
-    """Raise a TypeError if an action is no string."""
+    """Raise an ActionError if an action is no string."""
     if not isinstance(action, str):
-        raise TypeError(f"An action must be a text (str); got {type(action).__name__}: {action!r:.80}.")
+        raise ActionError(f"An action must be a text (str); got {type(action).__name__}: {action!r:.80}.")
 
 
 def render(mode: str | None, learner: Learner, last_round: Round | None, offer: Offer | None) -> str | None:

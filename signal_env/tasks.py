@@ -217,7 +217,7 @@ class Task:
                 values[part] = tuple(str(name) for name in values[part])
         if values.get("hub") is not None:
             values["hub"] = _hub(values["hub"])
-        if values["name"] in tasks:
+        if tasks.has(values["name"]):
             raise TaskError(f"A built-in task has the name {values['name']!r}; choose another name.")
         if directory is not None:
             values["directory"] = str(Path(directory) / values.get("directory", "."))

@@ -22,6 +22,7 @@ from signal_env.env import (
     restore_episode,
 )
 from signal_env.learner.learner import Learner
+from signal_env.utils.errors import ActionError, in_round
 
 Bools = NDArray[np.bool_]
 
@@ -76,7 +77,8 @@ class SignalVectorEnv(LearnerAccess, VectorEnv[dict[str, Any], Sequence[str], ND
         """Begin a new experiment, as `SignalEnv.reset` with the same seed does."""
         super().reset(seed=seed)
         refuse_options(options)
-        self._last_round = self.learner.reset(experiment_seed(self.np_random))
+        with in_round(0):
+            self._last_round = self.learner.reset(experiment_seed(self.np_random))
         self.last_offer = None
         self._steps = 0
         round_infos: dict[str, Any] = {}
@@ -88,13 +90,12 @@ class SignalVectorEnv(LearnerAccess, VectorEnv[dict[str, Any], Sequence[str], ND
         """Offer `num_envs` texts.
 
         Raises:
-            ValueError: If there are more or fewer texts.
-            TypeError: If a text is no `str`.
+            ActionError: If there are more or fewer texts, or one is no `str`.
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
         require_running(self._last_round, self.ended)
         if isinstance(actions, str) or len(actions) != self.num_envs:
-            raise ValueError(
+            raise ActionError(
                 f"Expected a sequence of {self.num_envs} texts, one per sub-environment; got {actions!r:.80}."
             )
         for action in actions:

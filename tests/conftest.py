@@ -2,16 +2,26 @@
 
 import os
 import shutil
+import sys
+import tempfile
 from pathlib import Path
 
+import gymnasium as gym
 import pytest
 from hypothesis import settings
 
-from signal_env.stopping import stopping_criteria
+from agents.agent import get_agent
+from experiments import plugins
+from signal_env.utils.registry import _registries
 
 # No deadline, since other work on the machine slows single examples down; the draws are the same every time.
 settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("untimed")
+
+PLUGINS = Path(__file__).parent / "plugins"
+"""Files that tests import as a user's plugins."""
+
+collect_ignore = [PLUGINS.name]
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 
@@ -111,13 +121,30 @@ def read_events():
 
 
 @pytest.fixture
-def run_example(tmp_path, monkeypatch):
+def forget_plugins():
+    """Forgets what a test registers and imports: a stopping criterion of its own would be measured in later runs."""
+    get_agent("random")  # the built-in agents are registered
+    entries = {registry: dict(registry._entries) for registry in _registries}
+    ids, modules, path, loaded = dict(gym.registry), set(sys.modules), list(sys.path), dict(plugins._loaded)
+    yield
+    for registry, before in entries.items():
+        registry._entries = before
+    for name in gym.registry.keys() - ids.keys():
+        del gym.registry[name]
+    for name in sys.modules.keys() - modules:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith((tempfile.gettempdir(), str(PLUGINS))):
+            del sys.modules[name]
+    sys.path[:] = path
+    plugins._loaded.clear()
+    plugins._loaded.update(loaded)
+
+
+@pytest.fixture
+def run_example(tmp_path, monkeypatch, forget_plugins):
     """Returns a function that runs an example of a page alone, steps its environment, and returns its names."""
 
     def run(block: str, page: str) -> dict[str, object]:
         monkeypatch.chdir(tmp_path)  # examples may write files
-        # a stopping criterion that an example registers would be measured in all later runs
-        monkeypatch.setattr(stopping_criteria, "_entries", dict(stopping_criteria._entries))
         names: dict[str, object] = {"__name__": "__main__"}
         exec(compile(block, page, "exec"), names)
         if "env" in names:

@@ -11,6 +11,7 @@ from agents.agent import Envs, agents, submitting
 from agents.llm.generator import GeneratorAgent
 from signal_env.acquisition import Strategy, acquisitions, top
 from signal_env.acquisition.neighbors import nearest
+from signal_env.config import ConfigError
 from signal_env.utils.prediction import Floats, Prediction, scaled
 
 
@@ -48,13 +49,13 @@ class ASALAgent(GeneratorAgent):
         """Load the model (once per process) and seed the sampling.
 
         Raises:
-            ValueError: If an option does not fit, or the acquisition function chooses the texts to label.
+            ConfigError: If an option does not fit, or the acquisition function chooses the texts to label.
         """
         self._learner = submitting(envs, "asal")
         if self.n_candidates < 1:
-            raise ValueError(f"n_candidates must be at least 1; got {self.n_candidates}.")
+            raise ConfigError(f"n_candidates must be at least 1; got {self.n_candidates}.")
         if Strategy(self.uncertainty).asks != {"probabilities"}:
-            raise ValueError(
+            raise ConfigError(
                 "uncertainty must be an acquisition function that asks for probabilities alone, such as 'entropy' or "
                 f"'margin'; got {self.uncertainty!r}."
             )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from agents.agent import Envs, agents, submitting
 from agents.llm.generator import GeneratorAgent
 from signal_env.acquisition import Strategy
+from signal_env.config import ConfigError
 from signal_env.learner.prompts import prompt
 
 
@@ -46,15 +47,15 @@ class BGADLAgent(GeneratorAgent):
         """Load the model (once per process) and seed the sampling.
 
         Raises:
-            ValueError: If an option does not fit, or the acquisition function chooses the texts to label.
+            ConfigError: If an option does not fit, or the acquisition function chooses the texts to label.
         """
         self._learner = submitting(envs, "bgadl")
         if not 0 <= self.real_share <= 1:
-            raise ValueError(f"real_share must be from 0 to 1; got {self.real_share}.")
+            raise ConfigError(f"real_share must be from 0 to 1; got {self.real_share}.")
         if self._learner.config.n_examples < 1:
-            raise ValueError("n_examples must be at least 1, to show informative texts as in-context examples; got 0.")
+            raise ConfigError("n_examples must be at least 1, to show informative texts as in-context examples; got 0.")
         if self._learner.sizes.initial == self._learner.sizes.pool:
-            raise ValueError(
+            raise ConfigError(
                 "All real texts are labeled from the start, and none is left to choose: lower initial_labeled."
             )
         self._choose = Strategy(self.strategy)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from agents.llm.trained import TrainedGenerator
+from signal_env.config import ConfigError
 from signal_env.learner.learner import Learner
 
 
@@ -22,7 +23,7 @@ class GroupedAgent(TrainedGenerator):
         super()._check(learner)
         group = learner.config.prompt_group
         if group < 2 or self._num_envs % group:
-            raise ValueError(
+            raise ConfigError(
                 f"{self.trainer_name} compares texts of one prompt: give the environment a prompt_group of at least 2 "
                 f"that divides the {self._num_envs} texts of a step (num_envs); got {group}."
             )

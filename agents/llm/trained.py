@@ -20,6 +20,7 @@ from agents.llm.report import RoundReport
 from agents.llm.scale import RewardScale
 from agents.llm.trl_options import SET_ELSEWHERE, check_trl
 from signal_env.classifiers.pretrained import ModelError, quiet_transformers
+from signal_env.config import ConfigError
 from signal_env.learner.learner import Learner
 from signal_env.utils.extras import require
 
@@ -76,7 +77,7 @@ class TrainedGenerator(GeneratorOptions, Agent):
         Raises:
             MissingExtra: If TRL or peft is not installed, or TRL lacks the trainer.
             ModelError: If the model cannot be trained, or its context is too short.
-            ValueError: If an option does not fit.
+            ConfigError: If an option does not fit.
         """
         self.close()
         self._trainers = self._import()
@@ -165,9 +166,9 @@ class TrainedGenerator(GeneratorOptions, Agent):
         return require("trl", "trl")
 
     def _check(self, learner: Learner) -> None:
-        """Raise a ValueError if the options do not fit the experiment."""
+        """Raise a ConfigError if the options do not fit the experiment."""
         if self._num_envs % self.mini_batches:
-            raise ValueError(
+            raise ConfigError(
                 f"mini_batches divides the {self._num_envs} texts of a step (num_envs); got {self.mini_batches}."
             )
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from signal_env.config import ConfigError
+
 SET_ELSEWHERE = (
     "output_dir",
     "temperature",
@@ -21,13 +23,13 @@ def check_trl(options: Mapping[str, Any], config_class: type[Any], taken: set[st
     """Check the names of a user's values for TRL's configuration.
 
     Raises:
-        ValueError: If one is set elsewhere, or TRL's configuration has no field of this name.
+        ConfigError: If one is set elsewhere, or TRL's configuration has no field of this name.
     """
     known = [field.name for field in dataclasses.fields(config_class)]
     for name in options:
         if name in taken:
-            raise ValueError(f"trl cannot set {name!r}: an option of the agent does, or it would break the agent.")
+            raise ConfigError(f"trl cannot set {name!r}: an option of the agent does, or it would break the agent.")
         if name not in known:
             close = get_close_matches(name, known, n=1)
             guess = f" Did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"{config_class.__name__} of TRL has no {name!r}.{guess}")
+            raise ConfigError(f"{config_class.__name__} of TRL has no {name!r}.{guess}")

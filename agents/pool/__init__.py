@@ -41,7 +41,7 @@ def pool_agent(strategy: str, about: str = "") -> type[PoolAgent]:
         >>> pool_agent("entropy")()
         entropy()
     """
-    if strategy not in agents:
+    if not agents.has(strategy):
         made = type(strategy, (PoolAgent,), {"strategy": strategy, "__doc__": about, "__module__": __name__})
         agents.register(strategy)(dataclasses.dataclass(made))
     found = agents[strategy]

@@ -21,8 +21,9 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from experiments.bench.peers import PEERS, Arrays, peers_of
+from experiments.config import RunError
 from experiments.progress import console, progress_bar
-from signal_env.acquisition import acquisitions, select
+from signal_env.acquisition import Strategy, select
 from signal_env.acquisition.batches import kmeans
 from signal_env.utils.prediction import Floats
 
@@ -64,7 +65,7 @@ class AcquisitionBenchConfig:
 def main(config: AcquisitionBenchConfig) -> list[dict[str, Any]]:
     """Print a table with a row for each strategy, size, dimension and number of classes; return its rows."""
     if config.labeled in config.sizes:  # peers tell the two sets apart by their sizes
-        raise ValueError(f"labeled is none of the sizes; got {config.labeled} and {config.sizes}.")
+        raise RunError(f"labeled is none of the sizes; got {config.labeled} and {config.sizes}.")
     rows: list[dict[str, Any]] = []
     grid = [*product(config.dims, config.classes, sorted(config.sizes))]
     fewer: dict[tuple[int, int, str], dict[str, Any]] = {}  # each strategy's row on fewer texts
@@ -163,7 +164,12 @@ def _ours(strategy: str, arrays: Arrays, n: int) -> Callable[[], NDArray[np.int6
     """Return our choice among the first n texts."""
     known: dict[str, Any] = {"probabilities": arrays.probabilities[:n], "embeddings": arrays.embeddings[:n]}
     labeled = (arrays.probabilities[arrays.n :], arrays.embeddings[arrays.n :])
-    if "dropout" in acquisitions[strategy].__annotations__:
+    asks = Strategy(strategy).asks
+    if "texts" in asks:
+        known["texts"] = [f"text {i}" for i in range(n)]
+    if "predicted_loss" in asks:
+        known["predicted_loss"] = np.random.default_rng(0).random(n)
+    if "dropout" in asks:
         noise = np.random.default_rng(0).dirichlet(np.ones(arrays.probabilities.shape[1]), size=(20, n))
         known["dropout"] = (0.9 * known["probabilities"] + 0.1 * noise).astype(np.float32)
     return lambda: select(strategy, **known, labeled=labeled, batch_size=arrays.batch_size, n_neighbors=K, rng=0)

@@ -12,8 +12,9 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
+from experiments.config import RunError
 from experiments.progress import console, progress_bar
-from signal_env.classifiers import Classifier, make_classifier
+from signal_env.classifiers import Classifier, classifiers, make_classifier
 from signal_env.classifiers.linear import shared_encoder
 from signal_env.data import load
 from signal_env.data.corpus import Corpus
@@ -58,7 +59,7 @@ class ClassifiersBenchConfig:
     sets: int = 20
     """Labeled sets of each size."""
     recipes: tuple[str, ...] = tuple(RECIPES)
-    """Classifiers: names of `RECIPES`."""
+    """Classifiers: names of `RECIPES`, or registered ones with their default options."""
     encoder: str = "minilm"
     """The pretrained encoder."""
     evaluation_size: int = 1000
@@ -69,9 +70,9 @@ class ClassifiersBenchConfig:
 
 def main(config: ClassifiersBenchConfig) -> list[Row]:
     """Print tables of accuracy and of seconds per training; return a row for each training."""
-    unknown = sorted(set(config.recipes) - set(RECIPES))
-    if unknown:
-        raise ValueError(f"Expected recipes among {', '.join(RECIPES)}; got {', '.join(unknown)}.")
+    known_names = {*RECIPES, *classifiers}
+    if unknown := sorted(set(config.recipes) - known_names):
+        raise RunError(f"Expected recipes among {', '.join(sorted(known_names))}; got {', '.join(unknown)}.")
     known = _read(config.out)
     left = [key for key in _keys(config) if key not in known]
     config.out.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +116,7 @@ class _Prepared:
     """A task's texts and a classifier to train on them."""
 
     def __init__(self, name: str, recipe: str, config: ClassifiersBenchConfig) -> None:
-        options = dict(RECIPES[recipe])
+        options = dict(RECIPES.get(recipe, {"classifier": recipe}))
         self.task: Task = get_task(name)
         self.corpus: Corpus = load(self.task, None)
         size = min(config.evaluation_size, len(self.corpus.evaluation.texts))

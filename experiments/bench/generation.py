@@ -14,7 +14,7 @@ from agents.llm.language_model import Tokens
 from agents.llm.trained import TrainedGenerator
 from agents.rollout import rollout
 from experiments.bench.profile import Profile
-from experiments.config import RunConfig, make_envs
+from experiments.config import RunConfig, RunError, make_envs
 from experiments.progress import console, progress_bar
 
 REPEATS = 3
@@ -88,7 +88,7 @@ def main(config: RunConfig) -> dict[str, dict[str, float]]:
     tokens "with" and "without" the environment.
     """
     if not isinstance(config.agent_options, TrainedGenerator):
-        raise ValueError(f"This measures agents that learn to write: --agent ppo, rloo or grpo; got {config.agent!r}.")
+        raise RunError(f"This measures agents that learn to write: --agent ppo, rloo or grpo; got {config.agent!r}.")
     agent = replace(config.agent_options, learning_rate=1e-12, lift_texts=0)
     sides: dict[str, list[Seconds]] = {"with": [], "without": []}
     with progress_bar() as progress:

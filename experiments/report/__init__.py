@@ -7,6 +7,7 @@ from pathlib import Path
 import tyro
 import yaml
 
+from experiments.config import RunError
 from experiments.metric import ACCURACY, METRICS, MetricName, with_metric
 from experiments.progress import console
 from experiments.report.claim import claims_frame, claims_table, effects_frame
@@ -48,10 +49,10 @@ def main(config: ReportConfig) -> Path:
     """Write `index.html`, `figures` and `tables`, print the main tables, and return the report's folder.
 
     Raises:
-        ValueError: If no finished run is found.
+        RunError: If no finished run is found.
     """
     if not config.runs:
-        raise ValueError("Report on which runs? Give their folders, or a folder above them.")
+        raise RunError("Report on which runs? Give their folders, or a folder above them.")
     for module in ("itables", "jinja2", "matplotlib"):  # fail before the runs are read
         require(module, "plots")
     runs = read_runs(config.runs)

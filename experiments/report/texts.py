@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.config import RunError
 from experiments.runs import KEYS, Runs
 
 LIMIT = 2000
@@ -58,10 +59,10 @@ def sample_texts(runs: Runs, limit: int = LIMIT, with_real: bool = True, seed: i
         seed: The seed of the sample.
 
     Raises:
-        ValueError: If `limit` is negative.
+        RunError: If `limit` is negative.
     """
     if limit < 0:
-        raise ValueError(f"A sample has 0 texts or more, not {limit}.")
+        raise RunError(f"A sample has 0 texts or more, not {limit}.")
     first = runs.rounds.drop_duplicates("folder").set_index("folder")[list(KEYS)]
     first = first[[(Path(folder) / NAMES[0]).is_file() for folder in first.index]]
     writing = [b'"real": false' in (Path(folder) / NAMES[0]).read_bytes() for folder in first.index]

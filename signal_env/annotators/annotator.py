@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.tasks import Task
-from signal_env.utils.errors import SignalError
+from signal_env.utils.errors import SignalError, at_work
 from signal_env.utils.registry import Registry
 
 Annotator = Callable[[Sequence[str]], NDArray[np.int64]]
@@ -88,20 +88,33 @@ def make_annotator(
         raise AnnotatorError(
             f"Expected the name of an annotator ({', '.join(annotators)}) or a callable; got {annotator!r}."
         )
-    base = annotators[annotator](task, model, device) if isinstance(annotator, str) else annotator
-    base = _checked(base, task.n_classes)
+    if isinstance(annotator, str):
+        name, maker = annotator, annotators[annotator]
+        with at_work(f"the annotator {name!r}"):
+            base = maker(task, model, device)
+    else:
+        name, base = getattr(annotator, "__name__", type(annotator).__name__), annotator
+    base = _checked(base, name, task.n_classes)
     return noisy(base, noise, task.n_classes) if noise != 0 else base
 
 
-def _checked(annotator: Annotator, n_classes: int) -> Annotator:
-    """Return an annotator that raises an `AnnotatorError` unless there is one label from 0 to C - 1 per text."""
+def _checked(annotator: Annotator, name: str, n_classes: int) -> Annotator:
+    """Return an annotator that raises an `AnnotatorError` unless there is one label from 0 to C - 1 per text.
+
+    An error inside the annotator gets a note with its name.
+    """
+    if not callable(annotator):
+        raise AnnotatorError(
+            f"The annotator {name!r} was made as {annotator!r:.80}; expected a function from texts to labels."
+        )
 
     def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
-        labels = np.asarray(annotator(texts))
+        with at_work(f"the annotator {name!r}", texts):
+            labels = np.asarray(annotator(texts))
         if labels.shape != (len(texts),) or not np.isin(labels, np.arange(n_classes)).all():
             raise AnnotatorError(
-                f"The annotator returned {labels!r} for {len(texts)} texts; expected one label per text, from 0 to "
-                f"{n_classes - 1}."
+                f"The annotator {name!r} returned {labels!r} for {len(texts)} texts; expected one label per text, "
+                f"from 0 to {n_classes - 1}."
             )
         return labels.astype(np.int64)
 

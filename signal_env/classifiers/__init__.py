@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.tasks import Task
-from signal_env.utils.errors import SignalError
+from signal_env.utils.errors import SignalError, at_work
 from signal_env.utils.prediction import Prediction
 from signal_env.utils.registry import Registry
 
@@ -108,7 +108,9 @@ def make_classifier(
         ((1, 2), (1, 128))
     """
     if isinstance(classifier, str):
-        return classifiers[classifier](task, encoder, device, **options)
+        maker = classifiers[classifier]
+        with at_work(f"the classifier {classifier!r}"):
+            return maker(task, encoder, device, **options)
     if isinstance(classifier, type) or not isinstance(classifier, Classifier):
         raise TypeError(
             f"Expected a classifier's name ({', '.join(classifiers)}) or an object with the methods fit and predict; "

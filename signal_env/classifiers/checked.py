@@ -1,12 +1,14 @@
 """A wrapper that checks the output of a classifier, so that an error is raised where it arises."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.classifiers import Classifier, ClassifierError
+from signal_env.utils.errors import at_work
 from signal_env.utils.prediction import Floats, Prediction
 
 
@@ -37,7 +39,8 @@ class CheckedClassifier:
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
         """Train the classifier, see `Classifier.fit`."""
-        self.classifier.fit(texts, labels, seed)
+        with self._at_work("fit", texts):
+            self.classifier.fit(texts, labels, seed)
 
     def predict(self, texts: Sequence[str]) -> Prediction:
         """Return the classifier's prediction, see `Classifier.predict`.
@@ -49,7 +52,8 @@ class CheckedClassifier:
         """
         if not texts:
             return Prediction(np.zeros((0, self.n_classes)), np.zeros((0, self._embedding_size)))
-        prediction = self.classifier.predict(texts)
+        with self._at_work("predict", texts):
+            prediction = self.classifier.predict(texts)
         shapes = tuple(np.shape(values) for values in prediction)
         expected = ((len(texts), self.n_classes), (len(texts), *shapes[1][1:]))
         if shapes != expected:
@@ -68,7 +72,9 @@ class CheckedClassifier:
         Raises:
             ClassifierError: If the classifier has no pretrained encoder, or the encodings are not valid.
         """
-        encodings = np.asarray(self._method("pretrained")(texts))
+        method = self._method("pretrained")
+        with self._at_work("encode_pretrained", texts):
+            encodings = np.asarray(method(texts))
         if encodings.ndim != 2 or len(encodings) != len(texts):
             raise ClassifierError(
                 f"The classifier returned pretrained encodings of the shape {encodings.shape} for {len(texts)} texts; "
@@ -83,7 +89,9 @@ class CheckedClassifier:
         Raises:
             ClassifierError: If the classifier has no dropout, or the probabilities are not valid.
         """
-        samples = np.asarray(self._method("dropout")(texts, n_samples, seed))
+        method = self._method("dropout")
+        with self._at_work("predict_with_dropout", texts):
+            samples = np.asarray(method(texts, n_samples, seed))
         expected = (n_samples, len(texts), self.n_classes)
         if samples.shape != expected:
             raise ClassifierError(
@@ -100,7 +108,9 @@ class CheckedClassifier:
         Raises:
             ClassifierError: If the classifier predicts no losses, or they are not valid.
         """
-        losses = np.asarray(self._method("predicted_loss")(texts))
+        method = self._method("predicted_loss")
+        with self._at_work("predict_loss", texts):
+            losses = np.asarray(method(texts))
         if losses.shape != (len(texts),):
             raise ClassifierError(
                 f"The classifier returned predicted losses of the shape {losses.shape} for {len(texts)} texts; "
@@ -117,6 +127,10 @@ class CheckedClassifier:
                 "predicted_loss" (`predict_loss`).
         """
         self._method(ability)
+
+    def _at_work(self, method: str, texts: Sequence[str]) -> AbstractContextManager[None]:
+        """Return the block in which an error gets a note with the classifier and its method."""
+        return at_work(f"the classifier {type(self.classifier).__name__} ({method})", texts)
 
     def _method(self, ability: str) -> Callable[..., Any]:
         """Return the classifier's method for an ability, or raise a `ClassifierError`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.classifiers import ClassifierError
 from signal_env.classifiers.linear import shared_encoder
 from signal_env.classifiers.logistic import balanced, fit_logistic
 from signal_env.classifiers.pretrained import Batch, TextModel, blocks
@@ -47,7 +48,7 @@ class FinetuneClassifier:
 
     Raises:
         ModelError: If the encoder cannot be loaded or has no classification head, or the device cannot be used.
-        ValueError: If an option has an unknown value.
+        ClassifierError: If an option has an unknown value.
         TypeError: If `Training` has no such field.
     """
 
@@ -72,7 +73,7 @@ class FinetuneClassifier:
         self.class_weight = _one_of("class_weight", class_weight, ("balanced", None))
         self.initial_head = _one_of("initial_head", initial_head, ("linear", "random"))
         if not isinstance(head_scale, int | float) or not 0 < head_scale < float("inf"):
-            raise ValueError(f"Expected head_scale to be a number above 0; got {head_scale!r}.")
+            raise ClassifierError(f"Expected head_scale to be a number above 0; got {head_scale!r}.")
         self.head_scale = head_scale
         self._encoder = encoder
         model, tokenizer, self.pooling = load_classifier(encoder, task, pooling)
@@ -207,7 +208,7 @@ class FinetuneClassifier:
 
 
 def _one_of(name: str, value: Any, expected: tuple[Any, ...]) -> Any:
-    """Return an option's value, or raise a `ValueError` if it is not an expected one."""
+    """Return an option's value, or raise a `ClassifierError` if it is not an expected one."""
     if value not in expected:
-        raise ValueError(f"Expected {name} to be {' or '.join(map(repr, expected))}; got {value!r}.")
+        raise ClassifierError(f"Expected {name} to be {' or '.join(map(repr, expected))}; got {value!r}.")
     return value

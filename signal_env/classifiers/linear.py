@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.classifiers import ClassifierError
 from signal_env.classifiers.embedding_store import PROBES, EmbeddingStore
 from signal_env.classifiers.logistic import balanced, fit_logistic
 from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
@@ -131,8 +132,8 @@ class LinearClassifier:
         max_length: The number of tokens to which a text is truncated.
 
     Raises:
-        ValueError: If `inverse_regularization` is not a number above 0 and at most 1e12, or `class_weight` is neither
-            "balanced" nor None.
+        ClassifierError: If `inverse_regularization` is not a number above 0 and at most 1e12, or `class_weight` is
+            neither "balanced" nor None.
         ModelError: If the encoder cannot be loaded, or the device cannot be used.
     """
 
@@ -146,12 +147,12 @@ class LinearClassifier:
         max_length: int = 128,
     ) -> None:
         if not isinstance(inverse_regularization, int | float) or not 0 < inverse_regularization <= 1e12:
-            raise ValueError(
+            raise ClassifierError(
                 "Expected inverse_regularization to be a number above 0 and at most 1e12; "
                 f"got {inverse_regularization!r}."
             )
         if class_weight not in ("balanced", None):
-            raise ValueError(f"Expected class_weight to be 'balanced' or None; got {class_weight!r}.")
+            raise ClassifierError(f"Expected class_weight to be 'balanced' or None; got {class_weight!r}.")
         self.encode = shared_encoder(task, encoder, device, max_length)
         self.inverse_regularization, self.class_weight = inverse_regularization, class_weight
         self.weights: Floats = np.zeros((task.n_classes, self.encode.size))

@@ -12,6 +12,7 @@ from signal_env.learner.labeling import Labeling
 from signal_env.learner.prompts import Prompts
 from signal_env.rewards import Reward
 from signal_env.stopping import Stopping
+from signal_env.utils.errors import StateError
 
 Rng = np.random.Generator
 
@@ -89,12 +90,12 @@ class Episode:
         """Restore what `state_dict` returned, in an episode of the same seed.
 
         Raises:
-            ValueError: If another version of signal_env made it, or an episode of another seed.
+            StateError: If another version of signal_env made it, or an episode of another seed.
         """
         if state.keys() != set(self._kept()):
-            raise ValueError("The state was made by another version of signal_env: begin a new episode.")
+            raise StateError("The state was made by another version of signal_env: begin a new episode.")
         if state["seed"] != self.seed:
-            raise ValueError(
+            raise StateError(
                 f"The state is of an episode of the seed {state['seed']}; this one has {self.seed}. Reset with the "
                 "same seed first."
             )

@@ -43,6 +43,8 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from signal_env.utils.errors import at_work
+
 TEXTS = (
     *("texts", "probabilities", "embeddings", "neighbors", "distances", "scores", "dropout", "pretrained"),
     "predicted_loss",
@@ -120,7 +122,7 @@ class Plugin:
     def __call__(self, source: Any, values: Mapping[str, Any] = MappingProxyType({}), **options: Any) -> Any:
         """Call the function with what it asks for.
 
-        An error inside the function gets a note with the plug-in's name.
+        An error inside the function gets a note with the plug-in's name and the first texts.
 
         Args:
             source: An object with the values as attributes; those of parameters with a default may be missing.
@@ -132,8 +134,6 @@ class Plugin:
         for name in self.asks - self.required - values.keys():
             if inspect.getattr_static(source, name, _MISSING) is not _MISSING:
                 arguments[name] = getattr(source, name)
-        try:
+        texts = next((getattr(source, name) for name in ("texts", "batch_texts") if hasattr(source, name)), ())
+        with at_work(f"the {self.kind} {self.name!r}", texts):
             return self.function(**arguments, **options)
-        except Exception as error:
-            error.add_note(f"This came out of the {self.kind} {self.name!r}.")
-            raise

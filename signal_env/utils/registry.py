@@ -1,12 +1,18 @@
 """Registries that map names to plug-ins. Every plug-in point uses one."""
 
+import sys
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from signal_env.utils.errors import SignalError
+from signal_env.utils.installed import load_installed
 
 T = TypeVar("T")
+
+_registries: "weakref.WeakSet[Registry[Any]]" = weakref.WeakSet()
 
 
 class UnknownName(SignalError, ValueError):
@@ -16,7 +22,8 @@ class UnknownName(SignalError, ValueError):
 class Registry(Generic[T]):
     """Maps names to plug-ins, so that one name works in `gym.make`, on the command line and in configuration files.
 
-    Iterating yields the names in alphabetical order.
+    Iterating yields the names in alphabetical order. Plugins of installed packages are imported when the names are
+    listed, or a name is asked for that is not registered (see `signal_env.utils.installed`).
 
     Args:
         kind: The kind of plug-in, for error messages ("reward term", "agent", ...).
@@ -39,6 +46,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._entries: dict[str, T] = {}
+        _registries.add(self)
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that registers an object under `name` and returns the object.
@@ -62,8 +70,12 @@ class Registry(Generic[T]):
 
         return decorate
 
+    def has(self, name: str) -> bool:
+        """Return whether a name is registered at this moment, whatever plugins of installed packages would add."""
+        return name in self._entries
+
     def __getitem__(self, name: str) -> T:
-        if name not in self._entries:
+        if name not in self:
             known = list(self)
             close = get_close_matches(str(name), known, n=1)
             guess = f" Did you mean {close[0]!r}?" if close else ""
@@ -71,10 +83,33 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:
+        if name not in self._entries:
+            load_installed()
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
+        load_installed()
         return iter(sorted(self._entries))
+
+
+@contextmanager
+def undone_on_error() -> Iterator[None]:
+    """Take back what the block registers if it ends with an error, so that it can be tried again.
+
+    What functions and classes of modules that stay imported are registered for is kept: these would not register them
+    again.
+    """
+    before = {registry: dict(registry._entries) for registry in _registries}
+    try:
+        yield
+    except BaseException:
+        for registry, entries in before.items():
+            registry._entries = entries | {
+                name: entry
+                for name, entry in registry._entries.items()
+                if hasattr(entry, "__qualname__") and entry.__module__ in sys.modules
+            }
+        raise
 
 
 def _origin(entry: object) -> tuple[object, object]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from signal_env.utils.errors import FolderTaken, StateError
+
 
 def cache_dir(*parts: str) -> Path:
     """Return a path in the cache directory. Nothing is created.
@@ -93,7 +95,7 @@ def cut(file: Path, size: int) -> None:
     """Truncate a file to its first `size` bytes.
 
     Raises:
-        ValueError: If the file has fewer bytes.
+        StateError: If the file has fewer bytes.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -104,7 +106,7 @@ def cut(file: Path, size: int) -> None:
         'abc'
     """
     if file.stat().st_size < size:
-        raise ValueError(
+        raise StateError(
             f"{file} should have {size} bytes or more and has {file.stat().st_size}: it changed after it was "
             "recorded. Restore the file, or start again in another folder."
         )
@@ -122,7 +124,7 @@ def new_folder(path: Path, mark: str) -> Iterator[Path]:
         mark: The name of a file that every folder of this kind holds.
 
     Raises:
-        FileExistsError: If `path` is a file, or a folder with other contents.
+        FolderTaken: If `path` is a file, or a folder with other contents.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -133,7 +135,7 @@ def new_folder(path: Path, mark: str) -> Iterator[Path]:
         ['model.json']
     """
     if path.exists() and not (path / mark).is_file() and (path.is_file() or any(path.iterdir())):
-        raise FileExistsError(
+        raise FolderTaken(
             f"{path} exists and will not be replaced: it has no {mark}. Choose another folder, or remove this one."
         )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from signal_env.acquisition import entropy, margin
+from signal_env.config import ConfigError
 from signal_env.learner.learner import Learner
 from signal_env.learner.view import View
 from signal_env.utils.prediction import unit
@@ -85,11 +86,13 @@ def written(generator: Generator, prompts: Sequence[str]) -> list[str]:
     """Return the texts that a generator writes.
 
     Raises:
-        ValueError: If it does not return one text for each prompt.
+        ConfigError: If it does not return one text for each prompt.
     """
     texts = list(generator(prompts))
     if len(texts) != len(prompts) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"A generator must return one text per prompt; for {len(prompts)} it returned {texts!r:.200}.")
+        raise ConfigError(
+            f"A generator must return one text per prompt; for {len(prompts)} it returned {texts!r:.200}."
+        )
     return texts
 
 
@@ -114,7 +117,7 @@ class CandidateDraw:
         synthetic_candidates: The fraction of the K places, rounded to a whole number, for synthetic candidates.
 
     Raises:
-        ValueError: If a number is out of its range, or the experiment has another selection.
+        ConfigError: If a number is out of its range, or the experiment has another selection.
     """
 
     def __init__(
@@ -127,7 +130,7 @@ class CandidateDraw:
     ) -> None:
         learner.selection.require("agent", "Choosing among candidates")
         if n_candidates < 1 or embedding_size < 0 or not 0 <= synthetic_candidates <= 1:
-            raise ValueError(
+            raise ConfigError(
                 "n_candidates must be at least 1, embedding_size at least 0 and synthetic_candidates from 0 to 1; got "
                 f"{n_candidates}, {embedding_size} and {synthetic_candidates}."
             )
@@ -171,10 +174,10 @@ class CandidateDraw:
         """Take the candidate in a place, from 0, and return its text; "" if there is none.
 
         Raises:
-            ValueError: If there is no such place.
+            ConfigError: If there is no such place.
         """
         if not 0 <= place < len(self.texts):
-            raise ValueError(f"A place must be from 0 to {len(self.texts) - 1}; got {place}.")
+            raise ConfigError(f"A place must be from 0 to {len(self.texts) - 1}; got {place}.")
         if self.mask[place]:
             self._labels_left -= 1
             self._taken.add(self.texts[place])

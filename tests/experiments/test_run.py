@@ -14,8 +14,9 @@ import yaml
 from transformers import AutoTokenizer
 
 from experiments.__main__ import COMMANDS, main
-from experiments.config import RunError, configuration_of, make_config, parse
+from experiments.config import RunError, configuration_of, make_config
 from experiments.engines import play_run
+from experiments.parsing import parse
 from experiments.run import FILES, LOCK
 from signal_env.classifiers.pretrained import EMBEDDED
 

@@ -287,6 +287,7 @@ def free_port():
 
 def test_a_machine_without_the_sweeps_folder_says_so(study, tmp_path):
     run = read_study(str(study), tmp_path / "not shared").runs[0]
+    run = run.absolute().plain()
     assert "does not have" in play_there(run, tmp_path / "not shared" / "study.yaml")
     assert not (tmp_path / "not shared").exists()
     assert play_there(run, study) is None

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from experiments.__main__ import main
-from experiments.config import parse
+from experiments.parsing import parse
 from experiments.train import TRAINING_SEEDS, TrainConfig, environments
 
 SMALL = ["--pool-size", "60", "--round-size", "10", "--evaluation-size", "40"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.utils.errors import FolderTaken
 from signal_env.utils.storage import cut
 from signal_env.wrappers.tensorboard.hyperparameters import Plain
 
@@ -28,7 +29,7 @@ class EventFiles:
             must be no event files.
 
     Raises:
-        FileExistsError: If there are events already and no sizes are given, since no event is overwritten.
+        FolderTaken: If there are events already and no sizes are given, since no event is overwritten.
         ValueError: If a file is shorter than its size.
     """
 
@@ -37,7 +38,7 @@ class EventFiles:
         self._made: Any = None
         self._last = -1  # the time of the youngest earlier file, in seconds
         if sizes is None and any(folder.glob(PATTERN)):
-            raise FileExistsError(f"{folder} holds the events of a run already: give another folder.")
+            raise FolderTaken(f"{folder} holds the events of a run already: give another folder.")
         for file in folder.glob(PATTERN):
             if sizes is not None and file.name not in sizes:
                 file.unlink()

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.rewards import RewardError
+
 Values = NDArray[np.float64]
 
 
@@ -55,7 +57,7 @@ class Rewards(NamedTuple):
         """Collect the rewards of texts.
 
         Raises:
-            ValueError: If a term is called "total".
+            RewardError: If a term is called "total".
         """
         contributions, raws, scaled = defaultdict(list), defaultdict(list), set()
         for one in offered:
@@ -66,7 +68,7 @@ class Rewards(NamedTuple):
                 if term["weight"] != 1 or term["raw"] != term["contribution"]:
                     scaled.add(name)
         if "total" in raws:
-            raise ValueError(
+            raise RewardError(
                 "A reward term cannot be called 'total', TensorBoard's name of the whole reward: rename it."
             )
         total = {"total": np.array([one.reward for one in offered])}

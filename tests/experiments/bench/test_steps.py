@@ -3,7 +3,7 @@
 import gymnasium as gym
 
 from experiments.bench import steps
-from experiments.config import parse
+from experiments.parsing import parse
 from signal_env.wrappers import CandidateSelection
 
 

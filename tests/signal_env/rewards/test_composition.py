@@ -321,7 +321,8 @@ def test_a_term_that_changes_its_arguments_is_stopped_and_named(candidates, spoi
     before = [np.copy(array) for array in (*candidates.prediction, *candidates.labeled)]
     with pytest.raises(ValueError, match=r"read-only|not writeable") as caught:
         Reward(spoil).of_texts(candidates)
-    assert caught.value.__notes__ == [f"This came out of the reward term '{spoil.__name__}'."]
+    texts = "on 7 texts: 'text 0', 'text 1', 'text 2' and 4 more"
+    assert caught.value.__notes__ == [f"This came out of the reward term '{spoil.__name__}', {texts}."]
     for kept, array in zip(before, (*candidates.prediction, *candidates.labeled), strict=True):
         np.testing.assert_array_equal(kept, array)
 

@@ -1,10 +1,11 @@
 """Registries: lookup by name, registration, and error messages for unknown names."""
 
 import pickle
+import shutil
 
 import pytest
 
-from signal_env.utils.registry import Registry, UnknownName
+from signal_env.utils.registry import Registry, UnknownName, undone_on_error
 
 
 @pytest.fixture
@@ -108,3 +109,25 @@ def test_a_decorator_without_a_name_is_an_error(colors):
         @colors.register
         def violet():
             return "violet"
+
+
+def fail_after(registry, name, entry):
+    with undone_on_error():
+        registry.register(name)(entry)
+        raise KeyError(name)
+
+
+def test_what_a_failed_block_registered_is_taken_back(colors):
+    with pytest.raises(KeyError):
+        fail_after(colors, "pink", "PINK")
+    assert not colors.has("pink")
+    with undone_on_error():
+        colors.register("pink")("PINK")
+    assert colors.has("pink")
+
+
+def test_what_a_module_that_stays_imported_registered_is_kept(colors):
+    """It would not register it again."""
+    with pytest.raises(KeyError):
+        fail_after(colors, "copy", shutil.copy)
+    assert colors["copy"] is shutil.copy

@@ -1,0 +1,80 @@
+"""The parser of a command's options, whose defaults depend on the environment, the agent and a configuration file."""
+
+import argparse
+import dataclasses
+import inspect
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from experiments.config import ACCEPT, RunConfig, RunError, configuration_of, make_config, read_yaml
+from experiments.plugin_record import PluginRecord
+from experiments.plugins import PLUGIN_HELP, listed, load_plugins
+
+
+def parse(
+    args: Sequence[str], form: type[Any] = RunConfig, command: str = "run", plugins: Sequence[PluginRecord] = ()
+) -> Any:
+    """Read a command line.
+
+    The defaults are those of the environment that the command plays, of its agent, and of the file of `--config`.
+
+    Args:
+        args: The command's arguments.
+        form: A dataclass, whose fields are the options. Its `env_options` are defaults of the environment.
+        command: The command's name.
+        plugins: The plugins that the command line names, imported already.
+    """
+    names = {field.name for field in dataclasses.fields(form)}
+    default = _default(args, form, names, plugins) if "env" in names else None
+    description = inspect.getdoc(form)
+    if isinstance(default, RunConfig):
+        if default.resume:
+            return default
+        description = f"{form.__doc__} The defaults shown are those of {default.env} and {default.agent}."
+    config = tyro.cli(
+        form,
+        prog=f"signal-env {command}",
+        description=f"{description}\n\n{PLUGIN_HELP}",
+        args=list(args),
+        default=default,
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+    return dataclasses.replace(config, plugins=tuple(plugins)) if "plugins" in names and default is None else config
+
+
+def _default(args: Sequence[str], form: type[Any], names: Collection[str], plugins: Sequence[PluginRecord]) -> Any:
+    """Return the configuration from which a command line differs."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("config", "env", "agent", "resume"):
+        if name in names:
+            first.add_argument(f"--{name}", default=argparse.SUPPRESS)
+    known, others = first.parse_known_args(args)
+    typed = vars(known)
+    if "resume" in typed:
+        if set(others) - {ACCEPT} or len(typed) > 1:
+            raise RunError(
+                f"--resume continues a run as it is; give it without other options than --plugin and {ACCEPT}."
+            )
+        folder = Path(typed["resume"])
+        run = configuration_of(folder, plugins)
+        return dataclasses.replace(run, resume=folder, accept_changed_plugins=ACCEPT in others)
+    values: dict[str, Any] = {
+        "env": RunConfig.env,
+        "agent": RunConfig.agent,
+        "options": getattr(form, "env_options", {}),
+    }
+    if "config" in typed:
+        file = Path(typed.pop("config"))
+        values |= read_yaml(file)
+        values.pop("installed_plugins", None)
+        named = listed(values.pop("plugins", None))
+        sources = [one["source"] if isinstance(one, Mapping) and "source" in one else one for one in named]
+        plugins = (*load_plugins(sources, file.parent), *plugins)
+    run = make_config(**values | typed, plugins=plugins)
+    if form is RunConfig:
+        return run
+    parts = {"plugins": run.plugins} if "plugins" in names else {}
+    return form(env=run.env, options=run.options, **parts)
