@@ -14,7 +14,7 @@ from gymnasium.envs.registration import load_env_creator
 import signal_env  # noqa: F401  (registers the environments)
 from experiments.player import RunError as RunError
 from experiments.player import check_names as check_names
-from experiments.player import fill, fresh, given, plain_options, player_of, registered_name
+from experiments.player import fill, fresh, given, plain_options, player_of
 from experiments.plugin_record import PluginRecord, recorded
 from experiments.plugins import as_now, load_plugins
 from signal_env.config import SignalConfig
@@ -109,7 +109,7 @@ class RunConfig:
 
     def data(self) -> dict[str, Any]:
         """Return the run as plain data, with descriptions of objects: see `signal_env.utils.objects`."""
-        agent_options = plain_options(self.agent, self.agent_options)
+        agent_options = plain_options(self.agent_options)
         data: dict[str, Any] = described(self.plain() | {"agent": self.agent, "agent_options": agent_options})
         return data
 
@@ -117,7 +117,7 @@ class RunConfig:
     def objects(self) -> tuple[str, ...]:
         """The names of the values that are objects from Python, or the descriptions of such: options, and "agent"."""
         names = [name for name, value in vars(self.options).items() if holds_object(value)]
-        return (*names, *(["agent"] if holds_object(plain_options(self.agent, self.agent_options)) else []))
+        return (*names, *(["agent"] if holds_object(plain_options(self.agent_options)) else []))
 
     @property
     def folder(self) -> Path:
@@ -126,10 +126,10 @@ class RunConfig:
 
     def absolute(self) -> "RunConfig":
         """Return the same run with absolute paths, to be played from any folder."""
-        agent, options = self.agent_options, _absolute(self.options)
-        if registered_name(type(agent)) == self.agent:  # not an object from Python
-            agent = _absolute(agent)
-        return dataclasses.replace(self, out=self.folder.resolve(), options=options, agent_options=agent)
+        options, agent_options = _absolute(self.options), self.agent_options
+        if "agent" not in self.objects:
+            agent_options = _absolute(agent_options)
+        return dataclasses.replace(self, out=self.folder.resolve(), options=options, agent_options=agent_options)
 
     def as_yaml(self) -> str:
         """Return the configuration as a YAML file that `--config` reads, from any folder.

@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.agent import Agent, agents, get_agent
 from signal_env.utils.errors import SignalError
-from signal_env.utils.objects import described, holds_object, is_description
+from signal_env.utils.objects import content_hash, described, holds_object, is_description
 
 METHODS = ("reset", "act", "learn", "state_dict", "load_state_dict", "save", "close")
 """The methods of an agent."""
@@ -53,9 +53,8 @@ def player_of(agent: Any, options: Mapping[str, Any]) -> tuple[str, Any]:
         return name, fill(of, options)
     if options:
         raise RunError(f"{', '.join(options)}: an agent that is given as an object has its options already.")
-    if registered_name(of) and not holds_object(fields := _fields(agent)):
-        return name, fill(of, fields)
-    return name, agent
+    fields = _options_of(agent)
+    return name, agent if fields is None else fill(of, fields)
 
 
 def agent_class(agent: Any) -> type[Any]:
@@ -77,20 +76,20 @@ def registered_name(of: type) -> str | None:
     return next((name for name in agents if agents[name] is of and dataclasses.is_dataclass(of)), None)
 
 
-def plain_options(name: str, player: Any) -> Any:
+def plain_options(player: Any) -> Any:
     """Return a run's agent as plain data: the options of a registered name, else the description of the object."""
     if isinstance(player, Mapping):
         return dict(player)
-    if registered_name(type(player)) == name and not holds_object(fields := _fields(player)):
-        return described(fields)
-    return described(player)
+    fields = _options_of(player)
+    return described(player if fields is None else fields)
 
 
 def given(name: str, player: Any) -> tuple[Any, Mapping[str, Any]]:
     """Return the agent and the options from which `player_of` makes a run's name and agent."""
     if isinstance(player, Mapping):
         return name, player
-    return (name, _fields(player)) if registered_name(type(player)) == name else (player, {})
+    fields = _options_of(player)
+    return (player, {}) if fields is None else (name, fields)
 
 
 def fresh(name: str, value: Any) -> Any:
@@ -110,8 +109,14 @@ def fresh(name: str, value: Any) -> Any:
         ) from error
 
 
-def _fields(player: Any) -> dict[str, Any]:
-    return {field.name: getattr(player, field.name) for field in dataclasses.fields(player) if field.init}
+def _options_of(player: Any) -> dict[str, Any] | None:
+    """Return the options from which an agent can be made by its name; None if that would not be the same agent."""
+    of = type(player)
+    if registered_name(of) is None:
+        return None
+    fields = {field.name: getattr(player, field.name) for field in dataclasses.fields(player) if field.init}
+    same = not holds_object(fields) and content_hash(vars(of(**fields))) == content_hash(vars(player))
+    return fields if same else None
 
 
 def fill(of: type[Any], values: Mapping[str, Any]) -> Any:

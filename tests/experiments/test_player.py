@@ -46,10 +46,10 @@ def test_options_of_a_class_are_its_fields_or_its_parameters():
 
 
 def test_plain_options_are_those_of_a_name_or_the_description_of_an_object():
-    assert plain_options("badge", pool_agent("badge")()) == {}
-    about = plain_options("Fields", Fields("b"))
+    assert plain_options(pool_agent("badge")()) == {}
+    about = plain_options(Fields("b"))
     assert (about["object"], about["word"]) == (f"{__name__}:Fields", "b")
-    assert plain_options("Fields", about) == about
+    assert plain_options(about) == about
 
 
 @pytest.mark.parametrize("agent", ["generator", Plain("a", 2), Fields("b")])
@@ -58,6 +58,14 @@ def test_a_run_is_made_again_from_its_agent_and_options(agent):
     again = make_config("SignalEnv-reviews-v0", *given(run.agent, run.agent_options)[:1])
     assert again.as_yaml() == run.as_yaml()
     assert run.objects == (() if agent == "generator" else ("agent",))
+
+
+def test_an_object_with_more_than_its_options_is_not_its_name():
+    agent = pool_agent("badge")()
+    assert make_config("SignalEnv-reviews-v0", agent).objects == ()
+    agent.learned = [1.0, 2.0]
+    run = make_config("SignalEnv-reviews-v0", agent)
+    assert (run.agent, run.objects, run.agent_options.learned) == ("badge", ("agent",), [1.0, 2.0])
 
 
 def test_a_fresh_object_is_a_copy():
@@ -69,6 +77,6 @@ def test_a_fresh_object_is_a_copy():
 
 def test_descriptions_cannot_be_played():
     refuse_descriptions("runs/a", {"agent": {"word": "b"}, "reward": {"signal": 1.0}})
-    about = plain_options("Plain", Plain("a"))
+    about = plain_options(Plain("a"))
     with pytest.raises(RunError, match=r"runs/a was played from Python.*\(agent: .*:Plain\).*register Plain in a file"):
         refuse_descriptions("runs/a", {"agent": about})
