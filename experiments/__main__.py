@@ -61,7 +61,8 @@ def main(args: Sequence[str] | None = None) -> int:
         imported = load_plugins(plugins)
         command.main(parse(options, get_type_hints(command.main)["config"], name, imported))
     except SignalError as error:
-        hint = "" if plugins or not isinstance(error, UnknownName) else " Is it yours? Give --plugin FILE.py."
+        unknown = isinstance(error, UnknownName) or isinstance(error.__cause__, UnknownName)
+        hint = " Is it yours? Give --plugin FILE.py." if unknown and not plugins else ""
         return complain(f"signal-env {name}", error, hint)
     except OSError as error:
         if error.errno is None or origin_of(error):  # it is no file's, or comes out of a plugin

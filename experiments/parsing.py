@@ -12,6 +12,8 @@ import tyro
 from experiments.config import ACCEPT, RunConfig, RunError, configuration_of, make_config, read_yaml
 from experiments.plugin_record import PluginRecord
 from experiments.plugins import PLUGIN_HELP, listed, load_plugins
+from signal_env.classifiers import classifiers
+from signal_env.classifiers.options import list_options
 
 
 def parse(
@@ -34,6 +36,8 @@ def parse(
         if default.resume:
             return default
         description = f"{form.__doc__} The defaults shown are those of {default.env} and {default.agent}."
+        if {"-h", "--help"} & set(args):
+            description += f"\n\n{classifier_options_help()}"
     config = tyro.cli(
         form,
         prog=f"signal-env {command}",
@@ -43,6 +47,12 @@ def parse(
         config=(tyro.conf.OmitArgPrefixes,),
     )
     return dataclasses.replace(config, plugins=tuple(plugins)) if "plugins" in names and default is None else config
+
+
+def classifier_options_help() -> str:
+    """Return the options of all registered classifiers, for `--help`."""
+    listed = list_options({name: classifiers[name] for name in classifiers})
+    return f"--classifier-options takes names and values, as in `--classifier-options max_length 64`.\n\n{listed}"
 
 
 def _default(args: Sequence[str], form: type[Any], names: Collection[str], plugins: Sequence[PluginRecord]) -> Any:

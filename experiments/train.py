@@ -15,12 +15,16 @@ from agents.llm import FrozenGenerator
 from experiments.config import EnvironmentOptions, Plugins, RunError, check_names, check_seed
 from experiments.plugins import load_plugins
 from experiments.progress import console, progress_bar
+from signal_env.learner.experiment import experiment_sizes
 from signal_env.utils.extras import require
 from signal_env.utils.storage import remove, write_text
 from signal_env.wrappers import CandidateSelection, PotentialShaping
 
 TRAINING_SEEDS = 1_000_000
 """The first seed of trainings. Comparisons use seeds below it."""
+
+EVALUATION_SEEDS = 2_000_000_000
+"""The first seed of the evaluations during trainings, which neither trainings nor comparisons use."""
 
 ALGORITHMS = {
     "maskable_ppo": ("sb3_contrib", "MaskablePPO"),
@@ -49,7 +53,7 @@ class TrainConfig:
     """Trains a policy that chooses among candidate texts; `run --agent sb3 --policy FOLDER/policy` plays it.
 
     It learns on experiments with the seeds 1,000,000 + 1,000 * seed + i, for i from 0 to n_envs - 1, and with seeds
-    that these generate: no seed below 1,000,000 is used.
+    that these generate: no seed below 1,000,000 is used. Evaluations play the seeds from 2,000,000,000 on.
     """
 
     env: str = "SignalEnv-reviews-v0"
@@ -80,6 +84,10 @@ class TrainConfig:
     """Other arguments of the algorithm, by name: n_steps, batch_size, ent_coef, ..."""
     seed: int = 0
     """Seed of the weights, the exploration and the experiments."""
+    eval_every: int = 20_000
+    """Choices between two evaluations on unseen seeds, of which accuracy and area are logged; 0: none."""
+    eval_episodes: int = 5
+    """Episodes of an evaluation, with the seeds 2,000,000,000 + i."""
     out: Path | None = None
     """The folder; default: runs/train-ENV-ALGORITHM-seedSEED."""
     overwrite: bool = False
@@ -128,9 +136,15 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> None:
     check_seed(config.seed)
     if not config.learning_rate > 0:
         raise RunError(f"learning_rate must be a number above 0; got {config.learning_rate}.")
+    if config.eval_every < 0 or config.eval_episodes < 1:
+        raise RunError(
+            "eval_every is at least 0, and eval_episodes at least 1; got "
+            f"{config.eval_every} and {config.eval_episodes}."
+        )
     check_folder(config.folder, config.overwrite)
     envs = environments(config)
     model = make_model(config, envs)
+    from stable_baselines3.common.callbacks import ConvertCallback
     from stable_baselines3.common.logger import configure
 
     from agents.sb3.saved import save_policy
@@ -138,15 +152,19 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> None:
     remove(config.folder, FILES)
     write_text(config.folder / "config.yaml", config.as_yaml())
     model.set_logger(configure(str(config.folder / "logs"), ["csv", "tensorboard"]))
+    evaluation = make_evaluation(config)
 
     def show(*_: Any) -> bool:
         episodes = [episode["r"] for episode in model.ep_info_buffer]
-        status = f"reward {sum(episodes) / len(episodes):.2f} an episode" if episodes else ""
-        progress.update(bar, completed=model.num_timesteps, status=status)
+        status = [f"reward {sum(episodes) / len(episodes):.2f} an episode"] if episodes else []
+        if evaluation and evaluation.last:
+            status.append("unseen seeds: accuracy {eval/accuracy:.3f}, area {eval/area:.3f}".format(**evaluation.last))
+        progress.update(bar, completed=model.num_timesteps, status="; ".join(status))
         return True  # go on
 
+    callbacks = [ConvertCallback(show), *([evaluation] if evaluation else [])]
     try:
-        model.learn(config.timesteps, callback=show, log_interval=LOG_INTERVAL[config.algorithm])
+        model.learn(config.timesteps, callback=callbacks, log_interval=LOG_INTERVAL[config.algorithm])
         save_policy(model, config.folder / "policy")
     except KeyboardInterrupt:
         save_policy(model, config.folder / "policy")
@@ -183,7 +201,23 @@ def environments(config: TrainConfig) -> Any:
             env, config.n_candidates, config.embedding_size, generator, config.synthetic_candidates
         )
 
-    return make_vec_env(make, config.n_envs, vec_env_cls=SubprocVecEnv if config.processes else DummyVecEnv)
+    kind = SubprocVecEnv if config.processes else DummyVecEnv
+    return make_vec_env(make, config.n_envs, vec_env_cls=kind, monitor_kwargs={"info_keywords": ("accuracy",)})
+
+
+def make_evaluation(config: TrainConfig) -> Any:
+    """Return the callback that plays unseen seeds, or None if there is no evaluation."""
+    if config.eval_every == 0:
+        return None
+    from agents.sb3.evaluation import AccuracyEvaluation
+
+    return AccuracyEvaluation(
+        gym.make_vec(config.env, num_envs=experiment_sizes(config.options).offers, **vars(config.options)),
+        range(EVALUATION_SEEDS, EVALUATION_SEEDS + config.eval_episodes),
+        config.eval_every,
+        generator=config.generator,
+        synthetic_candidates=config.synthetic_candidates,
+    )
 
 
 def make_model(config: TrainConfig, envs: Any) -> Any:

@@ -12,6 +12,7 @@ from signal_env.classifiers import Classifier
 from signal_env.rewards import RewardTerm
 from signal_env.stopping import StoppingCriterion
 from signal_env.tasks import Task
+from signal_env.utils.documentation import documented
 from signal_env.utils.errors import SignalError
 
 
@@ -19,6 +20,7 @@ class ConfigError(SignalError, ValueError):
     """Options that do not fit together; the message names them and the values that would fit."""
 
 
+@documented
 @dataclasses.dataclass(frozen=True)
 class SignalConfig:
     """The options of an experiment. Plain values survive JSON. Objects and callables work too, but cannot be saved."""
@@ -28,25 +30,28 @@ class SignalConfig:
     data_dir: str | None = None
     """Folder of the data; default: SIGNAL_ENV_DATA, else the hub."""
     pool_size: int | None = None
-    """Texts in the real pool R; default: by `pool_fraction`."""
+    """Texts in the real pool R, at most those of the training split; default: by `pool_fraction`."""
     pool_fraction: float = 0.01
-    """The real pool as a fraction of the original training split (the paper: 0.001 and 0.01)."""
+    """The real pool as a fraction of the original training split, above 0 to 1 (the paper: 0.001 and 0.01)."""
     initial_labeled: int | None = None
-    """Texts of R labeled at the start; default: `round_size`."""
+    """Texts of R labeled at the start, from 1 to |R|; default: `round_size`."""
     round_size: int | None = None
-    """The paper's b, instances labeled per round; default: by `round_fraction`."""
+    """The paper's b, instances labeled per round, from 1 to |R|; default: by `round_fraction`."""
     round_fraction: float = 0.1
-    """`round_size` as a fraction of R."""
+    """`round_size` as a fraction of R, from 0 to 1; at least one text."""
     offers_per_round: int | None = None
-    """Texts offered per round; default: `round_size`, as in the paper. With more, a policy practices without labels."""
+    """Texts offered per round, at least 1; default: `round_size`, as in the paper. With more, a policy practices
+    without labels."""
     prompt_group: int = 1
-    """Times in a row that each prompt is shown. RLOO and GRPO compare texts of one prompt."""
+    """Times in a row that each prompt is shown, a divisor of `offers_per_round`. RLOO and GRPO compare texts of one
+    prompt."""
     fixed_prompt: bool = False
     """Whether every prompt is the episode's first one. Otherwise examples are drawn anew, as in the paper."""
     keep_best: int | None = None
-    """Synthetic offers of a round that stay in U at its close, those with the highest rewards; default: all."""
+    """Synthetic offers of a round that stay in U at its close, at least 0, those with the highest rewards; default:
+    all."""
     budget: int | None = None
-    """Labeled instances at which the episode terminates; default: by `budget_fraction`."""
+    """Labeled instances at which the episode terminates, more than `initial_labeled`; default: by `budget_fraction`."""
     budget_fraction: float | None = None
     """The budget as a fraction of R; default: the paper's 2.0 with selection="acquisition" and 1.0 with "submitted"."""
     stopping: str | StoppingCriterion | None = None
@@ -55,7 +60,7 @@ class SignalConfig:
     stopping_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """The options of this criterion, such as its threshold."""
     max_idle_rounds: int = 10
-    """Rounds in a row that label nothing after which the episode is truncated."""
+    """Rounds in a row that label nothing after which the episode is truncated, at least 1."""
     selection: Literal["acquisition", "submitted"] = "acquisition"
     """The choice of the texts to label. With "acquisition" the acquisition function chooses among all of U. With
     "submitted" the agent does: the round's first valid texts are labeled, and the empty text passes."""
@@ -67,15 +72,16 @@ class SignalConfig:
     makes up for it. Default: the paper's plain rule, the best texts of U of either kind. See
     `signal_env.learner.allocation.Allocation`."""
     n_neighbors: int = 10
-    """The paper's k, labeled neighbors per text; at most the size of the labeled set."""
+    """The paper's k, labeled neighbors per text, at least 1; of a smaller labeled set all are neighbors."""
     normalize: bool = True
     """Whether neighbors are found, and distances measured, among l2-normalized encodings."""
     dropout_samples: int = 20
-    """Forward passes with dropout, for the acquisition function "bald" and the reward term "answer_variance"."""
+    """Forward passes with dropout, at least 2, for the acquisition function "bald" and the reward term
+    "answer_variance"."""
     reward: str | Mapping[str, float] | RewardTerm = "signal"
     """The reward: an expression such as "signal + 0.1*novelty", a mapping from terms to weights, or a function."""
     invalid_reward: float = 0.0
-    """The reward of an empty, over-long, unparsable or duplicate text."""
+    """The reward of an empty, over-long, unparsable or duplicate text, any finite number."""
     retrain: bool = True
     """Whether the classifier is retrained at each round's close. Otherwise it stays as trained on the initial labels,
     and texts are scored against these. The reward is then stationary, except for duplicates and for terms with a memory
@@ -85,19 +91,19 @@ class SignalConfig:
     encoder: str = "bert-base-uncased"
     """The classifier's pretrained encoder: "embedded", "minilm", a folder, or a hub name."""
     classifier_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """The classifier's own hyperparameters."""
+    """The classifier's own hyperparameters; `python -m experiments run --help` lists them."""
     annotator: str | Annotator = "model"
     """The annotator of synthetic texts: "model", "rule", "gold" (none), a registered name, or a callable."""
     annotator_model: str | None = None
     """Folder or hub name of the annotator "model"; default: the model made by `python -m experiments annotator`."""
     annotator_noise: float = 0.0
-    """Probability that the annotator's label is replaced by another class."""
+    """Probability that the annotator's label is replaced by another class, from 0 to 1."""
     n_examples: int = 3
-    """The paper's p, in-context examples per prompt."""
+    """The paper's p, in-context examples per prompt, at least 0."""
     evaluation_size: int | None = None
-    """Texts of the evaluation split on which accuracy is measured; default: all."""
+    """Texts of the evaluation split on which accuracy is measured, at least 1; default: all."""
     max_text_length: int = 2000
-    """Characters of the longest text that may be labeled."""
+    """Characters of the longest text that may be labeled, at least 1."""
     device: str = "cpu"
     """Torch device of the classifier and the annotator."""
 

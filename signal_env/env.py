@@ -18,6 +18,12 @@ from signal_env.utils.errors import ActionError, in_round
 
 Observation = dict[str, Any]
 
+NO_NUMBERS = (
+    "texts; for an algorithm of numbers, wrap the environment in signal_env.wrappers.CandidateSelection, which chooses "
+    "among unlabeled texts, or PromptSelection, which chooses among prompts"
+)
+"""What the errors of libraries without text actions, such as Stable-Baselines3, say of the action space."""
+
 
 class LearnerAccess:
     """The part of the learner that both environments show beside observations.
@@ -98,6 +104,9 @@ class SignalEnv(LearnerAccess, gym.Env[Observation, str], EzPickle):
     - `passed`: whether it is a pass.
     - `reward_terms`: for each term its `raw` value, its `weight` and its `contribution` to the reward; the
       contributions sum to the reward.
+    - `accuracy`: of the classifier's last evaluation, at a round's close that of the round. It is measured on the
+      evaluation split, so it is for logs, and no policy may read it. SB3's `Monitor(env, info_keywords=("accuracy",))`
+      finds it.
     - `round`: at a round's close, and after reset: `index`, `accuracy`, `labeled`, ... (see
       `signal_env.learner.outcomes.Round`). Its `end_reason` is the reason why the episode ends with it.
 
@@ -138,7 +147,7 @@ class SignalEnv(LearnerAccess, gym.Env[Observation, str], EzPickle):
         with in_round(0):
             self._last_round = self.learner.reset(experiment_seed(self.np_random))
         self.last_offer = None
-        return self._observation(), {"round": self._last_round.measured()}
+        return self._observation(), reset_info(self._last_round)
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Offer a text; the class documents the results.
@@ -147,12 +156,10 @@ class SignalEnv(LearnerAccess, gym.Env[Observation, str], EzPickle):
             ActionError: If the action is no `str`.
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
-        require_running(self._last_round, self._last_round is not None and self.learner.finished)
+        last = require_running(self._last_round, self._last_round is not None and self.learner.finished)
         require_text(action)
         offer, closed = self._offer([action], [self.prompt])
-        info = offer_info(offer, 0)
-        if closed is not None:
-            info["round"] = closed.measured()
+        info = offer_info(offer, 0, last, closed)
         if self.render_mode == "human":
             self.render()
         ended = self.learner.terminated, self.learner.truncated
@@ -188,7 +195,8 @@ def make_spaces(learner: Learner) -> tuple[spaces.Dict, Unicode]:
         prompt=Unicode(len(prompt(learner.task, [learner.longest_text] * learner.config.n_examples))),
         classifier=spaces.Box(0.0, 1.0, shape=(len(learner.feature_names),), dtype=np.float32),
     )
-    return observation_space, Unicode(max(learner.config.max_text_length, len(learner.longest_text)))
+    longest = max(learner.config.max_text_length, len(learner.longest_text))
+    return observation_space, Unicode(longest, hint=NO_NUMBERS)
 
 
 def experiment_seed(rng: np.random.Generator) -> int:
@@ -196,15 +204,29 @@ def experiment_seed(rng: np.random.Generator) -> int:
     return int(rng.integers(2**31))
 
 
-def offer_info(offer: Offer, index: int) -> dict[str, Any]:
-    """Return the info of one offered text."""
-    return {
+def reset_info(initial: Round) -> dict[str, Any]:
+    """Return the info of a reset, whose round is the training on the initial labels."""
+    return {"accuracy": initial.accuracy, "round": initial.measured()}
+
+
+def offer_info(offer: Offer, index: int, last: Round, closed: Round | None) -> dict[str, Any]:
+    """Return the info of one offered text.
+
+    Args:
+        offer: The result of the step.
+        index: The text's number in it.
+        last: The round before the step.
+        closed: The round that this text closed, if it did.
+    """
+    info = {
         "text": offer.texts[index],
         "real": offer.real[index],
         "invalid": offer.invalid[index],
         "passed": offer.passed[index],
         "reward_terms": offer.reward_terms(index),
+        "accuracy": (closed or last).accuracy,
     }
+    return info if closed is None else info | {"round": closed.measured()}
 
 
 def episode_state(learner: Learner, last_round: Round | None, rng: np.random.Generator) -> dict[str, Any]:
@@ -235,11 +257,12 @@ def refuse_options(options: dict[str, Any] | None) -> None:
         raise ValueError(f"reset has no options; got {sorted(options)}. Give them to gym.make.")
 
 
-def require_running(last_round: Round | None, finished: bool) -> None:
-    """Raise ResetNeeded before the first reset, after the end, and after a round that failed to close."""
+def require_running(last_round: Round | None, finished: bool) -> Round:
+    """Return the last round; raise ResetNeeded before the first reset, after the end, and after a failed close."""
     if last_round is None or finished:
         state = "has not begun, or failed to close a round" if last_round is None else "is over"
         raise gym.error.ResetNeeded(f"The episode {state}: call reset before step.")
+    return last_round
 
 
 def require_text(action: object) -> None:

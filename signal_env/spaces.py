@@ -26,6 +26,8 @@ class Unicode(Space[str]):
         max_length: The largest number of characters.
         min_length: The smallest number of characters.
         seed: Seed of `sample`.
+        hint: What an f-string of the space says after its lengths. Libraries quote a space that they do not support in
+            an f-string. `repr` and `str` leave it out.
 
     Raises:
         ValueError: If not `0 <= min_length <= max_length`.
@@ -38,12 +40,20 @@ class Unicode(Space[str]):
         Unicode(0, 12)
     """
 
-    def __init__(self, max_length: int, *, min_length: int = 0, seed: int | np.random.Generator | None = None) -> None:
+    def __init__(
+        self,
+        max_length: int,
+        *,
+        min_length: int = 0,
+        seed: int | np.random.Generator | None = None,
+        hint: str = "",
+    ) -> None:
         if not 0 <= min_length <= max_length:
             raise ValueError(f"Expected 0 <= min_length <= max_length; got {min_length} and {max_length}.")
         self.min_length = int(min_length)
         self.max_length = int(max_length)
-        super().__init__(dtype=str, seed=seed)
+        self.hint = hint
+        super().__init__(shape=(), dtype=str, seed=seed)
 
     @property
     def is_np_flattenable(self) -> bool:
@@ -93,6 +103,9 @@ class Unicode(Space[str]):
 
     def __repr__(self) -> str:
         return f"Unicode({self.min_length}, {self.max_length})"
+
+    def __format__(self, spec: str) -> str:
+        return format(f"{self!r} ({self.hint})" if self.hint else repr(self), spec)
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -128,6 +128,35 @@ class Task:
             return {name: float(value) for name, value in zip(self.class_names, values, strict=True)}
         return {"min": float(min(values)), "median": float(np.median(values)), "max": float(max(values))}
 
+    def labels_of(self, names: Sequence[str], source: str) -> list[int]:
+        """Return the task's label of each class of a data set or a model, which may list its classes in another order.
+
+        Names are compared without regard to case. The names "0", "1", ... and transformers' default names "LABEL_0",
+        "LABEL_1", ..., in this order, say nothing: they mean the task's classes in order.
+
+        Args:
+            names: The name of each class, by its number there.
+            source: The name of the data set or the model, for the message.
+
+        Raises:
+            TaskError: If the names are not those of the task's classes, one each.
+
+        Example:
+            >>> get_task("sst2").labels_of(["POSITIVE", "NEGATIVE"], "a model")
+            [1, 0]
+        """
+        own = [name.strip().casefold() for name in self.class_names]
+        given = [str(name).strip().casefold() for name in names]
+        numbers = range(self.n_classes)
+        if len(set(own)) == len(own) and sorted(given) == sorted(own):
+            return [own.index(name) for name in given]
+        if given in ([str(number) for number in numbers], [f"label_{number}" for number in numbers]):
+            return [*numbers]
+        raise TaskError(
+            f"{source} has the classes {list(names)}; task {self.name!r} has {list(self.class_names)}. Classes are "
+            "known by name: give one whose names are the task's, or name the classes of your own task as it does."
+        )
+
     def write(self, *fields: str) -> str:
         """Return the written form of a text: its fields on a single line, with white space collapsed.
 

@@ -19,6 +19,7 @@ from signal_env.env import (
     render,
     require_running,
     require_text,
+    reset_info,
     restore_episode,
 )
 from signal_env.learner.learner import Learner
@@ -35,8 +36,9 @@ class SignalVectorEnv(LearnerAccess, VectorEnv[dict[str, Any], Sequence[str], ND
     vectorization_mode="sync")`). With `num_envs == offers_per_round` a step is a round. The sub-environments end
     together; there is no automatic reset, and a step after the end raises `gymnasium.error.ResetNeeded`.
 
-    `infos` holds `SignalEnv`'s info with one row per text. A closed round is in the last row, the offer that closed it:
-    `infos["round"]["accuracy"][-1]`; `closed_round(infos)` reads it.
+    `infos` holds `SignalEnv`'s info with one row per text: `infos["accuracy"]` is an array `(num_envs,)`. A closed
+    round is in the last row, the offer that closed it: `infos["round"]["accuracy"][-1]`. `closed_round(infos)` reads
+    it.
 
     Args:
         num_envs: Texts per step; a divisor of `offers_per_round`.
@@ -83,7 +85,7 @@ class SignalVectorEnv(LearnerAccess, VectorEnv[dict[str, Any], Sequence[str], ND
         self._steps = 0
         round_infos: dict[str, Any] = {}
         for i in range(self.num_envs):
-            round_infos = self._add_info(round_infos, {"round": self._last_round.measured()}, i)
+            round_infos = self._add_info(round_infos, reset_info(self._last_round), i)
         return self._observations(), round_infos
 
     def step(self, actions: Sequence[str]) -> tuple[dict[str, Any], NDArray[np.float64], Bools, Bools, dict[str, Any]]:
@@ -93,7 +95,7 @@ class SignalVectorEnv(LearnerAccess, VectorEnv[dict[str, Any], Sequence[str], ND
             ActionError: If there are more or fewer texts, or one is no `str`.
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
-        require_running(self._last_round, self.ended)
+        last = require_running(self._last_round, self.ended)
         if isinstance(actions, str) or len(actions) != self.num_envs:
             raise ActionError(
                 f"Expected a sequence of {self.num_envs} texts, one per sub-environment; got {actions!r:.80}."
@@ -102,11 +104,9 @@ class SignalVectorEnv(LearnerAccess, VectorEnv[dict[str, Any], Sequence[str], ND
             require_text(action)
         offer, closed = self._offer(actions, self._prompts)
         self._steps += 1
-        each = [offer_info(offer, i) for i in range(self.num_envs)]
-        if closed is not None:
-            each[-1]["round"] = closed.measured()
         infos: dict[str, Any] = {}
-        for i, info in enumerate(each):
+        for i in range(self.num_envs):
+            info = offer_info(offer, i, last, closed if i == self.num_envs - 1 else None)
             infos = self._add_info(infos, info, i)
         terminated = np.full(self.num_envs, self.learner.terminated)
         truncated = np.full(self.num_envs, self.learner.truncated or self._steps == self.max_episode_steps)

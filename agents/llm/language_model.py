@@ -5,12 +5,13 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from signal_env.classifiers.pretrained import ModelError, blocks, load_pretrained, require_device
+from signal_env.classifiers.pretrained import ModelError, blocks, load_pretrained, model_path, require_device
 from signal_env.learner.learner import Learner
 from signal_env.learner.prompts import prompt
 from signal_env.utils.storage import cache_dir
@@ -65,6 +66,8 @@ class LanguageModel:
         ModelError: If there is no such model, or its tokenizer has no end token.
 
     Attributes:
+        end_tokens: The tokenizer's end token, and others that the checkpoint's generation_config.json names, such as
+            the end of a turn.
         own_padding: Whether the tokenizer has a padding token that differs from its end token.
     """
 
@@ -82,6 +85,7 @@ class LanguageModel:
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.tokenizer.padding_side = "left"
+        self.end_tokens = [self.tokenizer.eos_token_id, *_other_ends(name, self.tokenizer.eos_token_id)]
         self.name = name
         self.device = device
         self.model = model.to(device).eval()
@@ -94,8 +98,8 @@ class LanguageModel:
 
     @property
     def stop_tokens(self) -> Tokens:
-        """The tokens that end a text: the end token, and all tokens that contain a line end."""
-        return [self.tokenizer.eos_token_id, *line_ends(self.tokenizer)]
+        """The tokens that end a text: the end tokens, and all tokens that contain a line end."""
+        return [*self.end_tokens, *line_ends(self.tokenizer)]
 
     def messages(self, shown: str) -> Any:
         """Return a prompt in the model's form: a user's message if it has a chat template, else the text as it is."""
@@ -158,8 +162,9 @@ class LanguageModel:
         return [response for block, seed in seeded for response in self.respond(block, seed, **sampling)]
 
     def text(self, response: Tokens) -> str:
-        """Return the text of a response, up to the end token or the first line end."""
-        return first_line(self.tokenizer.decode(response, skip_special_tokens=True))
+        """Return the text of a response, up to the first end token or line end."""
+        before = list(takewhile(lambda token: token not in self.end_tokens, response))
+        return first_line(self.tokenizer.decode(before, skip_special_tokens=True))
 
     def log_probabilities(
         self, prompts: Sequence[Tokens], responses: Sequence[Tokens], temperature: float, batch: int
@@ -215,6 +220,18 @@ class LanguageModel:
                 f"response up to {max_new_tokens} more. Give a generator with a longer context, fewer n_examples, "
                 "or fewer max_new_tokens."
             )
+
+
+def _other_ends(name: str, end: int) -> Tokens:
+    """Return the end tokens that a checkpoint's generation_config.json names beside the tokenizer's, if it has one."""
+    from transformers import GenerationConfig
+
+    try:
+        named = GenerationConfig.from_pretrained(model_path(name, "generator")).eos_token_id
+    except OSError:  # there is no such file
+        return []
+    ends = [named] if isinstance(named, int) else named or []
+    return [token for token in ends if token != end]
 
 
 @lru_cache(maxsize=1)

@@ -128,7 +128,10 @@ class TrainedGenerator(GeneratorOptions, Agent):
             self._folder.cleanup()
 
     def save(self, folder: Path) -> None:
-        """Save the adapter to `folder/adapter`, in the form of `peft.PeftModel.from_pretrained`."""
+        """Save the adapter to `folder/adapter`, in the form of `peft.AutoPeftModelForCausalLM.from_pretrained`.
+
+        Its `base_model_name_or_path` is the absolute folder of the base, or its hub name.
+        """
         self._policy.save_pretrained(str(folder / "adapter"))
 
     def state_dict(self) -> dict[str, Any]:

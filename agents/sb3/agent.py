@@ -1,35 +1,29 @@
-"""The agent that plays a policy of Stable-Baselines3 trained on `CandidateSelection`."""
+"""The agents that play policies of Stable-Baselines3 trained on `CandidateSelection`: saved ones, and objects."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from gymnasium.spaces import Discrete
 
-from agents.agent import Agent, Envs, agents, base
-from agents.llm.frozen import FrozenGenerator
+from agents.agent import Envs, agents, base
+from agents.sb3.chooser import Chooser, ChoosingAgent, Observe, check_features, embedding_size_of
+from agents.sb3.errors import PolicyError
 from signal_env.utils.extras import require
-from signal_env.wrappers.candidate_draw import CandidateDraw, candidate_features
-
-if TYPE_CHECKING:
-    from agents.sb3.saved import SavedPolicy
+from signal_env.wrappers.candidate_draw import CandidateBox
 
 
 @agents.register("sb3")
 @dataclasses.dataclass
-class SB3Agent(Agent):
-    """A trained policy of SB3, with the same observations and draws as in `CandidateSelection`.
+class SB3Agent(ChoosingAgent):
+    """A saved policy of SB3, with the same observations and draws as in `CandidateSelection`.
 
     It passes (offers the empty text) once the round's labels are taken, or when no text is left.
     """
 
-    env_options: ClassVar[Mapping[str, Any]] = {"selection": "submitted"}
-
     policy: str | None = None
     """The folder of the policy, made by `python -m experiments train` or by `agents.sb3.saved.save_policy`."""
     n_candidates: int | None = None
-    """Texts to choose from; default: as many as in the policy's training."""
+    """Texts to choose from; default: as many as in the policy's training. SB3's own policies have no other number."""
     generator: str | None = None
     """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none."""
     synthetic_candidates: float = 0.5
@@ -46,7 +40,7 @@ class SB3Agent(Agent):
             ConfigError: If the environment's acquisition function chooses the texts to label.
         """
         require("stable_baselines3", "sb3")
-        from agents.sb3.saved import PolicyError, load_policy
+        from agents.sb3.saved import load_policy
 
         if self.policy is None:
             raise PolicyError(
@@ -54,65 +48,97 @@ class SB3Agent(Agent):
             )
         if self.n_candidates is not None and self.n_candidates < 1:
             raise PolicyError(f"n_candidates must be at least 1; got {self.n_candidates}.")
-        self._policy, saved = load_policy(self.policy, self.n_candidates)
-        if not self.greedy and saved.algorithm == "dqn":
-            raise PolicyError("A policy of DQN has no probabilities to draw from: give greedy=True.")
-        learner = self._learner = base(envs).learner
-        self._draw = CandidateDraw(
-            learner,
+        policy, saved = load_policy(self.policy, self.n_candidates)
+        chooser = Chooser(policy, self.greedy, [saved.normalization] if saved.normalization else [])
+        self.begin(
+            envs,
+            seed,
+            chooser,
             saved.n_candidates if self.n_candidates is None else self.n_candidates,
             saved.embedding_size,
-            None if self.generator is None else FrozenGenerator(self.generator),
+            self.generator,
             self.synthetic_candidates,
         )
-        check_features(saved, learner.feature_names, self.policy)
-        self._rng = np.random.default_rng(seed)
-        self._draw.reset(self._rng)
-
-    def act(self, observations: dict[str, Any]) -> Sequence[str]:
-        """Return the policy's choice for each prompt, among the candidates that earlier choices have left."""
-        made = self._learner.offers_made
-        return [self._choice(self._draw.draw(made + i, prompt)) for i, prompt in enumerate(observations["prompt"])]
-
-    def _choice(self, seen: NDArray[np.float32]) -> str:
-        mask = self._draw.mask
-        if not mask.any():
-            return ""
-        if self.greedy:
-            place, _ = self._policy.predict(seen, deterministic=True)
-        else:
-            import torch
-
-            with torch.no_grad():
-                distribution = self._policy.get_distribution(self._policy.obs_to_tensor(seen)[0]).distribution
-            probabilities = distribution.probs[0].double().numpy()
-            place = self._rng.choice(len(mask), p=probabilities / probabilities.sum())
-        return self._draw.take(int(place))
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state of the random numbers."""
-        return {"rng": self._rng.bit_generator.state}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        self._rng.bit_generator.state = state["rng"]
+        names = base(envs).learner.feature_names
+        check_features(saved.features, saved.state_features, names, f"The policy in {self.policy}")
 
 
-def check_features(saved: "SavedPolicy", state_features: Sequence[str], folder: str) -> None:
-    """Check that a policy was trained on the features of this experiment.
+@dataclasses.dataclass
+class ModelAgent(ChoosingAgent):
+    """A model of SB3 as an object, whatever its policy: `ModelAgent(PPO.load("model.zip"))`.
+
+    Loading such a file runs the code that it holds, so the file has to be one's own. `save_policy` writes policies that
+    can be handed on.
+
+    Its observations are normalized as in the model's training if the model has its `VecNormalize`. A model without
+    action masks may choose a place without a candidate, which passes, as in `CandidateSelection`.
 
     Raises:
-        PolicyError: If the features of candidates or the number of classes differ.
-    """
-    from agents.sb3.saved import PolicyError
+        PolicyError: At `reset`, if the model does not fit `CandidateSelection`, or lacks its normalization.
 
-    if tuple(saved.features) != candidate_features(saved.embedding_size):
-        raise PolicyError(
-            f"The policy in {folder} was trained on the features {', '.join(saved.features)}; this agent has "
-            f"{', '.join(candidate_features(saved.embedding_size))}: train it again on CandidateSelection."
+    Example: a model that has learned nothing yet.
+        >>> import gymnasium as gym
+        >>> import signal_env
+        >>> from sb3_contrib import MaskablePPO
+        >>> from agents.rollout import rollout
+        >>> from signal_env.wrappers import CandidateSelection
+        >>> small = {"selection": "submitted", "pool_size": 40, "round_size": 10}
+        >>> model = MaskablePPO("MlpPolicy", CandidateSelection(gym.make("SignalEnv-reviews-v0", **small)), seed=0)
+        >>> envs = gym.make_vec("SignalEnv-reviews-v0", num_envs=10, **small)
+        >>> [step.round["labeled"] for step in rollout(envs, ModelAgent(model), seed=0)]
+        [10, 20, 30, 40]
+    """
+
+    model: Any
+    """A model of SB3 or sb3-contrib with the action space Discrete(K)."""
+    transform: Observe | None = None
+    """A function from the observation of CandidateSelection to the model's own; default: they are equal."""
+    n_candidates: int | None = None
+    """Texts to choose from; default: the model's actions."""
+    embedding_size: int | None = None
+    """Directions in which encodings are shown; default: the model's, if its observations have the names."""
+    generator: str | None = None
+    """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none."""
+    synthetic_candidates: float = 0.5
+    """The fraction of the candidates that the language model writes."""
+    greedy: bool = True
+    """Whether it chooses the likeliest candidate; otherwise it draws from the policy's probabilities (not with DQN)."""
+
+    def reset(self, envs: Envs, seed: int) -> None:
+        """Begin an episode; the class documents the errors."""
+        require("stable_baselines3", "sb3")
+        from agents.sb3.normalization import normalization_of
+
+        normalization = normalization_of(self.model, transformed=self.transform is not None)
+        observe = [function for function in (self.transform, normalization) if function is not None]
+        n_candidates, embedding_size = self._sizes()
+        self.begin(
+            envs,
+            seed,
+            Chooser(self.model, self.greedy, observe),
+            n_candidates,
+            embedding_size,
+            self.generator,
+            self.synthetic_candidates,
         )
-    if len(saved.state_features) != len(state_features):
-        raise PolicyError(
-            f"The policy in {folder} was trained on {len(saved.state_features)} features of the state; this task has "
-            f"{len(state_features)}. Give a task with as many classes as in training."
-        )
+        space = self.model.observation_space
+        if self.transform is None and isinstance(space, CandidateBox):
+            names = base(envs).learner.feature_names
+            check_features(space.features, space.state_features, names, "The model")
+
+    def _sizes(self) -> tuple[int, int]:
+        """Return K and the number of directions, or raise a PolicyError if the model does not tell or has others."""
+        space, actions = self.model.observation_space, self.model.action_space
+        if not isinstance(actions, Discrete) or self.n_candidates not in (None, actions.n):
+            raise PolicyError(
+                f"ModelAgent needs a model with the action space Discrete(K) for K candidates; this one has {actions!r}"
+                + ("." if self.n_candidates is None else f", and n_candidates is {self.n_candidates}.")
+            )
+        named = isinstance(space, CandidateBox)
+        if not named and (self.transform is None or self.embedding_size is None):
+            raise PolicyError(
+                f"The model's observations are {space!r}, not those of CandidateSelection: give transform, the "
+                "function from an observation of CandidateSelection to the model's, and embedding_size."
+            )
+        size = self.embedding_size
+        return int(actions.n), embedding_size_of(space.features) if size is None else size

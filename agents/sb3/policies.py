@@ -23,7 +23,11 @@ require("sb3_contrib", "sb3")
 
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy  # noqa: E402  (after the check that it is installed)
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy  # noqa: E402  (likewise)
+from stable_baselines3.common.torch_layers import FlattenExtractor  # noqa: E402  (likewise)
 from stable_baselines3.dqn.policies import DQNPolicy  # noqa: E402  (likewise)
+
+MLP_POLICIES = (ActorCriticPolicy, MaskableActorCriticPolicy, DQNPolicy)
+"""SB3's own policies of the name "MlpPolicy"."""
 
 
 class CandidatePolicy(ActorCriticPolicy):  # type: ignore[misc]  # SB3 is not followed by mypy
@@ -89,6 +93,11 @@ def build_actor_critic(policy: Any, lr_schedule: Any) -> None:
         for module, gain in gains.items():
             module.apply(lambda layer, gain=gain: BasePolicy.init_weights(layer, gain))
     policy.optimizer = policy.optimizer_class(policy.parameters(), lr=lr_schedule(1), **policy.optimizer_kwargs)
+
+
+def extracts_nothing(policy: Any) -> bool:
+    """Return whether a policy of SB3 reads observations as they are, without an extractor of a user's own."""
+    return policy.features_extractor_class is FlattenExtractor
 
 
 def layout(space: spaces.Space[Any]) -> Layout:

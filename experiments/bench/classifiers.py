@@ -70,9 +70,9 @@ class ClassifiersBenchConfig:
 
 def main(config: ClassifiersBenchConfig) -> list[Row]:
     """Print tables of accuracy and of seconds per training; return a row for each training."""
-    known_names = {*RECIPES, *classifiers}
-    if unknown := sorted(set(config.recipes) - known_names):
-        raise RunError(f"Expected recipes among {', '.join(sorted(known_names))}; got {', '.join(unknown)}.")
+    known_names = list(dict.fromkeys((*RECIPES, *classifiers)))
+    if unknown := sorted(set(config.recipes) - set(known_names)):
+        raise RunError(f"Expected recipes among {', '.join(known_names)}; got {', '.join(unknown)}.")
     known = _read(config.out)
     left = [key for key in _keys(config) if key not in known]
     config.out.parent.mkdir(parents=True, exist_ok=True)

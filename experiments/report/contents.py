@@ -103,10 +103,10 @@ def learned_part(runs: Runs) -> list[Part]:
 def learned(metrics: Any) -> Any:
     """Return what agents that write have learned, from `Runs.metrics`: a row for each setting and method."""
     keys = ["setting", "method"]
-    if "lift/policy" in metrics:
-        metrics = metrics.assign(ratio=metrics["lift/policy"] / metrics["lift/reference"])
     late = second_half(metrics)
     means = late.groupby(list(KEYS)).mean(numeric_only=True)
+    if "lift/policy" in means:  # of the means: a round in which the reference gets almost nothing would decide the mean
+        means["ratio"] = means["lift/policy"] / means["lift/reference"]
     groups, rounds = means.groupby(keys), late.groupby(keys)["round"]
     rows = groups.size().to_frame("seeds")
     rows["rounds"] = rounds.min().map("{:.0f}-".format) + rounds.max().map("{:.0f}".format)

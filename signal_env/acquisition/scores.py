@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.acquisition.neighbors import Neighbors, nearest
-from signal_env.acquisition.strategy import acquisitions
-from signal_env.utils.prediction import Floats, Prediction, scaled
+from signal_env.acquisition.strategy import AcquisitionError, acquisitions
+from signal_env.utils.prediction import Floats, Prediction, not_probabilities, scaled
 from signal_env.utils.threads import searchers
 
 Scores = NDArray[np.float64]
@@ -27,6 +27,7 @@ def entropy(probabilities: Floats) -> Scores:
         >>> entropy(np.array([[0.5, 0.5], [1.0, 0.0]])).round(3)
         array([0.693, 0.   ])
     """
+    check_probabilities(probabilities)
     p = _clipped(probabilities)
     scores: Scores = -np.einsum("...c,...c->...", p, np.log(p))
     return scores
@@ -40,6 +41,7 @@ def margin(probabilities: Floats) -> Scores:
         >>> margin(np.array([[0.5, 0.5], [0.7, 0.3]])).round(3)
         array([1. , 0.6])
     """
+    check_probabilities(probabilities)
     top_two = np.partition(probabilities.astype(np.float64), -2, axis=1)
     scores: Scores = 1.0 - (top_two[:, -1] - top_two[:, -2])
     return scores
@@ -53,6 +55,7 @@ def least_confidence(probabilities: Floats) -> Scores:
         >>> least_confidence(np.array([[0.5, 0.5], [0.7, 0.3]])).round(3)
         array([0.5, 0.3])
     """
+    check_probabilities(probabilities)
     scores: Scores = 1.0 - probabilities.astype(np.float64).max(axis=1)
     return scores
 
@@ -263,6 +266,32 @@ def closeness(neighbors: Neighbors) -> Scores:
 def find_neighbors(embeddings: Floats, labeled_embeddings: Floats, n_neighbors: int, normalize: bool) -> Neighbors:
     """Find the nearest labeled neighbors in the space of Φ, l2-normalized or raw (Algorithm 1, line 5)."""
     return nearest(scaled(embeddings, normalize), scaled(labeled_embeddings, normalize), n_neighbors)
+
+
+def check_probabilities(probabilities: Floats, name: str = "probabilities", start: int = 0) -> None:
+    """Check that each row of `(..., n, C)` is a distribution.
+
+    Args:
+        probabilities: The array.
+        name: Its name, for the message.
+        start: The index of its first text, for the message.
+
+    Raises:
+        AcquisitionError: If it has fewer than two dimensions, or a row does not sum to 1.
+
+    Example:
+        >>> entropy(np.array([[2.0, -1.0]]))
+        Traceback (most recent call last):
+        signal_env.acquisition.strategy.AcquisitionError: The probabilities of text 0 are none: ...
+    """
+    if probabilities.ndim < 2 or probabilities.shape[-1] < 2:
+        raise AcquisitionError(f"Expected {name} of the shape (n, C) with C >= 2; got {probabilities.shape}.")
+    n = probabilities.shape[-2]
+    if n and (bad := not_probabilities(probabilities.reshape(-1, probabilities.shape[-1]))):
+        raise AcquisitionError(
+            f"The {name} of text {start + bad[0] % n} are none: {bad[1]}. Are they logits? "
+            "`signal_env.utils.prediction.softmax` makes probabilities of these."
+        )
 
 
 def _clipped(probabilities: Floats) -> NDArray[np.float64]:

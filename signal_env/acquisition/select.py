@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from signal_env.acquisition.scores import contrast, find_neighbors
+from signal_env.acquisition.scores import check_probabilities, contrast, find_neighbors
 from signal_env.acquisition.strategy import AcquisitionError, AcquisitionFunction, Strategy
 from signal_env.utils.prediction import Prediction
 
@@ -140,10 +140,10 @@ def _labeled(labeled: Any, asked: dict[str, Any]) -> Prediction:
 
 
 def _array(name: str, values: ArrayLike) -> NDArray[Any]:
-    """Return an array of finite floating-point numbers.
+    """Return an array of finite floating-point numbers; those of probabilities are from 0 to 1, and rows sum to 1.
 
     Raises:
-        AcquisitionError: If it has another shape, or values that are not finite.
+        AcquisitionError: If it has another shape or other values.
     """
     form = FORMS[name.removeprefix("labeled ")]
     array = np.asarray(values)
@@ -158,4 +158,6 @@ def _array(name: str, values: ArrayLike) -> NDArray[Any]:
             if not finite.all():
                 row = start + int(finite.reshape(len(finite), -1).all(axis=1).argmin())
                 raise AcquisitionError(f"The {name} of text {row} are not finite: {part[row]!r:.100}.")
+            if form[-1] == "C >= 2":
+                check_probabilities(part[start : start + CHECKED], name, start)
     return array

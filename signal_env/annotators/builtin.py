@@ -1,14 +1,16 @@
 """The built-in annotators: "gold", "rule" and "model"."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.annotators.annotator import Annotator, AnnotatorError, annotators
-from signal_env.tasks import Task
+from signal_env.classifiers.pretrained import model_path
+from signal_env.tasks import Task, TaskError
+from signal_env.utils.fingerprint import digest_of_folder
 from signal_env.utils.storage import cache_dir
 
 
@@ -62,10 +64,17 @@ def model(task: Task, model: str | None, device: str) -> Annotator:
         device: A torch device.
 
     Raises:
-        AnnotatorError: When a text is labeled, if there is no model, or the model has another number of classes.
+        AnnotatorError: When a text is labeled, if there is no model, or the names of its classes (`id2label` in its
+            config.json) are not the task's. Their order may differ.
         ModelError: When a text is labeled, if the model cannot be loaded.
     """
     saved = cache_dir("annotators", task.name)
+
+    @cache
+    def loaded() -> Annotator:
+        name = model or str(saved)
+        folder = Path(model_path(name))
+        return _model_annotator(task, name, device, digest_of_folder(folder) if folder.is_dir() else "")
 
     def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
         if model is None and not saved.is_dir():
@@ -74,27 +83,27 @@ def model(task: Task, model: str | None, device: str) -> Annotator:
                 f"--task {task.name}` (or the task's .yaml file), or give annotator_model=FOLDER or a hub name, or "
                 "another annotator."
             )
-        return _model_annotator(task, model or str(saved), device)(texts)
+        return loaded()(texts)
 
     return annotate
 
 
 @lru_cache(maxsize=2)
-def _model_annotator(task: Task, name: str, device: str) -> Annotator:
-    """Load a sequence classifier as an annotator, once per process."""
+def _model_annotator(task: Task, name: str, device: str, content: str) -> Annotator:
+    """Load a sequence classifier as an annotator, once per process and content of its folder."""
     import json
 
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained, model_path
+    from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
 
     classifier, tokenizer = load_pretrained(AutoModelForSequenceClassification, name)
-    if classifier.config.num_labels != task.n_classes:
-        raise AnnotatorError(
-            f"The annotator {name} has {classifier.config.num_labels} classes; task {task.name!r} has "
-            f"{task.n_classes}. Give a model that was trained for this task."
-        )
+    names = [classifier.config.id2label[number] for number in sorted(classifier.config.id2label)]
+    try:
+        labels = np.array(task.labels_of(names, f"The annotator {name}"))
+    except TaskError as error:
+        raise AnnotatorError(str(error)) from error
     record = Path(model_path(name)) / "annotator.json"
     max_length = json.loads(record.read_text(encoding="utf-8")).get("max_length", 128) if record.is_file() else 128
     text_model = TextModel(classifier, tokenizer, task, max_length, device)
@@ -104,6 +113,6 @@ def _model_annotator(task: Task, name: str, device: str) -> Annotator:
 
     def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
         (logits,) = text_model.run(texts, forward)
-        return np.asarray(logits.argmax(axis=1), dtype=np.int64)
+        return np.asarray(labels[logits.argmax(axis=1)], dtype=np.int64)
 
     return annotate

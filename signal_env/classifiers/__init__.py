@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.classifiers.options import takes_options_of, wrong_options
 from signal_env.tasks import Task
 from signal_env.utils.errors import SignalError, at_work
 from signal_env.utils.prediction import Prediction
@@ -15,7 +16,7 @@ __all__ = ["Classifier", "ClassifierError", "Prediction", "classifiers", "make_c
 
 
 class ClassifierError(SignalError, ValueError):
-    """Invalid output of a classifier, or a missing method; the message says what was expected."""
+    """Invalid output or an option of a classifier, or a missing method; the message says what was expected."""
 
 
 @runtime_checkable
@@ -63,12 +64,15 @@ class Classifier(Protocol):
 
 
 ClassifierFactory = Callable[..., Classifier]
-"""Makes a classifier from a task, the name of an encoder, a device and the classifier's own options (keywords)."""
+"""Makes a classifier from a task, the name of an encoder, a device and the classifier's own options (keywords).
+
+The parameters after the first three are the options that `--help` and errors list."""
 
 classifiers: Registry[ClassifierFactory] = Registry("classifier")
 
 
 @classifiers.register("linear")
+@takes_options_of("signal_env.classifiers.linear:LinearClassifier")
 def _linear(task: Task, encoder: str, device: str, **options: Any) -> Classifier:
     from signal_env.classifiers.linear import LinearClassifier
 
@@ -76,6 +80,7 @@ def _linear(task: Task, encoder: str, device: str, **options: Any) -> Classifier
 
 
 @classifiers.register("finetune")
+@takes_options_of("signal_env.classifiers.finetune:FinetuneClassifier", "signal_env.classifiers.training:Training")
 def _finetune(task: Task, encoder: str, device: str, **options: Any) -> Classifier:
     from signal_env.classifiers.finetune import FinetuneClassifier
 
@@ -92,12 +97,13 @@ def make_classifier(
         task: The task, which sets the number of classes and the fields of a text.
         encoder: A pretrained encoder: "embedded", "minilm", a folder, or a hub name.
         device: A torch device.
-        options: Hyperparameters of the classifier.
+        options: Hyperparameters of the classifier. An object takes none, since it is made already.
 
     Raises:
         UnknownName: If no classifier has this name.
         ModelError: If the encoder cannot be loaded.
-        TypeError: If the object lacks a method of the protocol, or the classifier does not take an option.
+        ClassifierError: If the classifier does not take an option, or lacks one; the message lists its options.
+        TypeError: If the object lacks a method of the protocol.
 
     Example:
         >>> from signal_env.tasks import get_task
@@ -108,12 +114,17 @@ def make_classifier(
         ((1, 2), (1, 128))
     """
     if isinstance(classifier, str):
-        maker = classifiers[classifier]
+        factory = classifiers[classifier]
+        wrong = wrong_options(factory, classifier, options)
+        if wrong:
+            raise ClassifierError(wrong)
         with at_work(f"the classifier {classifier!r}"):
-            return maker(task, encoder, device, **options)
+            return factory(task, encoder, device, **options)
     if isinstance(classifier, type) or not isinstance(classifier, Classifier):
         raise TypeError(
             f"Expected a classifier's name ({', '.join(classifiers)}) or an object with the methods fit and predict; "
             f"got {classifier!r}."
         )
+    if options:
+        raise ClassifierError(f"A classifier that is an object takes no options; got {', '.join(options)}.")
     return classifier

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from signal_env.classifiers import Classifier, ClassifierError
 from signal_env.utils.errors import at_work
-from signal_env.utils.prediction import Floats, Prediction
+from signal_env.utils.prediction import Floats, Prediction, not_probabilities
 
 
 class CheckedClassifier:
@@ -48,7 +48,7 @@ class CheckedClassifier:
         An empty list of texts gives arrays without rows, as wide as those of the last call.
 
         Raises:
-            ClassifierError: If shapes are wrong or values are not finite.
+            ClassifierError: If shapes are wrong, values are not finite, or probabilities do not sum to 1.
         """
         if not texts:
             return Prediction(np.zeros((0, self.n_classes)), np.zeros((0, self._embedding_size)))
@@ -63,6 +63,7 @@ class CheckedClassifier:
             )
         for name, values in zip(prediction._fields, prediction, strict=True):
             _check_finite(name, values, texts)
+        _check_probabilities(prediction.probabilities, texts)
         self._embedding_size = shapes[1][1]
         return prediction
 
@@ -100,6 +101,7 @@ class CheckedClassifier:
             )
         for sample in samples:
             _check_finite("probabilities under dropout", sample, texts)
+            _check_probabilities(sample, texts)
         return samples
 
     def predicted_loss(self, texts: Sequence[str]) -> Floats:
@@ -158,6 +160,15 @@ _MISSING = {
     "predicted_loss": "predicts no losses (no method predict_loss), which 'learning_loss' needs; use "
     "classifier='finetune' and classifier_options={'loss_prediction': True}.",
 }
+
+
+def _check_probabilities(values: Floats, texts: Sequence[str]) -> None:
+    """Raise a `ClassifierError` that names the first text whose probabilities are none."""
+    if bad := not_probabilities(np.asarray(values)):
+        raise ClassifierError(
+            f"The classifier's probabilities of the text {texts[bad[0]]!r:.80} are none: {bad[1]}. Are they logits? "
+            "`signal_env.utils.prediction.softmax` makes probabilities of these."
+        )
 
 
 def _check_finite(name: str, values: Floats, texts: Sequence[str]) -> None:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import torch
 
     from signal_env.classifiers.loss_prediction import LossPrediction
-    from signal_env.classifiers.pooling import Pooling
 
 
 class FinetuneClassifier:
@@ -58,7 +57,7 @@ class FinetuneClassifier:
         encoder: str,
         device: str = "cpu",
         max_length: int = 128,
-        pooling: "Pooling | None" = None,
+        pooling: Literal["mean", "first", "head"] | None = None,
         initial_head: Literal["linear", "random"] = "linear",
         head_scale: float = 4.0,
         class_weight: Literal["balanced"] | None = "balanced",

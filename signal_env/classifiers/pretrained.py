@@ -27,7 +27,7 @@ class ModelError(SignalError, ValueError):
 
 
 def model_path(name: str | Path, role: str = "encoder") -> str:
-    """Resolve a model's name to a folder or a hub name.
+    """Resolve a model's name to an absolute folder or a hub name.
 
     Args:
         name: "embedded" (the tiny model of this role that the package ships), "minilm" (all-MiniLM-L6-v2 from the
@@ -58,7 +58,7 @@ def model_path(name: str | Path, role: str = "encoder") -> str:
     looks_local = os.path.isabs(expanded) or name.startswith((".", "~")) or name.count("/") > 1
     if looks_local and not Path(expanded).is_dir():
         raise ModelError(f"No model folder at {expanded}; expected one with config.json and model.safetensors.")
-    return expanded
+    return os.path.abspath(expanded) if Path(expanded).is_dir() else expanded
 
 
 def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **options: Any) -> tuple[Any, Any]:
@@ -122,6 +122,41 @@ def require_device(device: str) -> None:
         ) from error
 
 
+RESERVED = 8
+"""Positions up to which a model's last ones may be unusable; RoBERTa's two are."""
+
+
+def usable_length(model: Any, tokenizer: Any, max_length: int) -> int:
+    """Return the number of tokens that a model on the CPU reads, at most `max_length`.
+
+    `max_position_embeddings` may be more than a model can use (RoBERTa reads 512 tokens of its 514), or no length at
+    all (XLNet says -1, and reads any). The model is therefore tried where a text might come near its end.
+
+    Raises:
+        ModelError: If the model runs on none of the lengths that its configuration suggests.
+    """
+    import torch
+
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if not isinstance(positions, int) or positions < 1 or max_length <= positions - RESERVED:
+        return max_length
+    padding = (tokenizer.pad_token_id, getattr(model.config, "pad_token_id", None))
+    token = next(i for i in range(len(tokenizer)) if i not in padding)
+    longest, reason = min(max_length, positions), Exception()
+    for length in range(longest, max(longest - RESERVED, 1) - 1, -1):
+        ids = torch.full((1, length), token)
+        try:
+            with torch.inference_mode():
+                model.eval()(input_ids=ids, attention_mask=torch.ones_like(ids))
+            return length
+        except (IndexError, RuntimeError) as error:
+            reason = error
+    raise ModelError(
+        f"{type(model).__name__} has {positions} positions, and cannot read {length} tokens: {reason}. Give "
+        "another model."
+    ) from reason
+
+
 class Batch(dict[str, "torch.Tensor"]):
     """A model's inputs by name: `input_ids`, `attention_mask`, and others that its tokenizer returns."""
 
@@ -137,7 +172,7 @@ class TextModel:
         model: A transformers model.
         tokenizer: The model's tokenizer.
         task: The task, which sets the fields of a text. Several fields are encoded as a pair.
-        max_length: The number of tokens to which a text is truncated, at most the model's own limit.
+        max_length: The number of tokens to which a text is truncated, at most the model's own limit (`usable_length`).
         device: A torch device.
         batch_size: Texts per batch on an accelerator.
 
@@ -147,11 +182,10 @@ class TextModel:
 
     def __init__(self, model: Any, tokenizer: Any, task: Task, max_length: int, device: str, batch_size: int = 64):
         require_device(device)
+        self.max_length = usable_length(model, tokenizer, max_length)
         self.model = model.to(device).eval()
         self.tokenizer = tokenizer
         self.task = task
-        limit = getattr(model.config, "max_position_embeddings", max_length)
-        self.max_length = min(max_length, limit)
         self.device = device
         self.batch_size = batch_size
 

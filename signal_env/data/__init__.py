@@ -6,6 +6,7 @@ from pathlib import Path
 
 from signal_env.data.corpus import Corpus, DataError, Split
 from signal_env.tasks import Task
+from signal_env.utils.fingerprint import digest_of_file
 
 __all__ = ["Corpus", "DataError", "Split", "load"]
 
@@ -22,7 +23,7 @@ def load(task: Task, data_dir: str | Path | None = None) -> Corpus:
     5. the task's data set on the hub.
 
     A folder holds the split files itself, or in a subfolder with the task's name. The last eight corpora are cached in
-    the process.
+    the process, by the content of their files: a file that has changed is read again.
 
     Args:
         task: The task.
@@ -41,11 +42,18 @@ def load(task: Task, data_dir: str | Path | None = None) -> Corpus:
     directory = data_dir or task.directory
     if directory is None and task.name != "reviews":
         directory = os.environ.get("SIGNAL_ENV_DATA")
-    return _load(task, str(Path(directory).expanduser().resolve()) if directory else None)
+    if not directory:
+        return _load(task, None, ())
+    from signal_env.data.folder import files_of
+
+    folder = Path(directory).expanduser().resolve()
+    files = files_of(task, folder)
+    return _load(task, str(folder), tuple((str(file), digest_of_file(file)) for file in files))
 
 
 @lru_cache(maxsize=8)
-def _load(task: Task, directory: str | None) -> Corpus:
+def _load(task: Task, directory: str | None, files: tuple[tuple[str, str], ...]) -> Corpus:
+    """Load a corpus; `files` are its files and the digests of their contents, for the cache."""
     if directory is not None:
         from signal_env.data.folder import read_folder
 

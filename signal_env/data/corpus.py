@@ -1,6 +1,8 @@
 """A task's texts and labels, and the checks that rows of every source pass."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from signal_env.spaces import is_utf8
 from signal_env.tasks import MOST_CLASSES, Task
 from signal_env.utils.errors import SignalError
+from signal_env.utils.fingerprint import digest_of
 
 Example = tuple[str, int]
 
@@ -30,7 +33,7 @@ class Split(NamedTuple):
 
 
 class Corpus(NamedTuple):
-    """A task's data.
+    """A task's data. `fingerprint` identifies it by its content.
 
     Attributes:
         train: The split that pools are drawn from. Its texts are distinct.
@@ -52,6 +55,19 @@ class Corpus(NamedTuple):
         for text, label in train:
             first_labels.setdefault(text, label)
         return cls(_split(first_labels.items()), _split(evaluation))
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return the SHA-256 of each split's texts and labels, in their order, whatever file or format they are from.
+
+        Example:
+            >>> one, other = (Corpus.of([("fun", label)], [("dull", 0)]).fingerprint() for label in (0, 1))
+            >>> [name for name in one if one[name] != other[name]]
+            ['train']
+        """
+        return {
+            name: digest_of(chain(split.texts, [",".join(map(str, split.labels.tolist()))]))
+            for name, split in self._asdict().items()
+        }
 
 
 def examples(
@@ -99,11 +115,17 @@ def _example(task: Task, row: Any, columns: Mapping[str, str], labels: Mapping[s
         raise DataError(
             f"{place}: expected the columns {list(columns.values())}, missing or empty {missing}, found {present}."
         )
+    for name, column in columns.items():
+        value, is_label = row[column], name == "label"
+        number = is_label and isinstance(value, Integral) and not isinstance(value, bool)
+        if not isinstance(value, str) and not number:
+            expected, kind = "a class's name or number" if is_label else "a text", type(value).__name__
+            raise DataError(f"{place}, column {column!r}: expected {expected}; got a {kind}, {value!r:.80}.")
     label = str(row[columns["label"]]).strip()
     if label not in labels:
         raise DataError(f"{place}: unknown label {label!r}; expected {_expected(labels)}.")
     try:
-        text = task.write(*(str(row[columns[column]]) for column in task.columns))
+        text = task.write(*(row[columns[column]] for column in task.columns))
     except ValueError as error:
         raise DataError(f"{place}: {error}") from error
     if not text:

@@ -4,7 +4,7 @@ import csv
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ ENDINGS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 def read_folder(task: Task, directory: Path) -> Corpus:
     """Read a task's splits from `directory/<task name>` if that folder exists, else from `directory`.
 
-    Each split is one UTF-8 file with the task's columns and a column `label`, which holds class numbers or names.
+    Each split is one UTF-8 file with the task's columns and a column `label`, which holds class numbers or names. Files
+    are read strictly: a row that does not fit its columns is an error and not a shorter text. A text of a CSV file may
+    span several lines in quotes, unless one of them reads as a row of its own, which a stray quote has then swallowed.
 
     Raises:
-        DataError: If a file is missing or malformed.
+        DataError: If a file is missing or malformed; the message names the file, the row and the column.
         MissingExtra: If a split is a parquet file and pyarrow is not installed.
 
     Example:
@@ -34,10 +36,18 @@ def read_folder(task: Task, directory: Path) -> Corpus:
         ('what fun',)
     """
     columns = {column: column for column in (*task.columns, "label")}
+    return Corpus.of(*(examples(task, _rows(file), columns, str(file)) for file in files_of(task, directory)))
+
+
+def files_of(task: Task, directory: Path) -> tuple[Path, Path]:
+    """Return the files of the training and the evaluation split, see `read_folder`.
+
+    Raises:
+        DataError: If one is missing.
+    """
     own = directory / task.name
     folder = own if own.is_dir() else directory
-    files = [_find(task, directory, folder, split) for split in (task.train, task.evaluation)]
-    return Corpus.of(*(examples(task, _rows(file), columns, str(file)) for file in files))
+    return _find(task, directory, folder, task.train), _find(task, directory, folder, task.evaluation)
 
 
 def _find(task: Task, directory: Path, folder: Path, split: str) -> Path:
@@ -61,21 +71,74 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
     opener = gzip.open if file.suffix == ".gz" else open
     try:
         with opener(file, "rt", encoding="utf-8-sig", newline="") as lines:
-            if ".csv" in file.suffixes:
-                yield from csv.DictReader(lines)
-            else:
-                for number, line in enumerate(lines, start=1):
-                    if line.strip():
-                        yield _json_row(line, f"{file}, line {number}")
-    except (csv.Error, UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+            yield from _csv_rows(lines, file) if ".csv" in file.suffixes else _json_rows(lines, file)
+    except (csv.Error, UnicodeDecodeError, OSError, zlib.error, EOFError) as error:
         raise DataError(f"{file} cannot be read: {error}") from error
 
 
-def _json_row(line: str, place: str) -> Any:
+def _csv_rows(lines: Iterable[str], file: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file, each with as many values as the header has columns."""
+    reader = csv.reader(lines, strict=True)
+    columns = next(reader, [])
+    if repeated := sorted({column for column in columns if columns.count(column) > 1}):
+        raise DataError(f"{file} has more than one column {repeated[0]!r}; give each column a name of its own.")
+    number, before = 0, reader.line_num
     try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{place} cannot be read: {error}") from error
+        for number, values in enumerate(filter(None, reader), start=1):  # an empty line is no row
+            place = f"{file}, row {number} (line {before + 1})"
+            if len(values) != len(columns):
+                raise DataError(
+                    f"{place}: expected {len(columns)} values, for {columns}; got {len(values)}: {values!r:.120}. Put "
+                    "a text that holds a comma or a quote in quotes, and double the quotes in it."
+                )
+            _refuse_swallowed_rows(columns, values, place)
+            yield dict(zip(columns, values, strict=True))
+            before = reader.line_num
+    except csv.Error as error:
+        raise DataError(
+            f"{file}, row {number + 1} (line {before + 1}) cannot be read: {error}. Is there a stray quote? Put the "
+            "text in quotes, and double the quotes in it."
+        ) from error
+
+
+def _refuse_swallowed_rows(columns: Sequence[str], values: Sequence[str], place: str) -> None:
+    """Raise a DataError if a line within a text of several lines reads as a row: with a label like the row's own."""
+    if "label" not in columns or not any("\n" in value or "\r" in value for value in values):
+        return
+    where = columns.index("label")
+    for column, value in zip(columns, values, strict=True):
+        for line in value.splitlines():
+            parts = next(csv.reader([line]), [])
+            if len(parts) == len(columns) and _alike(parts[where], values[where]):
+                raise DataError(
+                    f"{place}: the column {column!r} holds a line that is a row itself, {line!r:.80}. Does a stray "
+                    "quote begin the text? Double the quotes in it. If the line belongs to the text, give the file as "
+                    "JSON lines (.jsonl)."
+                )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Return whether two labels are both numbers, or both single words."""
+    one, other = one.strip(), other.strip()
+    return one.isdigit() == other.isdigit() and bool(one) and len(one.split()) == len(other.split()) == 1
+
+
+def _json_rows(lines: Iterable[str], file: Path) -> Iterator[Any]:
+    """Yield the objects of a file of JSON lines; blank lines are no rows."""
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield json.loads(line, object_pairs_hook=_without_repeats)
+        except ValueError as error:
+            raise DataError(f"{file}, line {number} cannot be read: {error}") from error
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        raise ValueError(f"a key is there twice, one of {[key for key, _ in pairs]!r:.80}")
+    return row
 
 
 def _parquet_rows(file: Path) -> list[dict[str, Any]]:

@@ -1,22 +1,23 @@
 """A task's splits on the Hugging Face hub, read with `datasets`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from signal_env.data.corpus import Corpus, DataError, examples
-from signal_env.tasks import Task
+from signal_env.tasks import Task, TaskError
 from signal_env.utils.extras import require
 
 
 def read_hub(task: Task) -> Corpus:
     """Read a task's splits from the data set that `task.hub` names.
 
-    The data set may also be a local folder of the hub's format. Where it names its classes as the task does, labels are
-    read by name; their numbers may differ. Where it names them otherwise or not at all, they are read by number.
+    The data set may also be a local folder of the hub's format. Where it names its classes, labels are read by name,
+    and their numbers may differ from the task's. Where it does not, they are read by number.
 
     Raises:
         MissingExtra: If `datasets` is not installed.
-        DataError: If the data set cannot be loaded or is malformed, or shares only some class names with the task.
+        DataError: If the data set cannot be loaded or is malformed, or names its classes otherwise
+            than the task.
     """
     assert task.hub is not None
     hub = task.hub
@@ -44,20 +45,18 @@ def read_hub(task: Task) -> Corpus:
     return Corpus.of(*splits)
 
 
-def _named(task: Task, rows: Iterable[Mapping[str, Any]], names: Iterable[str], source: str) -> Iterable[Any]:
-    """Return rows with the data set's class names in place of their numbers, if they are the task's class names.
+def _named(task: Task, rows: Iterable[Mapping[str, Any]], names: Sequence[str], source: str) -> Iterable[Any]:
+    """Return rows with the task's labels in place of the data set's numbers, if the data set names its classes.
 
     Raises:
-        DataError: If only some of the names are the task's.
+        DataError: If the names are not the task's.
     """
-    assert task.hub is not None
-    known, column = dict(enumerate(names)), task.hub.label
-    others = sorted(set(known.values()) - set(task.class_names))
-    if len(others) == len(known):
+    if not names:
         return rows
-    if others:
-        raise DataError(
-            f"{source} names its classes {list(known.values())}; expected the class names of task {task.name!r}, "
-            f"{list(task.class_names)}. Not among them: {others}. Name the task's classes as the data set does."
-        )
-    return ({**row, column: known.get(row[column], row[column])} for row in rows)
+    assert task.hub is not None
+    column = task.hub.label
+    try:
+        labels = dict(enumerate(task.class_names[label] for label in task.labels_of(names, source)))
+    except TaskError as error:
+        raise DataError(str(error)) from error
+    return ({**row, column: labels.get(row[column], row[column])} for row in rows)

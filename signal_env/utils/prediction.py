@@ -36,6 +36,33 @@ class Prediction(NamedTuple):
         return Prediction(read_only(self.probabilities), read_only(self.embeddings))
 
 
+SUM_TOLERANCE = 5e-3
+"""How far a row of probabilities may be from a sum of 1: the rounding of half precision over many classes."""
+
+
+def not_probabilities(values: Floats) -> tuple[int, str] | None:
+    """Return the index of the first row of `(n, C)` that is no distribution, and the reason; None if all are.
+
+    Example:
+        >>> not_probabilities(np.array([[0.4, 0.6], [2.0, -1.0]]))
+        (1, 'they are from 0 to 1; got -1.0')
+        >>> not_probabilities(np.array([[0.4, 0.4]]))
+        (0, 'they sum to 1; got a sum of 0.8')
+    """
+    sums = values.sum(axis=1, dtype=np.float64)
+    bad = ~(np.abs(sums - 1) <= SUM_TOLERANCE) | (values.min(axis=1, initial=0) < 0)  # a sum of NaN is bad too
+    if not bad.any():
+        return None
+    first = int(bad.argmax())
+    row = values[first]
+    if not np.isfinite(row).all():
+        return first, "they are finite; got " + str(row[~np.isfinite(row)][0])
+    outside = row[(row < 0) | (row > 1 + SUM_TOLERANCE)]
+    return first, f"they are from 0 to 1; got {outside.min()}" if len(
+        outside
+    ) else f"they sum to 1; got a sum of {sums[first]:.4g}"
+
+
 def read_only(array: Array) -> Array:
     """Return a view of an array that cannot be written to.
 

@@ -116,9 +116,9 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
 
 
 def with_pass(info: dict[str, Any], passed: dict[str, Any]) -> dict[str, Any]:
-    """Return the info of a step together with that of a pass after it: its reward terms and the round it closed."""
+    """Return the info of a step with that of a pass after it: reward terms, accuracy, and the round that it closed."""
     terms = {name: dict(term) for name, term in info["reward_terms"].items()}
     for name, term in passed["reward_terms"].items():
         before = terms.get(name, {"raw": 0.0, "contribution": 0.0})
         terms[name] = term | {part: before[part] + term[part] for part in ("raw", "contribution")}
-    return info | {"reward_terms": terms} | {name: passed[name] for name in ("round",) if name in passed}
+    return info | {"reward_terms": terms} | {name: passed[name] for name in ("accuracy", "round") if name in passed}

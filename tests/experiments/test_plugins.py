@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import sys
 import time
@@ -14,6 +15,7 @@ from agents.agent import agents
 from experiments import plugins
 from experiments.__main__ import main
 from experiments.config import configuration_of, make_config
+from experiments.engines import play_plain
 from experiments.study import Study
 from signal_env.rewards import reward_terms
 from signal_env.utils.errors import PluginError
@@ -322,6 +324,16 @@ def test_a_worker_refuses_a_plugin_that_changed_after_the_run_was_described(tmp_
         make_config(**values)
 
 
+def test_a_machine_without_the_plugin_says_which_place_it_needs(tmp_path):
+    file = Path(agent_file(tmp_path / "own.py"))
+    run = make_config("SignalEnv-reviews-v0", "own", plugins=[file], out=tmp_path / "run")
+    file.unlink()
+    forget()
+    said = play_plain(run.plain())
+    assert re.fullmatch(rf"PluginError: The plugin {file} is not there \(on .+\): expected a file FILE.py, .*", said)
+    assert (tmp_path / "run" / "error.txt").read_text().startswith("Traceback")
+
+
 # Importing.
 
 
@@ -378,8 +390,6 @@ def test_a_plugin_is_not_imported_anew_when_it_changes(tmp_path):
     ],
 )
 def test_a_missing_plugin_is_one_line(tmp_path, capsys, plugin, message):
-    import re
-
     assert run(tmp_path / "run", plugin=plugin) == 1
     error = capsys.readouterr().err
     assert re.search(message, error)

@@ -35,6 +35,12 @@ def test_what_was_learned_is_the_mean_of_the_second_half_over_seeds():
     assert generator.tolist() == ["sst2-1%", 1, "3-4", "0.200", "", "", "", "0.500", "0.000", "6.0"]
 
 
+def test_a_round_in_which_the_reference_gets_almost_nothing_does_not_decide_the_ratio():
+    table = metrics("ppo", 0, [9.0, 9.0, 0.0, 0.0])
+    table["lift/policy"], table["lift/reference"] = [1.0, 1.0, 0.30, 0.20], [1.0, 1.0, 0.40, 0.002]
+    assert learned(table)["ratio"].tolist() == [f"{0.25 / 0.201:.3f}"]  # the mean of the ratios is 50.4
+
+
 def test_the_tables_of_a_report_are_printed(played, capsys):
     assert main(["summary", str(played)]) == 0
     shown = capsys.readouterr().out

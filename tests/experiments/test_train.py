@@ -1,18 +1,24 @@
 """Training from the command line: a folder that plays, seeds of its own, and nothing lost by an interruption."""
 
+import csv
 import json
 import signal
 import subprocess
 import sys
 import time
 
+import gymnasium as gym
 import pytest
 import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from agents.rollout import rollout
+from agents.sb3 import SB3Agent
 from experiments.__main__ import main
 from experiments.parsing import parse
-from experiments.train import TRAINING_SEEDS, TrainConfig, environments
+from experiments.train import EVALUATION_SEEDS, TRAINING_SEEDS, TrainConfig, environments
 
+PLAIN = {"pool_size": 60, "round_size": 10, "evaluation_size": 40, "selection": "submitted"}
 SMALL = ["--pool-size", "60", "--round-size", "10", "--evaluation-size", "40"]
 FAST = ["--timesteps", "256", "--n-envs", "2", "--n-candidates", "6", "--hidden", "16"]
 STEPS = {
@@ -23,8 +29,11 @@ STEPS = {
 }
 
 
+QUICK = ["--eval-episodes", "1"]
+
+
 def train(tmp_path, *args, name="trained"):
-    return main(["train", *SMALL, *FAST, "--out", str(tmp_path / name), *args])
+    return main(["train", *SMALL, *FAST, *QUICK, "--out", str(tmp_path / name), *args])
 
 
 @pytest.mark.parametrize("algorithm", sorted(STEPS))
@@ -46,6 +55,43 @@ def test_a_training_writes_a_folder_that_plays(tmp_path, capsys, algorithm):
     assert [line["labeled"] for line in rounds] == [10, 20, 30, 40, 50, 60]
 
 
+def logged(folder):
+    """Return the columns of SB3's log that have values, as numbers by name."""
+    with (folder / "logs" / "progress.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows if row[name]] for name in rows[0]}
+
+
+@pytest.mark.parametrize("algorithm", sorted(STEPS))
+def test_accuracy_on_unseen_seeds_is_logged_as_it_learns_into_one_run(tmp_path, algorithm):
+    options = ["--algorithm", algorithm, "--reward", "entropy", *STEPS[algorithm]]
+    evaluated = ["--eval-every", "100", "--eval-episodes", "2"]
+    assert train(tmp_path, *options, *evaluated) == 0
+    assert train(tmp_path, *options, "--eval-every", "0", name="unseen") == 0
+    folder = tmp_path / "trained"
+    with_evaluation, without = (
+        (tmp_path / name / "policy/policy.safetensors").read_bytes() for name in ("trained", "unseen")
+    )
+    assert with_evaluation == without  # what is learned does not depend on it
+    log = logged(folder)
+    assert not any(name.startswith("eval/") for name in logged(tmp_path / "unseen"))
+    assert len(log["eval/accuracy"]) == len(log["eval/area"]) == 4 - (algorithm.endswith("ppo"))  # 0, 100, 200 and 256
+    ends, areas = [], []
+    for seed in (EVALUATION_SEEDS, EVALUATION_SEEDS + 1):
+        envs = gym.make_vec("SignalEnv-reviews-v0", num_envs=5, **PLAIN)
+        rounds = [step.round for step in rollout(envs, SB3Agent(policy=str(folder)), seed) if step.round]
+        accuracies = [one["accuracy"] for one in rounds]
+        ends.append(accuracies[-1])
+        areas.append((accuracies[0] / 2 + sum(accuracies[1:-1]) + accuracies[-1] / 2) / (len(accuracies) - 1))
+    assert log["eval/accuracy"][-1] == pytest.approx(sum(ends) / 2)
+    assert log["eval/area"][-1] == pytest.approx(sum(areas) / 2)
+    assert all(0.3 < accuracy <= 1 for accuracy in log["rollout/ep_accuracy_mean"])
+    (events,) = (folder / "logs").glob("events.out.tfevents.*")  # 256 choices are five episodes of 50
+    assert [file.name for file in (folder / "logs").iterdir() if file.is_dir()] == []
+    tags = EventAccumulator(str(events)).Reload().Tags()["scalars"]
+    assert {"eval/accuracy", "eval/area", "rollout/ep_accuracy_mean", "rollout/ep_rew_mean"} <= set(tags)
+
+
 def test_a_training_repeats_with_its_seed(tmp_path):
     tensors = []
     for name, seed in (("one", "0"), ("two", "0"), ("three", "1")):
@@ -55,8 +101,6 @@ def test_a_training_repeats_with_its_seed(tmp_path):
 
 
 def test_experiments_are_those_of_the_training_s_own_seeds(tmp_path):
-    import gymnasium as gym
-
     from experiments.train import make_model
 
     config = parse([*SMALL, *FAST, "--seed", "3"], TrainConfig)
@@ -101,6 +145,8 @@ def test_an_interruption_keeps_what_was_learned(tmp_path):
         (["--sb3", "n_step", "64"], "Did you mean 'n_steps'"),
         (["--sb3", "policy", "64"], "has no policy"),
         (["--n-envs", "0"], "n_envs is from 1 to 1000"),
+        (["--eval-every", "-1"], "eval_every is at least 0"),
+        (["--eval-episodes", "0"], "eval_episodes at least 1"),
         (["--env", "SignalEnv-sst3-v0"], "SignalEnv-sst2-v0"),
         (["--selection", "acquisition"], "selection='submitted'"),
         (["--n-candidates", "0"], "n_candidates must be at least 1"),
@@ -145,8 +191,6 @@ def test_a_training_is_never_written_over_unless_asked(tmp_path, capsys):
 
 
 def test_a_training_learns_from_shaped_rewards(tmp_path):
-    import gymnasium as gym
-
     from signal_env.wrappers import PotentialShaping
 
     config = parse(

@@ -155,6 +155,23 @@ def test_reward_is_the_papers_score_under_the_classifier_before_retraining():
         }
 
 
+def test_every_info_has_the_accuracy_of_the_last_evaluation():
+    env = small_env(budget=12)
+    _, info = env.reset(seed=0)
+    accuracy, texts = info["round"]["accuracy"], iter(actions(12))
+    assert info["accuracy"] == accuracy
+    ended, seen = False, [accuracy]
+    while not ended:
+        _, _, ended, _, info = env.step(next(texts))
+        accuracy = info.get("round", {"accuracy": accuracy})["accuracy"]
+        assert info["accuracy"] == accuracy
+        seen.append(accuracy)
+    texts, gold = env.unwrapped.learner._evaluation
+    predicted = env.unwrapped.learner._classifier.predict(texts).probabilities.argmax(axis=1)
+    assert info["accuracy"] == np.mean(predicted == gold)
+    assert len(set(seen)) > 1
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

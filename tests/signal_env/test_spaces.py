@@ -175,8 +175,12 @@ def test_equality_is_that_of_the_lengths():
     assert Dict(prompt=Unicode(5)) != Dict(prompt=Unicode(6))
 
 
-def test_representation_is_short():
-    assert repr(Unicode(2000, min_length=1)) == "Unicode(1, 2000)"
+def test_representation_is_short_and_only_an_f_string_has_the_hint():
+    space = Unicode(2000, min_length=1, hint="wrap it")
+    assert repr(space) == str(space) == f"{Unicode(2000, min_length=1)}" == "Unicode(1, 2000)"
+    assert f"{space}" == "Unicode(1, 2000) (wrap it)"
+    assert str(batch_space(space, 2)) == "Tuple(Unicode(1, 2000), Unicode(1, 2000))"
+    assert pickle.loads(pickle.dumps(space)).hint == "wrap it"
 
 
 def test_a_pickled_space_keeps_its_random_state():

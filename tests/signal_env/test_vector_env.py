@@ -31,6 +31,7 @@ def test_rewards_and_observations_equal_those_of_single_steps(env_id, num_envs, 
     observation, info = env.reset(seed=7)
     observations, infos = envs.reset(seed=7)
     assert closed_round(infos).keys() == info["round"].keys()
+    assert infos["accuracy"].tolist() == [info["accuracy"]] * num_envs
     offered = iter(texts(24))
     for _ in range(24 // num_envs):
         actions = [next(offered) for _ in range(num_envs)]
@@ -48,7 +49,7 @@ def test_rewards_and_observations_equal_those_of_single_steps(env_id, num_envs, 
         assert rewards.tolist() == [result[1] for result in results]
         assert terminated.tolist() == [results[-1][2]] * num_envs
         assert not truncated.any()
-        for name in ("text", "invalid", "real"):
+        for name in ("text", "invalid", "real", "accuracy"):
             assert list(infos[name]) == [result[4][name] for result in results]
         assert [terms_of(infos, i) for i in range(num_envs)] == [result[4]["reward_terms"] for result in results]
         closed = closed_round(infos)

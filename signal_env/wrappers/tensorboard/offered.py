@@ -43,8 +43,10 @@ class Rewards(NamedTuple):
     """The rewards of texts, by term.
 
     Attributes:
-        contributions: For "total" the rewards `(n,)`, and for each term whose weight is not 0 its contributions.
-        raws: For each term its own values.
+        contributions: For "total" the rewards `(n,)`, and for each term whose weight is not 0 its contributions, `(n,)`
+            as well: 0 for texts that it does not reward, such as those before the one that closes a round. They sum to
+            the rewards.
+        raws: For each term its own values, of the texts that it rewards.
         scaled: The terms whose values differ from their contributions.
     """
 
@@ -59,12 +61,12 @@ class Rewards(NamedTuple):
         Raises:
             RewardError: If a term is called "total".
         """
-        contributions, raws, scaled = defaultdict(list), defaultdict(list), set()
-        for one in offered:
+        contributions, raws, scaled = dict[str, Values](), defaultdict[str, list[float]](list), set[str]()
+        for i, one in enumerate(offered):
             for name, term in one.terms.items():
                 raws[name].append(term["raw"])
                 if term["weight"]:
-                    contributions[name].append(term["contribution"])
+                    contributions.setdefault(name, np.zeros(len(offered)))[i] = term["contribution"]
                 if term["weight"] != 1 or term["raw"] != term["contribution"]:
                     scaled.add(name)
         if "total" in raws:
@@ -72,8 +74,4 @@ class Rewards(NamedTuple):
                 "A reward term cannot be called 'total', TensorBoard's name of the whole reward: rename it."
             )
         total = {"total": np.array([one.reward for one in offered])}
-        return cls(total | _arrays(contributions), _arrays(raws), scaled)
-
-
-def _arrays(values: Mapping[str, list[float]]) -> dict[str, Values]:
-    return {name: np.array(value, dtype=np.float64) for name, value in values.items()}
+        return cls(total | contributions, {name: np.array(values) for name, values in raws.items()}, scaled)

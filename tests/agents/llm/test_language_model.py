@@ -41,6 +41,24 @@ def test_responses_end_with_the_token_that_ends_them(model):
         assert "\n" not in model.text(response)
 
 
+def test_the_end_tokens_that_a_checkpoint_names_end_a_text(folder, model):
+    place, tokenizer = folder
+    other = tokenizer(" film", add_special_tokens=False)["input_ids"][0]
+    settings = json.loads((place / "generation_config.json").read_text())
+    settings["eos_token_id"] = [other, tokenizer.eos_token_id]
+    (place / "generation_config.json").write_text(json.dumps(settings))
+    named = LanguageModel(str(place), "cpu", "float32")
+    assert named.end_tokens == [tokenizer.eos_token_id, other]
+    responses = named.respond(named.encode(PROMPTS * 20), 0, max_new_tokens=48)
+    ended = [response for response in responses if response[-1] == other]
+    assert ended
+    assert all(other not in response[:-1] for response in responses)
+    without = [model.text(response[:-1]) for response in ended]
+    assert [named.text(response) for response in ended] == without
+    (place / "generation_config.json").unlink()
+    assert LanguageModel(str(place), "cpu", "float32").end_tokens == [tokenizer.eos_token_id]
+
+
 def test_a_line_end_ends_a_text(model):
     ends = line_ends(model.tokenizer)
     assert all("\n" in model.tokenizer.decode([token]) or "\r" in model.tokenizer.decode([token]) for token in ends)

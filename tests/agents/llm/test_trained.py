@@ -252,6 +252,28 @@ def test_the_adapter_loads_in_plain_peft_and_transformers(agent_class, trained, 
     assert sorted(file.suffix for file in (tmp_path / "adapter").iterdir()) == [".json", ".md", ".safetensors"]
 
 
+@pytest.mark.parametrize("generator", ["embedded", "models/own"])
+@pytest.mark.parametrize("agent_class", TRAINED)
+def test_an_adapter_names_its_base_from_any_folder(agent_class, generator, tmp_path, monkeypatch):
+    from peft import AutoPeftModelForCausalLM
+
+    folder = EMBEDDED / "generator"
+    monkeypatch.chdir(tmp_path)
+    if generator != "embedded":
+        folder = tmp_path / generator
+        shutil.copytree(EMBEDDED / "generator", folder)
+    agent = agent_class(**(QUICK | {"generator": generator}))
+    with closing(rollout(make(agent_class), agent, seed=0)) as steps:
+        for _ in range(2):
+            next(steps)
+        agent.save(tmp_path)
+    base = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["base_model_name_or_path"]
+    assert base == str(folder)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert AutoPeftModelForCausalLM.from_pretrained(tmp_path / "adapter").get_base_model().config.vocab_size > 0
+
+
 @pytest.mark.parametrize("agent_class", [PPOAgent, GRPOAgent])
 def test_bfloat16(agent_class):
     agent = agent_class(**QUICK, generator_precision="bfloat16")

@@ -143,7 +143,7 @@ def test_a_policy_that_chose_among_prompts_is_an_error(folder, tmp_path):
 
 
 def test_rounds_without_candidates_truncate_the_episode(folder, monkeypatch):
-    monkeypatch.setattr("agents.sb3.agent.FrozenGenerator", lambda name: lambda prompts: [""] * len(prompts))
+    monkeypatch.setattr("agents.sb3.chooser.FrozenGenerator", lambda name: lambda prompts: [""] * len(prompts))
     envs = gym.make_vec(REVIEWS, num_envs=6, max_idle_rounds=2, **SMALL)
     agent = SB3Agent(policy=folder, generator="silent", synthetic_candidates=1.0)
     *_, last = [step.round for step in rollout(envs, agent, seed=0) if step.round is not None]

@@ -10,6 +10,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
 from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
 from signal_env.wrappers import CandidateSelection
@@ -52,7 +53,7 @@ def test_it_learns_to_choose_uncertain_texts(name):
 
 
 def test_monitor_evaluation_callback_and_logger_work(tmp_path):
-    env, evaluation = Monitor(make(), str(tmp_path / "train")), Monitor(make())
+    env, evaluation = Monitor(make(), str(tmp_path / "train"), info_keywords=("accuracy",)), Monitor(make())
     model = MaskablePPO(MaskableCandidatePolicy, env, n_steps=64, batch_size=64, seed=0)
     model.set_logger(configure(str(tmp_path), ["csv", "tensorboard"]))
     callback = MaskableEvalCallback(
@@ -66,5 +67,40 @@ def test_monitor_evaluation_callback_and_logger_work(tmp_path):
     assert {"rollout/ep_rew_mean", "eval/mean_reward", "train/loss"} <= set(header)
     episodes = (tmp_path / "train.monitor.csv").read_text().splitlines()[2:]
     assert [int(line.split(",")[1]) for line in episodes] == [40, 40, 40]  # labels from 10 to 50
+    accuracies = [float(line.split(",")[3]) for line in episodes]
+    assert [20 * accuracy for accuracy in accuracies] == [
+        round(20 * accuracy) for accuracy in accuracies
+    ]  # of 20 texts
     mean, _ = evaluate_policy(model, evaluation, n_eval_episodes=1)
     assert 0 < mean < 40 * np.log(2)
+
+
+MONITORS = {
+    "Monitor": lambda make: DummyVecEnv([lambda: Monitor(make(), info_keywords=("accuracy",))]),
+    "VecMonitor": lambda make: VecMonitor(DummyVecEnv([make]), info_keywords=("accuracy",)),
+}
+
+
+@pytest.mark.parametrize("monitor", sorted(MONITORS))
+@pytest.mark.parametrize("options", [{}, {"offers_per_round": 13}])
+def test_monitors_find_the_accuracy_of_the_episode_s_last_round(monitor, options):
+    def make():
+        return CandidateSelection(gym.make("SignalEnv-reviews-v0", **(OPTIONS | {"budget": 25} | options)), 16, 0)
+
+    envs = MONITORS[monitor](make)
+    envs.seed(3)
+    envs.reset()
+    done = [False]
+    while not done[0]:
+        _, _, done, (info,) = envs.step([0])
+    assert info["episode"]["accuracy"] == info["accuracy"] == info["round"]["accuracy"]
+    assert info["round"]["labeled"] == 25
+
+
+@pytest.mark.parametrize("algorithm", [PPO, A2C, DQN, MaskablePPO])
+@pytest.mark.parametrize("policy", ["MlpPolicy", "MultiInputPolicy"])
+def test_an_environment_without_a_wrapper_is_refused_with_the_names_of_both(algorithm, policy):
+    with pytest.raises(AssertionError, match=r"wrap the environment in .*CandidateSelection.*PromptSelection"):
+        algorithm(policy, gym.make("SignalEnv-reviews-v0", **OPTIONS))
+    with pytest.raises(AssertionError, match=r"wrap the environment in .*CandidateSelection.*PromptSelection"):
+        algorithm(policy, make_vec_env("SignalEnv-reviews-v0", env_kwargs=OPTIONS | {"render_mode": None}))

@@ -8,6 +8,9 @@ import pytest
 import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecMonitor, VecNormalize
 
 from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
 from agents.sb3.saved import PolicyError, load_policy, save_policy
@@ -72,12 +75,124 @@ def test_sb3_s_own_save_and_load(tmp_path):
     again.learn(16)  # training goes on
 
 
+class OwnPolicy(ActorCriticPolicy):
+    """A policy class of a user's own."""
+
+
+class OwnExtractor(BaseFeaturesExtractor):
+    """An extractor of a user's own."""
+
+    def __init__(self, space):
+        super().__init__(space, 7)
+        self.layer = torch.nn.Linear(space.shape[0], 7)
+
+    def forward(self, observations):
+        return self.layer(observations)
+
+
 def test_other_policies_are_not_saved_this_way(tmp_path):
-    with pytest.raises(PolicyError, match=r"agents\.sb3\.policies"):
-        save_policy(PPO("MlpPolicy", make()), tmp_path / "policy")
+    with pytest.raises(PolicyError, match=r"got OwnPolicy.*ModelAgent\(model\)"):
+        save_policy(PPO(OwnPolicy, make()), tmp_path / "policy")
+    with pytest.raises(PolicyError, match=r"got OwnExtractor.*ModelAgent\(model\)"):
+        save_policy(
+            PPO("MlpPolicy", make(), policy_kwargs={"features_extractor_class": OwnExtractor}), tmp_path / "policy"
+        )
+    with pytest.raises(PolicyError, match=r"observations of signal_env\.wrappers\.CandidateSelection; got Box"):
+        save_policy(PPO("MlpPolicy", gym.make("CartPole-v1")), tmp_path / "policy")
+    assert not (tmp_path / "policy").exists()
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(FileExistsError):
         save_policy(PPO(CandidatePolicy, make()), tmp_path)
+
+
+@pytest.mark.parametrize("algorithm", [MaskablePPO, PPO, A2C, DQN])
+def test_an_mlp_policy_is_saved_and_has_as_many_candidates_as_in_training(algorithm, tmp_path):
+    env = make()
+    model = algorithm("MlpPolicy", env, policy_kwargs={"net_arch": [24], "activation_fn": torch.nn.ReLU}, seed=0)
+    save_policy(model, tmp_path / "policy")
+    policy, saved = load_policy(tmp_path / "policy")
+    assert type(policy) is type(model.policy)
+    assert not saved.any_number
+    observations = np.stack([env.reset(seed=seed)[0] for seed in range(8)])
+    ours, theirs = (one.predict(observations, deterministic=True)[0] for one in (policy, model))
+    assert np.array_equal(ours, theirs)
+    assert len(set(theirs.tolist())) > 1
+    with pytest.raises(PolicyError, match="plays only with n_candidates=6, as in its training; got 12"):
+        load_policy(tmp_path / "policy", n_candidates=12)
+
+
+def test_the_statistics_of_a_normalization_are_saved(tmp_path):
+    envs = VecMonitor(VecNormalize(DummyVecEnv([make]), norm_reward=False, clip_obs=2.0, epsilon=1e-3))
+    model = MaskablePPO(MaskableCandidatePolicy, envs, n_steps=32, batch_size=32, seed=0).learn(32)
+    save_policy(model, tmp_path / "policy")
+    assert {file.suffix for file in (tmp_path / "policy").iterdir()} == {".json", ".safetensors"}
+    _, saved = load_policy(tmp_path / "policy")
+    normalize = model.get_vec_normalize_env()
+    for seed in range(4):
+        observation, _ = make().reset(seed=seed)
+        assert np.array_equal(saved.normalization(observation), normalize.normalize_obs(observation))
+    assert np.abs(saved.normalization(observation)).max() == 2.0
+    with pytest.raises(PolicyError, match="observations are normalized, so that it plays only with n_candidates=6"):
+        load_policy(tmp_path / "policy", n_candidates=7)
+
+
+def test_a_normalization_keeps_the_signs_that_tell_which_places_hold_a_candidate():
+    envs = VecNormalize(DummyVecEnv([make]))
+    envs.seed(0)
+    envs.reset()
+    masks, signs = [], []
+    for step in range(400):  # the pool's last texts leave places empty
+        observation, _, done, _ = envs.step([step % 6])
+        if not done[0]:
+            masks.append(envs.env_method("action_masks")[0])
+            signs.append(observation[0, : 6 * 8].reshape(6, 8)[:, 0] > 0)
+    assert np.array_equal(masks, signs)
+    assert 0 < np.mean(masks) < 1
+
+
+def test_a_normalization_of_rewards_alone_is_nothing_to_save(tmp_path):
+    model = PPO(CandidatePolicy, VecNormalize(DummyVecEnv([make]), norm_obs=False), seed=0)
+    save_policy(model, tmp_path / "policy")
+    assert load_policy(tmp_path / "policy")[1].normalization is None
+
+
+def test_other_changes_of_observations_are_refused(tmp_path):
+    stacked = VecFrameStack(DummyVecEnv([make]), 2)
+    wrapped = gym.wrappers.TransformObservation(make(), lambda seen: seen / 2, make().observation_space)
+    twice = VecNormalize(VecNormalize(DummyVecEnv([make])))
+    for envs, message in (
+        (stacked, r"wrapped in VecFrameStack.*model\.set_env\(model\.get_env\(\)\.venv\)"),
+        (wrapped, "ObservationWrapper of Gymnasium"),
+        (twice, "normalized twice"),
+    ):
+        with pytest.raises(PolicyError, match=message):
+            save_policy(PPO("MlpPolicy", envs), tmp_path / "policy")
+
+
+def test_a_normalized_model_that_was_loaded_without_its_statistics_is_refused(tmp_path):
+    envs = VecNormalize(DummyVecEnv([make]))
+    model = PPO("MlpPolicy", envs, n_steps=16, batch_size=16, seed=0).learn(16)
+    model.save(tmp_path / "model")
+    envs.save(str(tmp_path / "statistics.pkl"))
+    with pytest.raises(PolicyError, match="loaded without its environments"):
+        save_policy(PPO.load(tmp_path / "model"), tmp_path / "policy")
+    again = VecNormalize.load(str(tmp_path / "statistics.pkl"), DummyVecEnv([make]))
+    save_policy(PPO.load(tmp_path / "model", env=again), tmp_path / "policy")
+    _, saved = load_policy(tmp_path / "policy")
+    assert np.array_equal(saved.normalization.mean, envs.obs_rms.mean)
+    plain = PPO("MlpPolicy", make(), n_steps=16, batch_size=16, seed=0).learn(16)
+    plain.save(tmp_path / "plain")
+    save_policy(PPO.load(tmp_path / "plain"), tmp_path / "policy")
+
+
+def test_a_folder_of_an_earlier_version_plays(tmp_path):
+    save_policy(PPO(CandidatePolicy, make(), seed=0), tmp_path / "policy")
+    file = tmp_path / "policy" / "policy.json"
+    earlier = {name: value for name, value in json.loads(file.read_text()).items() if name != "policy"}
+    file.write_text(json.dumps(earlier))
+    policy, saved = load_policy(tmp_path / "policy", n_candidates=9)
+    assert isinstance(policy, CandidatePolicy)
+    assert saved.any_number
 
 
 def test_a_policy_that_cannot_be_loaded_is_an_error_with_a_reason(tmp_path):
@@ -89,10 +204,12 @@ def test_a_policy_that_cannot_be_loaded_is_an_error_with_a_reason(tmp_path):
     good = json.loads(file.read_text())
     changes = [
         {"net_arch": [3]},
-        {"algorithm": "sac"},
+        {"policy": "", "algorithm": "sac"},
         {"activation": "Tan"},
         {"features": good["features"][:-1]},
         {"more": 1},
+        {"policy": "OwnPolicy"},
+        {"normalization": {"clip": 10.0, "epsilon": 1e-8}},  # without the file of its statistics
     ]
     for change in changes:
         file.write_text(json.dumps(good | change))

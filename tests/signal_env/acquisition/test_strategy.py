@@ -512,3 +512,32 @@ def test_top_takes_the_highest_first_and_equals_by_index():
 def test_top_is_a_stable_sort(scores, n):
     expected = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:n]
     assert top(np.array(scores), n).tolist() == expected
+
+
+# Probabilities are what they are said to be.
+
+LOGITS = np.array([[2.0, -1.0], [0.3, 0.1], [4.0, 3.0]])
+
+
+@pytest.mark.parametrize("strategy", ["entropy", "margin", "least_confidence", "badge"])
+def test_logits_are_no_probabilities(strategy):
+    with pytest.raises(AcquisitionError, match=r"probabilities of text 0 are none: .*got -1.0.*softmax"):
+        select(strategy, probabilities=LOGITS, embeddings=np.eye(3), batch_size=1, rng=0)
+
+
+@pytest.mark.parametrize("function", [acquisitions[name] for name in ("entropy", "margin", "least_confidence")])
+def test_the_functions_refuse_logits_too(function):
+    with pytest.raises(AcquisitionError, match="probabilities of text 1 are none"):
+        function(np.array([[0.5, 0.5], [0.9, 0.3]]))
+
+
+def test_logits_under_dropout_are_refused_with_the_text():
+    samples = np.full((2, 3, 2), 0.5)
+    samples[1, 2] = LOGITS[0]
+    with pytest.raises(AcquisitionError, match="dropout of text 2 are none"):
+        select("bald", dropout=samples, batch_size=1)
+
+
+def test_half_precision_over_many_classes_is_accurate_enough():
+    p = np.random.default_rng(0).dirichlet(np.ones(150), size=200).astype(np.float16)
+    assert len(select("entropy", probabilities=p, batch_size=5)) == 5

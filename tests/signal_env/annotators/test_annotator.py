@@ -72,10 +72,11 @@ def models(tmp_path):
     transformers = pytest.importorskip("transformers")
     torch = pytest.importorskip("torch")
 
-    def make(folder, answer, n_classes):
+    def make(folder, answer, n_classes, names=()):
+        names = dict(enumerate(names or [f"LABEL_{i}" for i in range(n_classes)]))
         config = transformers.BertConfig(
             vocab_size=8, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8,
-            max_position_embeddings=32, num_labels=n_classes,
+            max_position_embeddings=32, id2label=names, label2id={name: i for i, name in names.items()},
         )  # fmt: skip
         model = transformers.BertForSequenceClassification(config)
         with torch.no_grad():
@@ -104,8 +105,38 @@ def test_the_model_made_for_the_task_is_found(models, tmp_path, monkeypatch):
 
 def test_a_model_of_other_classes_is_refused(models, tmp_path):
     folder = models(tmp_path / "annotator", answer=0, n_classes=2)
-    with pytest.raises(AnnotatorError, match="has 2 classes; task 'mood' has 3"):
+    with pytest.raises(AnnotatorError, match=r"\['LABEL_0', 'LABEL_1'\]; task 'mood' has \['bad', 'so-so', 'good'\]"):
         make_annotator("model", MOOD, folder)(["a"])
+
+
+@pytest.mark.parametrize("answer", range(3))
+def test_classes_are_known_by_name_whatever_their_order(models, tmp_path, answer):
+    folder = models(tmp_path / "annotator", answer, 3, names=["Good", "bad", "so-so"])
+    assert make_annotator("model", MOOD, folder)(["a"]).tolist() == [[2, 0, 1][answer]]
+
+
+@pytest.mark.parametrize(
+    "names", [["good", "bad", "neutral"], ["good", "good", "bad"], ["LABEL_1", "LABEL_0", "LABEL_2"]]
+)
+def test_a_model_of_other_class_names_is_refused_with_both_lists(models, tmp_path, names):
+    folder = models(tmp_path / "annotator", 0, 3, names=names)
+    with pytest.raises(AnnotatorError) as caught:
+        make_annotator("model", MOOD, folder)(["a"])
+    assert "['bad', 'so-so', 'good']" in str(caught.value)
+
+
+def test_a_model_that_was_replaced_is_loaded_again(models, tmp_path):
+    folder = tmp_path / "annotator"
+    labels = [make_annotator("model", MOOD, models(folder, answer, 3))(["a"]).tolist() for answer in (2, 1)]
+    assert labels == [[2], [1]]
+
+
+def test_a_task_of_the_same_name_with_reversed_classes_reads_the_saved_model_by_name(models, tmp_path, monkeypatch):
+    monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path / "cache"))
+    models(tmp_path / "cache" / "annotators" / "mood", answer=0, n_classes=3, names=MOOD.class_names)
+    reversed_classes = Task(name="mood", instruction="Write one:", class_names=MOOD.class_names[::-1])
+    assert make_annotator("model", MOOD)(["a"]).tolist() == [0]
+    assert make_annotator("model", reversed_classes)(["a"]).tolist() == [2]
 
 
 def test_without_a_model_the_message_names_the_command_that_makes_it(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from signal_env.classifiers import Classifier, classifiers, make_classifier
+from signal_env.classifiers import Classifier, ClassifierError, classifiers, make_classifier
 from signal_env.data import load
 from signal_env.tasks import Task, get_task
 
@@ -77,8 +77,10 @@ class TestEveryClassifier:
         assert classifier.predict(["red", "green"]).probabilities.shape == (2, 3)
 
     def test_an_unknown_option_is_an_error(self, name, corpus):
-        with pytest.raises(TypeError, match="depht"):
-            make_classifier(name, REVIEWS, "embedded", depht=3)
+        with pytest.raises(
+            ClassifierError, match=r"no option 'class_wieght'. Did you mean 'class_weight'\?.*max_length"
+        ):
+            make_classifier(name, REVIEWS, "embedded", class_wieght=None)
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", None])

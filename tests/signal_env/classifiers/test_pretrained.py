@@ -4,15 +4,25 @@ import sys
 
 import pytest
 
-from signal_env.classifiers.pretrained import EMBEDDED, ModelError, load_pretrained, model_path
+from signal_env.classifiers.pretrained import (
+    EMBEDDED,
+    ModelError,
+    TextModel,
+    load_pretrained,
+    model_path,
+    usable_length,
+)
+from signal_env.tasks import get_task
 from signal_env.utils.extras import MissingExtra
 
 
-def test_names():
+def test_names(monkeypatch):
     assert model_path("embedded") == str(EMBEDDED / "encoder")
     assert model_path("embedded", "generator") == str(EMBEDDED / "generator")
     assert model_path("bert-base-uncased") == "bert-base-uncased"
     assert model_path("org/name") == "org/name"
+    monkeypatch.chdir(EMBEDDED.parent)
+    assert model_path("models/encoder") == model_path("./models/encoder") == str(EMBEDDED / "encoder")
 
 
 @pytest.mark.parametrize("name", ["/no/such/model", "./no_such_model", "~/no/such/model"])
@@ -56,3 +66,47 @@ def test_embedded_models_are_small_and_safe():
     files = [file for file in EMBEDDED.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) <= 8e6
     assert {file.suffix for file in files} <= {".json", ".safetensors"}
+
+
+# Lengths.
+
+SIZES = {"vocab_size": 8, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+
+
+@pytest.fixture
+def tokenizer(tmp_path):
+    from transformers import BertTokenizerFast
+
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\n", encoding="utf-8")
+    return BertTokenizerFast(str(tmp_path / "vocab.txt"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "usable"),
+    [("Bert", {"max_position_embeddings": 34}), ("Roberta", {"max_position_embeddings": 34, "pad_token_id": 0})],
+)
+@pytest.mark.parametrize("max_length", [8, 33, 128])
+def test_as_many_tokens_are_read_as_a_model_can_use(tokenizer, kind, usable, max_length):
+    import transformers
+
+    config = getattr(transformers, f"{kind}Config")(**SIZES, **usable)
+    model = getattr(transformers, f"{kind}Model")(config)
+    longest = 34 if kind == "Bert" else 33  # RoBERTa counts positions from the padding token's number plus 1
+    assert usable_length(model, tokenizer, max_length) == min(max_length, longest)
+
+
+def test_a_model_without_positions_reads_any_length(tokenizer):
+    from transformers import XLNetConfig, XLNetModel
+
+    model = XLNetModel(XLNetConfig(vocab_size=8, d_model=8, n_layer=1, n_head=1, d_inner=8))
+    assert model.config.max_position_embeddings == -1
+    assert usable_length(model, tokenizer, 128) == 128
+
+
+def test_long_texts_are_truncated_to_the_usable_length(tokenizer):
+    from transformers import RobertaConfig, RobertaModel
+
+    model = RobertaModel(RobertaConfig(**SIZES, max_position_embeddings=34, pad_token_id=0))
+    texts = TextModel(model, tokenizer, get_task("sst2"), 128, "cpu")
+    (encoded,) = texts.run(["a b c " * 100], lambda batch: (model(**batch).last_hidden_state[:, 0],))
+    assert encoded.shape == (1, 8)

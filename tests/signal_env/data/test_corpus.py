@@ -47,7 +47,7 @@ def test_other_columns_are_left_alone():
     assert read([{"text": "fun", "label": 0, "id": 7, "title": None}]) == [("fun", 0)]
 
 
-@pytest.mark.parametrize("label", ["great", "2", "-1", "Good", "", "0.5", True])
+@pytest.mark.parametrize("label", ["great", "2", "-1", "Good", "", "0.5", "True"])
 def test_an_unknown_label_is_named_with_its_row_and_the_known_ones(label):
     message = refused([{"text": "a", "label": 0}, {"text": "b", "label": 1}, {"text": "c", "label": label}])
     assert "the rows, row 3" in message

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signal_env.data import DataError
+from signal_env.data import DataError, load
 from signal_env.data.folder import ENDINGS, read_folder
 from signal_env.tasks import Hub, Task
 
@@ -133,6 +133,30 @@ def test_any_texts_survive_csv_and_jsonl(tmp_path_factory, pairs):
         assert as_lists(read_folder(MOOD, folder / ending[1:]))[1] == expected
 
 
+# Content.
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_corrected_label_is_read_again_in_the_same_process(tmp_path, ending):
+    one, other = ([{"text": "fine", "label": label}, {"text": "dull", "label": 0}] for label in (0, 1))
+    before = load(MOOD, put(tmp_path, one, ending))
+    after = load(MOOD, put(tmp_path, other, ending))
+    assert (before.train.labels.tolist(), after.train.labels.tolist()) == ([0, 0], [1, 0])
+    assert before.fingerprint() != after.fingerprint()
+    assert load(MOOD, tmp_path) is after
+
+
+def test_the_fingerprint_is_that_of_the_content_in_any_format_and_place(tmp_path):
+    prints = [load(MOOD, put(tmp_path / ending, ending=ending)).fingerprint() for ending in ENDINGS]
+    assert prints == [prints[0]] * len(ENDINGS)
+
+
+def test_each_split_has_a_fingerprint(tmp_path):
+    before = load(MOOD, put(tmp_path)).fingerprint()
+    after = load(MOOD, put(tmp_path, ROWS[:2], splits=["test"])).fingerprint()
+    assert [name for name in before if before[name] != after[name]] == ["evaluation"]
+
+
 # Unusable files.
 
 
@@ -198,9 +222,71 @@ def test_not_a_number_is_no_text(tmp_path, ending):
 def test_a_short_csv_row_is_named(tmp_path):
     put(tmp_path)
     (tmp_path / "train.csv").write_text("text,label\nfine,1\nno label\n", encoding="utf-8")
+    assert "train.csv, row 2 (line 3): expected 2 values, for ['text', 'label']; got 1" in refused(tmp_path)
+
+
+def test_a_comma_that_is_not_quoted_is_no_shorter_text(tmp_path):
+    put(tmp_path)
+    (tmp_path / "train.csv").write_text("label,text\n0,dull\n1,good, cheap, fast\n", encoding="utf-8")
     message = refused(tmp_path)
-    assert "train.csv, row 2" in message
-    assert "missing or empty ['label']" in message
+    assert "train.csv, row 2 (line 3): expected 2 values, for ['label', 'text']; got 4" in message
+    assert "good" in message
+    assert "in quotes" in message
+
+
+@pytest.mark.parametrize(
+    ("rows", "place"),
+    [
+        ('fine,1\n"good,1\nbad,0\ndull,0\nnice,1\n', "row 2 (line 3)"),
+        ('fine,1\n"good,1\nbad,0\ndull,0\nnice",1\n', "row 2 (line 3)"),
+        ('fine,1\n"good,1\nbad,0\n"dull",0\nnice,1\n', "row 2 (line 3)"),
+        ('"two\nlines",1\n"good,1\nbad,0\n"",0\nnice",1\n', "row 2 (line 4)"),
+    ],
+    ids=["never closed", "closed later", "closed by a quoted text", "after a text of two lines"],
+)
+@pytest.mark.parametrize("names", [False, True])
+def test_a_stray_quote_swallows_no_rows(tmp_path, rows, place, names):
+    put(tmp_path)
+    rows = rows.replace(",1", ",good").replace(",0", ",bad") if names else rows
+    (tmp_path / "train.csv").write_text("text,label\n" + rows, encoding="utf-8")
+    message = refused(tmp_path)
+    assert f"train.csv, {place}" in message
+    assert "stray quote" in message
+
+
+def test_a_quoted_text_may_have_lines_with_commas(tmp_path):
+    put(tmp_path, [{"text": "one, two\nthree, and four\nfive", "label": 1}, {"text": 'a "quote"', "label": 0}])
+    assert read_folder(MOOD, tmp_path).train.texts == ("one, two three, and four five", 'a "quote"')
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    put(tmp_path)
+    (tmp_path / "train.csv").write_text("text,label,text\nfine,1,dull\n", encoding="utf-8")
+    assert "train.csv has more than one column 'text'" in refused(tmp_path)
+
+
+def test_two_keys_of_one_name_are_refused(tmp_path):
+    put(tmp_path, ending=".jsonl")
+    (tmp_path / "train.jsonl").write_text('{"text": "a", "label": 1, "text": "b"}\n', encoding="utf-8")
+    message = refused(tmp_path)
+    assert "train.jsonl, line 1" in message
+    assert "twice" in message
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("text", ["a", "list"], "a text; got a list"),
+        ("text", 3, "a text; got a int"),
+        ("label", [1], "a class's name or number; got a list"),
+        ("label", 1.0, "a class's name or number; got a float"),
+        ("label", True, "a class's name or number; got a bool"),
+    ],
+)
+def test_a_value_of_another_type_is_not_written_as_text(tmp_path, ending, column, value, expected):
+    put(tmp_path, [{"text": "a", "label": 1} | {column: value}], ending)
+    assert f"train{ending}, row 1, column {column!r}: expected {expected}" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "text,label\n"], ids=["empty", "header only"])

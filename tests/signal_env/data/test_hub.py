@@ -102,16 +102,31 @@ def test_banking77_s_intents_have_other_numbers_on_the_hub_than_in_files(tmp_pat
     assert [get_task("banking77").class_names[label] for label in train.labels] == list(train.texts) == names
 
 
-def test_other_class_names_than_the_task_s_are_read_by_number(tmp_path):
+@pytest.mark.parametrize("names", [["good", "bad"], ["Good", "BAD"]])
+def test_classes_in_another_order_are_read_by_name(tmp_path, names):
+    data = {"text": ["dull", "fun"], "label": [1, 0]}
+    folder = put(tmp_path / "set", data, data, "parquet", names=names)
+    assert load(task_of(folder)).train.labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("names", [["0", "1"], ["LABEL_0", "LABEL_1"]])
+def test_names_that_are_numbers_are_read_by_number(tmp_path, names):
+    data = {"text": ["dull", "fun"], "label": [0, 1]}
+    folder = put(tmp_path / "set", data, data, "parquet", names=names)
+    assert load(task_of(folder)).train.labels.tolist() == [0, 1]
+
+
+def test_other_class_names_than_the_task_s_are_refused_with_both_lists(tmp_path):
     data = {"text": ["dull", "fun"], "label": [0, 1]}
     folder = put(tmp_path / "set", data, data, "parquet", names=["negative", "positive"])
-    assert load(task_of(folder)).train.labels.tolist() == [0, 1]
+    with pytest.raises(DataError, match=r"\['negative', 'positive'\]; task 'mood' has \['bad', 'good'\]"):
+        load(task_of(folder))
 
 
 def test_class_names_of_which_only_some_are_the_task_s_are_refused(tmp_path):
     data = {"text": ["dull", "fun"], "label": [1, 0]}
     folder = put(tmp_path / "set", data, data, "parquet", names=["good", "awful"])
-    with pytest.raises(DataError, match=r"names its classes \['good', 'awful'\]; expected .*'mood'.*\['awful'\]"):
+    with pytest.raises(DataError, match=r"the classes \['good', 'awful'\]; task 'mood' has \['bad', 'good'\]"):
         load(task_of(folder))
 
 

@@ -409,6 +409,11 @@ def one_nan(prediction):
         (one_nan, "embeddings of the text .* are not finite"),
         (lambda p: Prediction(p.probabilities[:, :1], p.embeddings), "expected .*2.* and"),
         (lambda p: Prediction(p.probabilities, p.embeddings[1:]), "embeddings of the shapes"),
+        (
+            lambda p: Prediction(np.log(p.probabilities + 1e-9), p.embeddings),
+            "probabilities of the text .* from 0 to 1",
+        ),
+        (lambda p: Prediction(p.probabilities / 2, p.embeddings), "probabilities of the text .* sum to 1"),
     ],
 )
 def test_a_classifier_that_returns_the_unusable_is_named(spoil, message):

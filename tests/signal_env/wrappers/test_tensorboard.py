@@ -79,11 +79,16 @@ def test_scalars_and_histograms_are_the_infos(tmp_path, read_events):
     assert events["reward_raw/margin"] == [(b, pytest.approx(raws[a:b].mean(), **APPROX)) for a, b in points]
     assert not {"reward/margin", "reward_mean/margin", "reward_distribution/margin"} & events.keys()
     gains = [offers[i][1]["reward_terms"]["accuracy_gain"] for i in (7, 15)]  # earned by the text that closes a round
-    for tag, part in (("reward/accuracy_gain", "contribution"), ("reward_raw/accuracy_gain", "raw")):
-        assert events.get(tag, []) == [(8 * i + 8, approx(gain[part])) for i, gain in enumerate(gains)]
+    # The texts before it earn 0 of it: two since the last point, eight in the round.
+    for tag, part, texts in (("reward/accuracy_gain", "contribution", 2), ("reward_raw/accuracy_gain", "raw", 1)):
+        assert events.get(tag, []) == [(8 * i + 8, approx(gain[part] / texts)) for i, gain in enumerate(gains)]
     assert events["reward_mean/accuracy_gain"] == [
-        (i + 1, approx(gain["contribution"])) for i, gain in enumerate(gains)
+        (i + 1, approx(gain["contribution"] / 8)) for i, gain in enumerate(gains)
     ]
+    for group in ("reward", "reward_mean"):  # the contributions of all terms sum to the total at every point
+        names = [name for name in events if name.startswith(f"{group}/") and name != f"{group}/total"]
+        for step, total in events[f"{group}/total"]:
+            assert sum(dict(events[name]).get(step, 0.0) for name in names) == approx(total)
     labels, accuracy = [r["labeled"] for r in rounds], [r["accuracy"] for r in rounds]
     for name in ("accuracy", "macro_f1", "nll"):
         assert events[f"charts/{name}"] == [(r["labeled"], approx(r[name])) for r in rounds]

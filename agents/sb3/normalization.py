@@ -1,0 +1,104 @@
+"""The normalization of observations that a model of Stable-Baselines3 has learned with."""
+
+import dataclasses
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.sb3.errors import PolicyError
+from signal_env.utils.extras import require
+
+require("stable_baselines3", "sb3")
+
+from stable_baselines3.common.vec_env import (  # noqa: E402  (after the check that it is installed)
+    VecCheckNan,
+    VecEnvWrapper,
+    VecMonitor,
+    VecNormalize,
+    VecVideoRecorder,
+)
+
+UNCHANGING = (VecMonitor, VecCheckNan, VecVideoRecorder)
+"""Wrappers of SB3 that leave observations unchanged."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Normalization:
+    """The statistics of SB3's `VecNormalize`, as they are at the end of a training.
+
+    Attributes:
+        mean: `(n,)` means of the observation's numbers.
+        variance: `(n,)` their variances.
+        clip: The largest absolute value of a normalized number.
+        epsilon: Added to the variance.
+
+    Example:
+        >>> Normalization(np.array([0.5, 0.0]), np.array([0.25, 0.0]), clip=10.0, epsilon=1e-8)(np.array([0.0, 1.0]))
+        array([-1., 10.], dtype=float32)
+    """
+
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    clip: float
+    epsilon: float
+
+    def __call__(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the normalized observation, as `VecNormalize.normalize_obs` does."""
+        scaled = (observation - self.mean) / np.sqrt(self.variance + self.epsilon)
+        return np.clip(scaled, -self.clip, self.clip).astype(np.float32)
+
+
+def normalization_of(model: Any, transformed: bool = False) -> Normalization | None:
+    """Return the normalization of a model's observations, or None if they are those of its environments.
+
+    Args:
+        model: A model of SB3.
+        transformed: Whether the caller repeats what wrappers of Gymnasium do with observations.
+
+    Raises:
+        PolicyError: If a wrapper changes observations in another way, or the model was loaded without its environments
+            and has learned from observations outside of their space.
+    """
+    envs = model.get_env()
+    if envs is None:
+        _check_last_observations(model)
+        return None
+    found = []
+    under = envs
+    while isinstance(under, VecEnvWrapper):
+        if type(under) is VecNormalize:
+            found += [under] if under.norm_obs else []
+        elif type(under) not in UNCHANGING:
+            raise PolicyError(
+                f"The model's environments are wrapped in {type(under).__name__}, which may change observations. Of "
+                "the wrappers of SB3's vector environments, policies are played only with VecNormalize, VecMonitor, "
+                "VecCheckNan and VecVideoRecorder. If it changes none, give the model its environments without it: "
+                "model.set_env(model.get_env().venv)."
+            )
+        under = under.venv
+    if not transformed and any(envs.env_is_wrapped(gym.ObservationWrapper)):
+        raise PolicyError(
+            "The model's environments are wrapped in an ObservationWrapper of Gymnasium, which a saved policy would be "
+            "played without. Play the model itself: agents.sb3.ModelAgent(model, transform=FUNCTION) repeats what the "
+            "wrapper does."
+        )
+    if len(found) > 1:
+        raise PolicyError("The model's observations are normalized twice: wrap its environments in one VecNormalize.")
+    if not found:
+        return None
+    used = found[0]
+    mean, variance = (np.array(each, dtype=np.float64) for each in (used.obs_rms.mean, used.obs_rms.var))
+    return Normalization(mean, variance, clip=float(used.clip_obs), epsilon=float(used.epsilon))
+
+
+def _check_last_observations(model: Any) -> None:
+    """Raise a PolicyError if a model without environments shows that its observations were normalized."""
+    last, space = getattr(model, "_last_obs", None), model.observation_space
+    if last is not None and not all(space.contains(np.asarray(one, dtype=space.dtype)) for one in last):
+        raise PolicyError(
+            "The model has learned from observations outside of their space, so they were normalized, and it was "
+            "loaded without its environments: load it with them, as in "
+            "PPO.load(FILE, env=VecNormalize.load(STATISTICS, DummyVecEnv([make])))."
+        )
