@@ -6,6 +6,7 @@ import hashlib
 import sys
 import sysconfig
 import types
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,10 @@ def described(value: Any) -> Any:
             return [described(inner) for inner in value]
     about = {OBJECT: name_of(value), "content": content_hash(value)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        about |= {field.name: described(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        own = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        if hasattr(value, "__content__"):  # which says what counts of other objects
+            own = {name: name_of(inner) if holds_object(inner) else inner for name, inner in own.items()}
+        about |= described(own)
     return about
 
 
@@ -79,8 +83,10 @@ def holds_object(value: Any) -> bool:
 
 def is_known(value: Any) -> bool:
     """Return whether the content of every object in plain data could be read when it was described."""
+    if is_description(value):
+        return value.get("content") is not None
     if isinstance(value, Mapping):
-        return not (is_description(value) and value.get("content") is None) and all(map(is_known, value.values()))
+        return all(map(is_known, value.values()))
     return all(map(is_known, value)) if isinstance(value, list | tuple) else True
 
 
@@ -100,7 +106,8 @@ def content_hash(value: Any) -> str | None:
 
     The content is an object's state, and the code of its class, its functions, and the functions, classes and plain
     data that these name in their module. Python's own code, installed packages and this one are known by name. A lock,
-    an open file or a connection cannot be read.
+    an open file or a connection cannot be read. A class may have a method `__content__`, which returns what stands for
+    the state of its objects.
 
     Example:
         >>> content_hash({"weights": np.arange(3)}) == content_hash({"weights": np.arange(3)})
@@ -136,7 +143,7 @@ class _Content:
         match value:
             case list() | tuple() if type(value) in (list, tuple):
                 self._all(type(value).__name__, value)
-            case dict() if type(value) is dict:
+            case dict() if type(value) in (dict, OrderedDict):
                 self._all("dict", [part for item in value.items() for part in item])
             case set() | frozenset():
                 self._word("set", *sorted(str(content_hash(item)) for item in value))
@@ -211,6 +218,9 @@ class _Content:
             kept = value.detach().cpu().contiguous()
             self._word("tensor", str(kept.dtype), str(tuple(kept.shape)))
             self.digest.update(kept.flatten().view(sys.modules["torch"].uint8).numpy().tobytes())
+            return
+        if hasattr(value, "__content__"):
+            self._all("content", (type(value), value.__content__()))
             return
         try:
             parts = value.__reduce_ex__(4)

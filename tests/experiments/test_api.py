@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import yaml
@@ -20,6 +21,7 @@ from experiments.__main__ import main
 from experiments.config import RunError
 from signal_env.tasks import get_task
 from signal_env.utils.prediction import Prediction
+from signal_env.wrappers import CandidateSelection
 
 REVIEWS = "SignalEnv-reviews-v0"
 SMALL = {"pool_size": 40, "round_size": 10, "evaluation_size": 40, "tensorboard": False}
@@ -258,6 +260,20 @@ def test_objects_stay_in_this_process(tmp_path):
     with pytest.raises(RunError, match=r"A comparison has no pool_sise\. Did you mean 'pool_size'"):
         compare(["random"], out=tmp_path, pool_sise=3)
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_model_of_stable_baselines3_plays_as_an_object(tmp_path):
+    sb3 = pytest.importorskip("stable_baselines3", reason="needs the extra sb3")
+    from agents.sb3 import ModelAgent
+
+    own = {name: SMALL[name] for name in ("pool_size", "round_size", "evaluation_size")} | {"selection": "submitted"}
+    env = CandidateSelection(gym.make(REVIEWS, **own), n_candidates=8)
+    model = sb3.PPO("MlpPolicy", env, n_steps=16, batch_size=16, seed=0).learn(16)
+    run = play(REVIEWS, ModelAgent(model), out=tmp_path, **SMALL)
+    assert play(REVIEWS, ModelAgent(model), out=tmp_path, **SMALL).rounds.equals(run.rounds)
+    model.learn(16)
+    with pytest.raises(RunError, match="with another content of agent"):
+        play(REVIEWS, ModelAgent(model), out=tmp_path, **SMALL)
 
 
 def test_a_study_plays_agents_and_terms_of_this_process(tmp_path):

@@ -137,6 +137,18 @@ def test_a_content_that_cannot_be_read_is_none():
     assert is_known(described({"a": [len]}))
 
 
+def test_a_class_may_say_what_stands_for_its_objects():
+    class Own:
+        def __init__(self, n):
+            self.n, self.lock = n, threading.Lock()
+
+        def __content__(self):
+            return {"n": self.n}
+
+    assert content_hash(Own(1)) == content_hash(Own(1)) != content_hash(Own(2))
+    assert is_known(described(Own(1)))
+
+
 def test_installed_code_is_known_by_its_name():
     assert all(map(known_by_name, ("json", "numpy", "sklearn.linear_model", "signal_env.env", "experiments")))
     assert not known_by_name("__main__")
