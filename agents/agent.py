@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from signal_env.acquisition import acquisitions
 from signal_env.learner.learner import Learner
+from signal_env.utils.errors import SignalError
 from signal_env.utils.registry import Registry
 from signal_env.vector_env import SignalVectorEnv
 from signal_env.wrappers.unwrapping import signal_vector_env_of
@@ -26,6 +27,11 @@ class Agent(Protocol):
     Attributes:
         env_options: Options of the environment (fields of `SignalConfig`) for a run in which this agent plays, where
             they differ from the environment's defaults. An option that the user gives overrides them.
+        stateless: Whether the class keeps nothing from one round to the next but what `reset` sets and the state
+            methods of its base keep. Subclasses with methods of their own say it again.
+
+    A run is resumed from `state_dict`. Without it and `load_state_dict`, and without `stateless = True`, the run is
+    played anew from its beginning; see `keeps_state`.
 
     Example: an agent that always offers the first unlabeled texts.
         >>> class FirstAgent(Agent):
@@ -40,6 +46,7 @@ class Agent(Protocol):
     """
 
     env_options: ClassVar[Mapping[str, Any]] = {}
+    stateless: ClassVar[bool] = False
 
     def reset(self, envs: Envs, seed: int) -> None:
         """Begin an episode. The agent's actions must depend on nothing but the seed and its observations."""
@@ -53,7 +60,7 @@ class Agent(Protocol):
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state for `load_state_dict`, from which the episode goes on."""
+        """Return the state between two rounds for `load_state_dict`: plain data and tensors."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -64,6 +71,58 @@ class Agent(Protocol):
 
     def close(self) -> None:
         """Release the agent's resources. The rollout calls it at the end and after an error."""
+
+
+STATE_METHODS = ("state_dict", "load_state_dict")
+
+
+class AgentError(SignalError, TypeError):
+    """An agent whose state cannot be kept as asked; the message says which methods to write."""
+
+
+def keeps_state(agent: Agent) -> bool:
+    """Return whether an episode can go on from the agent's `state_dict`.
+
+    It can if each class that writes `act` or `learn` writes the state methods too, or has `stateless = True`. The bases
+    of a class that writes the state methods are not asked.
+
+    Raises:
+        AgentError: If the agent has one of the two state methods without the other.
+
+    Example:
+        >>> class Counting(Agent):
+        ...     def act(self, observations):
+        ...         self.count = getattr(self, "count", 0) + 1
+        ...         return [f"take {self.count}"]
+        >>> class Constant(Agent):
+        ...     stateless = True
+        ...     def act(self, observations):
+        ...         return ["a fine film"]
+        >>> keeps_state(Counting()), keeps_state(Constant()), keeps_state(get_agent("random")())
+        (False, True, True)
+    """
+    kind = type(agent)
+    written = [name for name in STATE_METHODS if getattr(kind, name, None) not in (None, getattr(Agent, name))]
+    if len(written) == 1:
+        (missing,) = set(STATE_METHODS) - set(written)
+        raise AgentError(f"The agent {kind.__name__} has {written[0]}, but no {missing}: write both, or neither.")
+    for of in kind.__mro__[: kind.__mro__.index(Agent) if Agent in kind.__mro__ else None]:
+        own = vars(of)
+        if any(name in own for name in STATE_METHODS):
+            return True
+        if own.get("stateless") is not True and any(name in own for name in ("act", "learn")):
+            return False
+    return True
+
+
+def require_state(agent: Agent) -> None:
+    """Raise an `AgentError` if an episode cannot go on from the agent's state; see `keeps_state`."""
+    if not keeps_state(agent):
+        raise AgentError(
+            f"The agent {type(agent).__name__} cannot go on from a state between two rounds, since it does not return "
+            "one: write state_dict and load_state_dict, or set `stateless = True` in the class if it keeps nothing "
+            "from one round to the next but what reset sets."
+        )
 
 
 def base(envs: Envs) -> SignalVectorEnv:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.agent import Agent, Envs, base
+from agents.agent import Agent, Envs, base, keeps_state, require_state
 from signal_env.utils.errors import ORIGIN, ActionError, at_work, in_round
 from signal_env.vector_env import closed_round
 
@@ -31,7 +31,12 @@ class Step(NamedTuple):
 
 
 def state_of(envs: Envs, agent: Agent) -> dict[str, Any]:
-    """Return the state between two rounds from which `rollout` goes on: plain data and the agent's tensors."""
+    """Return the state between two rounds from which `rollout` goes on: plain data and the agent's tensors.
+
+    Raises:
+        AgentError: If the agent has no state methods and is not stateless.
+    """
+    require_state(agent)
     with _at_work(envs, agent, "state_dict"):
         state = agent.state_dict()
     return {"env": base(envs).state_dict(), "agent": state}
@@ -64,6 +69,10 @@ def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = 
         state: The result of `state_of` in an episode of the same environment, agent and seed. The episode goes on from
             there as if it had not been interrupted.
 
+    Raises:
+        AgentError: If the agent has one state method without the other, or a state is given and it has none and is not
+            stateless.
+
     Example:
         >>> import gymnasium as gym
         >>> import signal_env
@@ -76,6 +85,8 @@ def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = 
     if isinstance(agent, type):
         raise TypeError(f"rollout needs an agent, not its class: write {agent.__name__}().")
     base(envs)
+    if not keeps_state(agent) and state is not None:
+        require_state(agent)
     try:
         observations, infos = (envs if state is None else base(envs)).reset(seed=seed)
         with _at_work(envs, agent, "reset"):

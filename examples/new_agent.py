@@ -16,6 +16,8 @@ from agents.rollout import rollout
 class ShortlistAgent(Agent):
     """Submits the most spread-out of the most uncertain texts."""
 
+    stateless = True  # nothing to keep for a run that is resumed
+
     def reset(self, envs, seed):
         """Begin an episode."""
         self.envs = envs

@@ -9,6 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from agents.agent import keeps_state
 from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, make_envs
@@ -17,6 +18,7 @@ from experiments.identity import accept_plugins, differences, refusal
 from experiments.logs import LOGS, Logs, complete
 from experiments.player import fresh, refuse_descriptions
 from experiments.progress import console, progress_bar
+from experiments.replay import Replay
 from experiments.runs import read_runs
 from experiments.summary import draw, show
 from signal_env.learner.experiment import experiment_sizes
@@ -62,6 +64,9 @@ def main(config: RunConfig) -> Path:
 
 def play_visibly(config: RunConfig, resume: bool | None) -> None:
     """Play a run as `play` does, with a progress bar."""
+    begins_anew = resume is not False and begun(config) and not finished(config)
+    if begins_anew and not keeps_state(config.agent_options):
+        console.print(f"The agent {config.agent} has no state_dict: its run is played anew from its beginning.")
     with progress_bar() as progress:
         bar = progress.add_task(f"{config.agent} on {config.env}", status="", total=None)
 
@@ -104,7 +109,8 @@ def play(
 
     `config.yaml` is the run; `rounds.jsonl`, `offers.jsonl` and `labels.jsonl` hold the environment's records,
     `metrics.jsonl` the agent's metrics of each round; `tensorboard` shows all of them. `checkpoints` holds the state
-    after the last complete round: an interrupted run continues from there and ends with the same logs.
+    after the last complete round: an interrupted run continues from there and ends with the same logs. The run of an
+    agent whose state is not known (`agents.agent.keeps_state`) is played anew from its beginning, and repeats its logs.
 
     Args:
         config: The run.
@@ -113,11 +119,13 @@ def play(
             leave a finished one as it is; a run with other options is replaced if `overwrite` is set.
 
     Raises:
-        RunError: If the folder holds a run already and neither `overwrite` nor `resume` is set, or a run with other
-            options is to be resumed.
+        RunError: If the folder holds a run already and neither `overwrite` nor `resume` is set, a run with other
+            options is to be resumed, or a run that is played anew does not repeat its logs, which stay as they were.
+        AgentError: If the agent has one state method without the other.
         RunBusy: If another process plays the run at this moment.
     """
     refuse_descriptions(str(config.folder), vars(config.options) | {"agent": config.agent_options})
+    keeps_state(config.agent_options)
     with locked(config.folder):  # the folder's content is certain only from here on
         if resume is None:
             if finished(config):
@@ -127,21 +135,26 @@ def play(
             raise RunError(refusal(config))
         if resume and config.accept_changed_plugins:
             accept_plugins(config)
+        if resume and finished(config):
+            return
         _play(config, on_round, resume)
 
 
 def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool) -> None:
     budget, meter = experiment_sizes(config.options).budget, Meter()
     with closing(make_envs(config)) as envs:
-        checkpoint = load_checkpoint(config.folder) if resume else None
+        known = keeps_state(config.agent_options)
+        checkpoint = load_checkpoint(config.folder) if resume and known else None
+        replay = Replay(config.folder if resume and not known else None)
         if checkpoint is None or not complete(config.folder, checkpoint["logs"]):  # play it from its beginning
             checkpoint = None
             set_aside(config.folder, config.overwrite or resume)
-        under_way = resume
+        under_way = resume and known
         try:
             with closing(_steps(config, envs, meter, checkpoint)) as steps:
                 for step in steps:
-                    under_way = under_way or len(step.texts) > 0
+                    replay.compare(step)
+                    under_way = under_way or (len(step.texts) > 0 and replay.over)
                     if step.round is None:
                         continue
                     if under_way:  # the run that is replaced is no longer needed
@@ -172,8 +185,9 @@ def _steps(
             if step.round is not None:
                 index = int(step.round["index"])
                 logs.round(index, step.metrics)
-                state = {"logs": logs.state_dict(), "episode": state_of(envs, agent)}
-                save_checkpoint(config.folder, index, state)
+                written = logs.state_dict()
+                if keeps_state(agent):
+                    save_checkpoint(config.folder, index, {"logs": written, "episode": state_of(envs, agent)})
             yield step
         agent.save(config.folder)
     sync(config.folder)

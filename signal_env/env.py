@@ -14,6 +14,7 @@ from signal_env.learner.prompts import prompt
 from signal_env.learner.view import View
 from signal_env.rendering import as_text, view
 from signal_env.spaces import Unicode
+from signal_env.utils.copying import deep_copy
 from signal_env.utils.errors import ActionError, in_round
 
 Observation = dict[str, Any]
@@ -137,6 +138,10 @@ class SignalEnv(LearnerAccess, gym.Env[Observation, str], EzPickle):
         self.observation_space, self.action_space = make_spaces(self.learner)
         self.prompt = ""
         """The prompt that the next text answers. A wrapper that shows another prompt sets it here."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "SignalEnv":
+        """Return an environment in the same state, for a look ahead. Steps of one leave the other as it is."""
+        return deep_copy(self, memo, [self.spec, self._ezpickle_args, self._ezpickle_kwargs])
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

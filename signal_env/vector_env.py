@@ -23,6 +23,7 @@ from signal_env.env import (
     restore_episode,
 )
 from signal_env.learner.learner import Learner
+from signal_env.utils.copying import deep_copy
 from signal_env.utils.errors import ActionError, in_round
 
 Bools = NDArray[np.bool_]
@@ -67,6 +68,10 @@ class SignalVectorEnv(LearnerAccess, VectorEnv[dict[str, Any], Sequence[str], ND
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._steps = 0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "SignalVectorEnv":
+        """Return an environment in the same state, as a copy of a `SignalEnv` is."""
+        return deep_copy(self, memo, [self.spec])
 
     @property
     def ended(self) -> bool:

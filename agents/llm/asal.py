@@ -39,6 +39,7 @@ class ASALAgent(GeneratorAgent):
     """
 
     env_options: ClassVar[Mapping[str, Any]] = {"selection": "submitted"}
+    stateless: ClassVar[bool] = True  # beside the state of its base
 
     n_candidates: int = 4
     """Texts written for each prompt."""

@@ -64,6 +64,10 @@ class Strategy:
         self._plugin = Plugin(self.function, self.name, "acquisition function", plugins.ACQUISITION, AcquisitionError)
         self.asks, self.required = self._plugin.asks, self._plugin.required
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Strategy":
+        """Return the strategy itself, which has no state."""
+        return self
+
     @property
     def gives_scores(self) -> bool:
         """Whether the function gives every text a score; if not, it chooses a batch as a whole."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from signal_env.tasks import Task
 from signal_env.utils.errors import SignalError, at_work
 from signal_env.utils.registry import Registry
+from signal_env.utils.state import Unchanged, owners
 
 Annotator = Callable[[Sequence[str]], NDArray[np.int64]]
 """A function from `n` written texts to `(n,)` labels from 0 to C - 1. Any such callable can be passed."""
@@ -72,7 +73,8 @@ def make_annotator(
         device: A torch device.
 
     Returns:
-        An annotator that raises an `AnnotatorError` where the labels are not `n` integers from 0 to C - 1.
+        An annotator that raises an `AnnotatorError` where the labels are not `n` integers from 0 to C - 1, or where it
+        is an object that has changed since its last call: a text's label depends on the text alone.
 
     Raises:
         UnknownName: If no annotator has this name.
@@ -101,16 +103,21 @@ def make_annotator(
 def _checked(annotator: Annotator, name: str, n_classes: int) -> Annotator:
     """Return an annotator that raises an `AnnotatorError` unless there is one label from 0 to C - 1 per text.
 
-    An error inside the annotator gets a note with its name.
+    It also raises one if the annotator is an object that changes. An error inside the annotator gets a note with its
+    name.
     """
     if not callable(annotator):
         raise AnnotatorError(
             f"The annotator {name!r} was made as {annotator!r:.80}; expected a function from texts to labels."
         )
 
+    unchanged = Unchanged(owners(annotator), f"annotator {name!r}", "Label each text by the text alone", AnnotatorError)
+
     def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
+        unchanged.note()
         with at_work(f"the annotator {name!r}", texts):
             labels = np.asarray(annotator(texts))
+        unchanged.check()
         if labels.shape != (len(texts),) or not np.isin(labels, np.arange(n_classes)).all():
             raise AnnotatorError(
                 f"The annotator {name!r} returned {labels!r} for {len(texts)} texts; expected one label per text, "

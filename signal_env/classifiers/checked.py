@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.classifiers import Classifier, ClassifierError
+from signal_env.utils.copying import deep_copy
 from signal_env.utils.errors import at_work
 from signal_env.utils.prediction import Floats, Prediction, not_probabilities
 
@@ -36,6 +37,20 @@ class CheckedClassifier:
         self.classifier = classifier
         self.n_classes = n_classes
         self._embedding_size = 0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "CheckedClassifier":
+        """Return a copy of the classifier, with the same checks.
+
+        Raises:
+            ClassifierError: If the classifier cannot be copied.
+        """
+        try:
+            return deep_copy(self, memo)
+        except Exception as error:
+            raise ClassifierError(
+                f"The classifier {type(self.classifier).__name__} cannot be copied, as copy.deepcopy(env) does: write "
+                f"__deepcopy__ in its class. Python reported: {error}"
+            ) from error
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
         """Train the classifier, see `Classifier.fit`."""

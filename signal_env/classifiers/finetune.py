@@ -13,6 +13,7 @@ from signal_env.classifiers.logistic import balanced, fit_logistic
 from signal_env.classifiers.pretrained import Batch, TextModel, blocks
 from signal_env.classifiers.training import Training, train
 from signal_env.tasks import Task
+from signal_env.utils.copying import deep_copy
 from signal_env.utils.prediction import Floats, Prediction, softmax, unit
 from signal_env.utils.threads import on_one_thread
 
@@ -85,6 +86,11 @@ class FinetuneClassifier:
         self.predict_with_dropout = self._predict_with_dropout if has_dropout else None
         self.predict_loss = self._predict_loss if _one_of("loss_prediction", loss_prediction, (True, False)) else None
         self._loss_prediction = self._new_loss_prediction(seed=0)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FinetuneClassifier":
+        """Return a copy with weights of its own, which shares the pretrained ones."""
+        memo[id(self._embedding)] = threading.local()  # a copy's forward passes leave their embeddings here
+        return deep_copy(self, memo, [self._pretrained])
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64], seed: int) -> None:
         """Restore the pretrained weights, make a new head, and train both on the labeled set, see `Classifier.fit`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,10 @@ class FrozenEncoder:
             self._drop_oldest(len(self._rows) - CACHE_LIMIT + CACHE_LIMIT // 10)
         return result
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FrozenEncoder":
+        """Return the encoder itself: its weights never change, and its cache depends on nothing else."""
+        return self
+
     def _computed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return embeddings that the encoder computes now."""
         (embeddings,) = self.text_model.run(texts, self._mean_pool)
@@ -111,6 +115,10 @@ class Encoded(NamedTuple):
     texts: Sequence[str]
     embeddings: NDArray[np.float32]
     x: NDArray[np.float64]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Encoded":
+        """Return the values themselves, which never change."""
+        return self
 
 
 class LinearClassifier:

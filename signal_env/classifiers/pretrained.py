@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.tasks import Task
+from signal_env.utils.copying import deep_copy
 from signal_env.utils.errors import SignalError
 from signal_env.utils.extras import MissingExtra
 from signal_env.utils.threads import single_threaded
@@ -188,6 +189,10 @@ class TextModel:
         self.task = task
         self.device = device
         self.batch_size = batch_size
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "TextModel":
+        """Return a copy with weights of its own."""
+        return deep_copy(self, memo, [self.tokenizer, self.task])
 
     def encode(self, texts: Sequence[str]) -> list[dict[str, list[int]]]:
         """Tokenize each text. A text that is not in the task's written form is encoded as a single field."""

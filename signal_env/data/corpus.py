@@ -43,6 +43,10 @@ class Corpus(NamedTuple):
     train: Split
     evaluation: Split
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Corpus":
+        """Return the corpus itself, which never changes."""
+        return self
+
     @classmethod
     def of(cls, train: Iterable[Example], evaluation: Iterable[Example]) -> "Corpus":
         """Build a corpus from `(text, label)` pairs. A repeated training text is kept once, with its first label.

@@ -12,6 +12,7 @@ from signal_env.learner.labeling import Labeling
 from signal_env.learner.prompts import Prompts
 from signal_env.rewards import Reward
 from signal_env.stopping import Stopping
+from signal_env.utils.copying import deep_copy
 from signal_env.utils.errors import StateError
 
 Rng = np.random.Generator
@@ -68,6 +69,10 @@ class Episode:
     def is_real(self, text: str) -> bool:
         """Return whether a text is one of R."""
         return text in self.gold
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Episode":
+        """Return a copy that shares R."""
+        return deep_copy(self, memo, [self.gold, self.pool])
 
     @property
     def real_left(self) -> bool:

@@ -78,7 +78,7 @@ class Judge:
         checked = self.check(texts, prompts, opened, as_first)
         invalid = np.array([bool(reason) for reason in checked.invalid])
         valid = ~(invalid | np.array(checked.passed, dtype=bool))
-        found = self.reward.of_texts(checked.valid, opened.moments if as_first else None)
+        found = self.reward.of_texts(checked.valid, opened.reward_state if as_first else None)
         terms = {name: values.spread(valid) for name, values in found.items()}
         ones = invalid.astype(np.float64)
         terms["invalid"] = TermValues(ones, ones, self._config.invalid_reward)

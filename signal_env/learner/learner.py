@@ -37,6 +37,7 @@ from signal_env.learner.selection import selection_of
 from signal_env.learner.state import feature_names, features
 from signal_env.learner.view import View
 from signal_env.stopping import Before, Stopping
+from signal_env.utils.copying import deep_copy
 
 
 class Learner:
@@ -84,6 +85,10 @@ class Learner:
         self._judge = Judge(config, self.task, self._classifier, self.selection)
         self._evaluation = evaluation_texts(self._corpus.evaluation, config.evaluation_size)
         self.feature_names = feature_names(self.task)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Learner":
+        """Return a copy in the same state, which shares the data."""
+        return deep_copy(self, memo, [self.config, self.task, self._evaluation, self.sizes])
 
     def reset(self, seed: int) -> Round:
         """Draw the pool and the initial labeled set, and train the classifier on it.

@@ -14,6 +14,7 @@ from signal_env.learner.episode import Episode
 from signal_env.learner.metrics import Metrics
 from signal_env.learner.outcomes import Offer
 from signal_env.learner.view import View
+from signal_env.utils.copying import deep_copy
 from signal_env.utils.prediction import Floats, Prediction, read_only, scaled
 
 
@@ -32,6 +33,10 @@ class Fitted(NamedTuple):
     prediction: Prediction
     metrics: Metrics
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Fitted":
+        """Return the values themselves, which never change."""
+        return self
+
 
 class OpenRound:
     """A round between two trainings of the classifier: U as the round opened, and the offers since then.
@@ -43,7 +48,7 @@ class OpenRound:
         batch_size: The number of texts that may be labeled at the close.
         unlabeled: U as the round opened.
         nothing: The view of no texts.
-        moments: The reward's running statistics as the round opened.
+        reward_state: The reward's state as the round opened.
         offers: The offers, in order.
         made: The number of texts in them.
         n_valid: The number of their valid texts.
@@ -75,12 +80,17 @@ class OpenRound:
         self.nothing = View(self, (), classifier.predict(()))
         self.unlabeled = self._open(previous)
         self._rows = {text: i for i, text in enumerate(self.unlabeled.texts)}
-        self.moments = episode.reward.state_dict()
+        self.reward_state = episode.reward.state_dict()
         self.offers: list[Offer] = []
         self.made = self.n_valid = 0
         self.seen: set[str] = set()
         self._valid: list[View] = [self.nothing]  # the valid offers, in parts that are joined on demand
         self._earlier: tuple[int, View] | None = None  # the view `earlier`, after so many offers
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "OpenRound":
+        """Return a copy that shares what follows from the last training alone."""
+        known = (self.labeled_texts, self.labels, self.labeled, self._points, self._rows, self.reward_state)
+        return deep_copy(self, memo, [self.config, *known, *self.offers])
 
     def _open(self, previous: "OpenRound | None") -> View:
         """Return U: from the previous round if the classifier was not trained since then, else predicted."""

@@ -1,6 +1,7 @@
 """The read-only view of an open round that agents, acquisition functions and reward terms share."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Never
 
@@ -81,6 +82,12 @@ class View:
     def __delattr__(self, name: str) -> Never:
         """Refuse to remove anything."""
         raise AttributeError(f"A view cannot be changed; {name!r} was to be removed.")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "View":
+        """Return a view of a copy of the round. It shares the arrays, which are read-only."""
+        copied = memo[id(self)] = View.__new__(View)
+        copied.__dict__.update(self.__dict__, _round=deepcopy(self._round, memo))
+        return copied
 
     def __len__(self) -> int:
         """Return the number of texts."""

@@ -3,17 +3,21 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.rewards.expression import Factor, parse
+from signal_env.rewards.instances import TermState, instance_of
 from signal_env.rewards.term import Closing, RewardError, RewardTerm, TermValues, is_closing, reward_terms
 from signal_env.utils import plugins
 from signal_env.utils.plugins import Plugin
 
 Values = NDArray[np.float64]
+
+TERMS = "terms"
+"""The key of the terms' states in a reward's state. The keys of running statistics end in a number."""
 
 
 class Texts(Protocol):
@@ -40,9 +44,12 @@ class Reward:
     `normalize(TERM)` is the term minus its mean, divided by its standard deviation, both over the episode's values up
     to and including this one (Welford 1962). It is 0 as long as all values are equal.
 
+    A term with state is a class, or an object, with the methods `reset`, `state_dict` and `load_state_dict`. Each
+    reward has its own instance, which is reset as an episode begins.
+
     Args:
         reward: An expression such as "signal + 0.1*novelty - 0.5*clip(repetition, 0, 1)"; a mapping from names or
-            expressions to weights; or a function whose parameters name its arguments.
+            expressions to weights; or a function, class or object whose parameters name its arguments.
 
     Attributes:
         weights: The weight of each term.
@@ -52,7 +59,7 @@ class Reward:
     Raises:
         UnknownName: If a name is not registered.
         RewardError: If an expression is not well formed, a weight is not a finite number, a term asks for an unknown
-            argument, or there is no term.
+            argument or keeps a state without all three methods, or there is no term.
 
     Example:
         >>> Reward("signal + 0.1*entropy").weights
@@ -78,6 +85,8 @@ class Reward:
             )
         self._texts: list[_Part] = []
         self._closing: list[_Part] = []
+        self._states: dict[str, TermState] = {}
+        made: dict[str, Plugin] = {}
         for factor, weight in weighted.items():
             if factor.name == "invalid" or factor.name.startswith("_"):
                 raise RewardError(
@@ -88,51 +97,72 @@ class Reward:
                 raise RewardError(
                     f"The weight of the reward term {str(factor)!r} must be a finite number; got {weight!r}."
                 )
-            term = own[factor.name] if factor.name in own else reward_terms[factor.name]
-            closing = is_closing(term)
-            known = plugins.CLOSING if closing else plugins.REWARD
-            part = _Part(factor, weight, Plugin(term, factor.name, "reward term", known, RewardError))
-            (self._closing if closing else self._texts).append(part)
+            name = factor.name
+            if name not in made:
+                term, state = instance_of(name, own[name] if name in own else reward_terms[name])
+                known = plugins.CLOSING if is_closing(term) else plugins.REWARD
+                made[name] = Plugin(term, name, "reward term", known, RewardError, stateful=state is not None)
+                self._states |= {} if state is None else {name: state}
+            part = _Part(factor, weight, made[name])
+            (self._closing if is_closing(part.term.function) else self._texts).append(part)
         self.weights = {str(factor): float(weight) for factor, weight in weighted.items()}
         self.asks = {name for part in self._texts for name in part.term.asks}
         self.closing_terms = tuple(part.factor.name for part in self._closing)
-        self._moments: dict[str, list[float]] = {}
+        self.reset()
 
     def reset(self) -> None:
-        """Begin an episode, with new running means and deviations."""
-        self._moments = {}
+        """Begin an episode, with new running means and deviations, and terms without memory."""
+        self._moments: dict[str, list[float]] = {}
+        for state in self._states.values():
+            state.reset()
 
-    def state_dict(self) -> dict[str, list[float]]:
-        """Return the running means and deviations, as plain data."""
-        return {name: list(moments) for name, moments in self._moments.items()}
+    def state_dict(self) -> dict[str, Any]:
+        """Return the running means and deviations, and under "terms" the states of terms with state, as plain data.
 
-    def load_state_dict(self, state: Mapping[str, list[float]]) -> None:
-        """Restore what `state_dict` returned."""
-        self._moments = {name: list(moments) for name, moments in state.items()}
+        Raises:
+            RewardError: If the state of a term is no plain data.
+        """
+        kept: dict[str, Any] = {name: list(moments) for name, moments in self._moments.items()}
+        return kept | ({TERMS: {name: one.state_dict() for name, one in self._states.items()}} if self._states else {})
 
-    def of_texts(self, valid: Texts, since: Mapping[str, list[float]] | None = None) -> dict[str, TermValues]:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned.
+
+        Raises:
+            RewardError: If it is of other terms with state.
+        """
+        terms = state.get(TERMS, {})
+        if terms.keys() != self._states.keys():
+            raise RewardError(f"The state is of the terms {sorted(terms)}; the reward's are {sorted(self._states)}.")
+        self._moments = {name: list(moments) for name, moments in state.items() if name != TERMS}
+        for name, one in self._states.items():
+            one.load_state_dict(terms[name])
+
+    def of_texts(self, valid: Texts, since: Mapping[str, Any] | None = None) -> dict[str, TermValues]:
         """Compute the terms' values for each valid text of an offer; `n` may be 0.
 
         Args:
             valid: The valid texts.
-            since: Running means and deviations to begin from, after which the present ones stay as they are.
+            since: A state to begin from, after which the present one stays as it is.
 
         Raises:
-            RewardError: If a term returns the wrong shape or a value that is not finite.
+            RewardError: If a term returns the wrong shape or a value that is not finite. The state stays as it was.
         """
         terms = {part.factor.name: part for part in self._texts}
-        raw = {name: _checked(part, valid) if valid.texts else np.zeros(0) for name, part in terms.items()}
-        kept, keeps = self.state_dict(), False
+        moments, undo, keeps = dict(self._moments), [state.undo() for state in self._states.values()], False
         if since is not None:
             self.load_state_dict(since)
         try:
+            raw = {name: _checked(part, valid) if valid.texts else np.zeros(0) for name, part in terms.items()}
             values = {str(part.factor): self._valued(part, raw[part.factor.name]) for part in self._texts}
             for name, value in values.items():
                 _check_finite(name, "contributes", value.contribution, valid.texts)
             keeps = since is None
         finally:
             if not keeps:
-                self._moments = kept
+                self._moments = moments
+                for restore in undo:
+                    restore()
         return values
 
     def of_closing(self, closing: Closing) -> dict[str, TermValues]:
@@ -141,16 +171,17 @@ class Reward:
         Raises:
             RewardError: If a term returns anything but a finite number.
         """
-        values = {}
-        for part in self._closing:
-            value = part.term(closing) if closing.batch_texts else 0.0
+        raw: dict[str, Any] = {}
+        for name, term in {part.factor.name: part.term for part in self._closing}.items():
+            raw[name] = value = term(closing) if closing.batch_texts else 0.0
             if not _is_finite(value):
                 raise RewardError(
-                    f"The reward term {part.factor.name!r} returned {value!r:.80}; expected one finite number "
-                    "for the whole round."
+                    f"The reward term {name!r} returned {value!r:.80}; expected one finite number for the whole round."
                 )
-            values[str(part.factor)] = self._valued(part, np.array([value], dtype=np.float64))
-        return values
+        return {
+            str(part.factor): self._valued(part, np.array([raw[part.factor.name]], dtype=np.float64))
+            for part in self._closing
+        }
 
     def _valued(self, part: _Part, raw: Values) -> TermValues:
         """Clip and normalize a term's own values."""

@@ -21,7 +21,32 @@ RewardTerm = Callable[..., Any]
 """Maps the arguments that its parameters name (see `signal_env.utils.plugins`) to one finite value per text, `(n,)`.
 
 A text's value may depend on texts offered before it, but not on those after it, so that the environment gives the same
-rewards with one text a step and with many."""
+rewards with one text a step and with many.
+
+A term that remembers something is a class whose instances also have `reset`, which begins an episode, `state_dict`,
+which returns what is remembered as plain data, and `load_state_dict`, which restores it. Each environment has its own
+instance. Texts that are scored without being offered (`Learner.score`) leave no trace in it. A term without these
+methods whose attributes change is refused; a class whose attributes change without an effect on values has
+`stateless = True`.
+
+Example:
+    >>> class NovelWords:
+    ...     def reset(self):
+    ...         self.known = set()
+    ...     def __call__(self, texts):
+    ...         values = []
+    ...         for text in texts:
+    ...             words = set(text.split())
+    ...             values.append(len(words - self.known))
+    ...             self.known |= words
+    ...         return values
+    ...     def state_dict(self):
+    ...         return {"known": sorted(self.known)}
+    ...     def load_state_dict(self, state):
+    ...         self.known = set(state["known"])
+    >>> reward_terms.register("novel_words")(NovelWords).__name__
+    'NovelWords'
+"""
 
 reward_terms: Registry[RewardTerm] = Registry("reward term")
 """The terms by name, including closing terms."""
@@ -40,7 +65,7 @@ def at_close(term: Term) -> Term:
         ... def newly_labeled(batch_texts):
         ...     return len(batch_texts)
     """
-    term.at_close = True  # type: ignore[attr-defined]  # a function takes any attribute
+    term.at_close = True  # type: ignore[attr-defined]  # a function or a class takes any attribute
     return term
 
 

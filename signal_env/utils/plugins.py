@@ -40,10 +40,12 @@ are computed once, when a function names them. Arrays are read-only. A parameter
 import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping
+from copy import copy, deepcopy
 from types import MappingProxyType
 from typing import Any
 
 from signal_env.utils.errors import at_work
+from signal_env.utils.state import Unchanged, owners
 
 TEXTS = (
     *("texts", "probabilities", "embeddings", "neighbors", "distances", "scores", "dropout", "pretrained"),
@@ -63,6 +65,13 @@ CLOSING = ("batch_texts", "batch_labels", "labeled_texts", "labels", "accuracy",
 
 _MISSING = object()
 
+ADVICE = {
+    "reward term": "Write the methods reset, state_dict and load_state_dict",
+    "acquisition function": "Compute from the arguments alone, and draw from `rng`",
+    "stopping criterion": "Compute from the arguments alone; `values` has what was measured before",
+}
+"""What to do about state that nothing keeps, for each kind of plug-in."""
+
 
 class Plugin:
     """A function with the names of the arguments that it asks for.
@@ -73,13 +82,14 @@ class Plugin:
         kind: The plug-in's kind, for messages ("reward term", "acquisition function", ...).
         known: The names that it may ask for.
         error: Type of the error for a name that is not known.
+        stateful: Whether something keeps the function's state. Otherwise an object that changes is an error.
 
     Attributes:
         required: The names that it asks for by parameters without a default.
         asks: These, and the names of its other parameters that are known.
 
     Raises:
-        error: If the function asks for a name that is not known.
+        error: If the function asks for a name that is not known, or, in a call, if it is an object that has changed.
 
     Example:
         >>> def brevity(texts, scale=10):
@@ -92,9 +102,16 @@ class Plugin:
     """
 
     def __init__(
-        self, function: Callable[..., Any], name: str, kind: str, known: Collection[str], error: type[Exception]
+        self,
+        function: Callable[..., Any],
+        name: str,
+        kind: str,
+        known: Collection[str],
+        error: type[Exception],
+        stateful: bool = False,
     ) -> None:
-        self.function, self.name, self.kind = function, name, kind
+        self.function, self.name, self.kind, self.stateful = function, name, kind, stateful
+        self.unchanged = Unchanged([] if stateful else owners(function), f"{kind} {name!r}", ADVICE.get(kind), error)
         given = function.keywords if isinstance(function, functools.partial) else {}
         self.required: set[str] = set()
         self.asks: set[str] = set()
@@ -135,5 +152,16 @@ class Plugin:
             if inspect.getattr_static(source, name, _MISSING) is not _MISSING:
                 arguments[name] = getattr(source, name)
         texts = next((getattr(source, name) for name in ("texts", "batch_texts") if hasattr(source, name)), ())
+        self.unchanged.note()
         with at_work(f"the {self.kind} {self.name!r}", texts):
-            return self.function(**arguments, **options)
+            result = self.function(**arguments, **options)
+        self.unchanged.check()
+        return result
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Plugin":
+        """Return the plug-in itself, or a copy with a copy of its function if that has a state."""
+        if not self.stateful:
+            return self
+        copied = copy(self)
+        copied.function = deepcopy(self.function, memo)
+        return copied

@@ -1,6 +1,7 @@
 """Draws of K candidate texts with their features, for the wrapper and for agents that play trained policies."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box
@@ -10,6 +11,7 @@ from signal_env.acquisition import entropy, margin
 from signal_env.config import ConfigError
 from signal_env.learner.learner import Learner
 from signal_env.learner.view import View
+from signal_env.utils.copying import deep_copy
 from signal_env.utils.prediction import unit
 
 Generator = Callable[[Sequence[str]], Sequence[str]]
@@ -142,6 +144,10 @@ class CandidateDraw:
         self._left: NDArray[np.int64]  # rows of the two arrays below that may still be drawn
         self._real: tuple[str, ...]
         self._features: NDArray[np.float32]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "CandidateDraw":
+        """Return a copy in the same state with the same generator, whose texts depend on prompts alone."""
+        return deep_copy(self, memo, [self.space, self._generator])
 
     def reset(self, rng: np.random.Generator) -> None:
         """Begin an episode, after the learner's reset."""

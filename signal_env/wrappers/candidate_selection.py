@@ -9,6 +9,7 @@ from gymnasium.spaces import Discrete
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
+from signal_env.utils.copying import deep_copy
 from signal_env.wrappers.candidate_draw import CandidateDraw, Generator
 from signal_env.wrappers.unwrapping import signal_env_of
 
@@ -75,6 +76,10 @@ class CandidateSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs)
         self.action_space = Discrete(n_candidates)
         self._random: np.random.Generator | None = None
         self._ended = False
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "CandidateSelection":
+        """Return a copy in the same state with the same generator, whose texts depend on prompts alone."""
+        return deep_copy(self, memo, [self._saved_kwargs, self._draw._generator])
 
     @property
     def candidates(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
 from signal_env.learner.prompts import prompt
+from signal_env.utils.copying import deep_copy
 from signal_env.wrappers.candidate_draw import CandidateBox, Generator, describe, written
 from signal_env.wrappers.unwrapping import signal_env_of
 
@@ -67,6 +68,10 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
         self._random: np.random.Generator | None = None
         self._ended = False
         self._features: NDArray[np.float32]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "PromptSelection":
+        """Return a copy in the same state with the same generator, whose texts depend on prompts alone."""
+        return deep_copy(self, memo, [self._saved_kwargs, self.generator])
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from numbers import Integral
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -161,6 +162,10 @@ class Record(gym.Wrapper[Any, str, Any, str]):
         self.log = RunLog(folder, state, method)
         self._learner: Learner = env.get_wrapper_attr("learner")
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """Return a copy of the environment without this wrapper, so that a look ahead leaves the logs as they are."""
+        return deepcopy(self.env, memo)
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and log the initial round."""
         observation, info = self.env.reset(seed=seed, options=options)
@@ -195,6 +200,10 @@ class VectorRecord(VectorWrapper):
         super().__init__(envs)
         self.log = RunLog(folder, state, method)
         self._learner: Learner = cast(SignalVectorEnv, envs.unwrapped).learner
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """Return a copy of the environment without this wrapper, so that a look ahead leaves the logs as they are."""
+        return deepcopy(self.env, memo)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and log the initial round."""

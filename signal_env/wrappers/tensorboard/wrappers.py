@@ -1,6 +1,7 @@
 """The wrappers that hand the results of an environment to a `Board`."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ class TensorBoard(gym.Wrapper[Any, str, Any, str]):
         super().__init__(env)
         self.board = Board(learner_of(env), folder, **options)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """Return a copy of the environment without this wrapper, so that a look ahead leaves the logs as they are."""
+        return deepcopy(self.env, memo)
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and begin an episode."""
         observation, info = self.env.reset(seed=seed, options=options)
@@ -64,6 +69,10 @@ class VectorTensorBoard(VectorWrapper):
     def __init__(self, envs: VectorEnv[Any, Any, Any], folder: str | Path, **options: Any) -> None:
         super().__init__(envs)
         self.board = Board(learner_of(envs), folder, **options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """Return a copy of the environment without this wrapper, so that a look ahead leaves the logs as they are."""
+        return deepcopy(self.env, memo)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and begin an episode."""

@@ -1,0 +1,217 @@
+"""Runs that are killed and resumed, of agents that keep their state and of agents that do not."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import Future
+
+import pytest
+
+from agents.agent import agents
+from experiments.__main__ import main
+from experiments.config import configuration_of
+from experiments.engines import Inline, LostWorker, play_run
+from experiments.run import ASIDE
+from experiments.sweep import played
+from signal_env.rewards import reward_terms
+
+LOGS = ("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jsonl", "metrics.jsonl", "finished")
+SMALL = ["--pool-size", "40", "--round-size", "4", "--evaluation-size", "40", "--budget", "32", "--num-envs", "2"]
+
+AGENTS = """
+import dataclasses, os, signal
+import numpy as np
+from agents.agent import Agent, agents
+from signal_env.rewards import reward_terms
+
+
+@reward_terms.register("own_words")
+class OwnWords:
+    def reset(self):
+        self.known = set()
+
+    def __call__(self, texts):
+        values = []
+        for text in texts:
+            values.append(len(set(text.split()) - self.known))
+            self.known.update(text.split())
+        return values
+
+    def state_dict(self):
+        return {"known": sorted(self.known)}
+
+    def load_state_dict(self, state):
+        self.known = set(state["known"])
+
+
+class Counting(Agent):
+    def reset(self, envs, seed):
+        self.count, self.rng = 0, np.random.default_rng(seed)
+
+    def act(self, observations):
+        self.count += 1
+        if self.count == int(os.environ.get("KILLED_AT", 0)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        names = self.rng.integers(1000, size=len(observations["prompt"]))
+        return [f"take {self.count}, scene {name}: a fine film" for name in names]
+
+    def learn(self, rewards, infos):
+        return {"count": self.count, "reward": float(np.mean(rewards))}
+
+
+@agents.register("forgetful")
+@dataclasses.dataclass
+class Forgetful(Counting):
+    pass
+
+
+@agents.register("keeping")
+@dataclasses.dataclass
+class Keeping(Counting):
+    def state_dict(self):
+        return {"count": self.count, "rng": self.rng.bit_generator.state}
+
+    def load_state_dict(self, state):
+        self.count, self.rng.bit_generator.state = state["count"], state["rng"]
+
+
+@agents.register("half")
+@dataclasses.dataclass
+class Half(Counting):
+    def load_state_dict(self, state):
+        self.count = state["count"]
+
+
+@agents.register("unseeded")
+@dataclasses.dataclass
+class Unseeded(Counting):
+    def reset(self, envs, seed):
+        self.count, self.rng = 0, np.random.default_rng()
+"""
+
+SCRIPT = """
+import sys
+import agents_of_replay
+from experiments.__main__ import main
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    """The file of the agents, which are registered in this process while the tests of this module run."""
+    file = tmp_path_factory.mktemp("own") / "agents_of_replay.py"
+    file.write_text(AGENTS)
+    spec = importlib.util.spec_from_file_location("agents_of_replay", file)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    yield file
+    for registry in (agents, reward_terms):
+        for name in ("forgetful", "keeping", "half", "unseeded", "own_words"):
+            registry._entries.pop(name, None)
+
+
+def run_killed(module, at, *args):
+    """Run a command in a process of its own that is killed at so many calls of `act`."""
+    variables = os.environ | {"KILLED_AT": str(at), "PYTHONPATH": os.pathsep.join([str(module.parent), *sys.path])}
+    code = subprocess.run([sys.executable, "-c", SCRIPT, *args], env=variables, check=False).returncode
+    assert code == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("agent", ["forgetful", "keeping"])
+def test_a_run_killed_in_round_5_ends_as_an_undisturbed_one(tmp_path, module, agent, capsys):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    args = ["run", *SMALL, "--agent", agent, "--seed", "3", "--reward", "signal + 0.1*normalize(own_words)"]
+    assert main([*args, "--out", str(whole)]) == 0
+    run_killed(module, 10, *args, "--out", str(killed))  # two calls a round: in the middle of round 5
+    assert [json.loads(line)["index"] for line in (killed / "rounds.jsonl").read_text().splitlines()] == [*range(5)]
+    assert (killed / "checkpoints").exists() is (agent == "keeping")
+    capsys.readouterr()
+    assert main(["run", "--resume", str(killed)]) == 0
+    anew = f"The agent {agent} has no state_dict: its run is played anew from its beginning."
+    assert (anew in capsys.readouterr().out) is (agent == "forgetful")
+    for name in LOGS:
+        assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
+    assert not (killed / ASIDE).exists()
+    before = {file: file.read_bytes() for file in killed.rglob("*") if file.is_file() and file.suffix != ".png"}
+    assert main(["run", "--resume", str(killed)]) == 0  # a finished run stays as it is
+    assert "anew" not in capsys.readouterr().out
+    assert {file: file.read_bytes() for file in before} == before
+    assert main(["rescore", str(killed), "--reward", "own_words"]) == 0  # the term replays the run with its memory
+    rows = [json.loads(line) for line in (killed / "rescored.jsonl").read_text().splitlines()]
+    texts, valid = [row["text"].split() for row in rows], [not row["invalid"] for row in rows]
+    earlier = [{w for t, v in zip(texts[:i], valid, strict=False) if v for w in t} for i in range(len(texts))]
+    counted = [len(set(text) - known) for text, known in zip(texts, earlier, strict=True)]
+    expected = [count for count, is_valid in zip(counted, valid, strict=True) if is_valid]
+    assert [row["rescored"] for row in rows if not row["invalid"]] == expected
+
+
+def test_a_run_killed_while_it_is_played_anew_ends_as_an_undisturbed_one(tmp_path, module):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    args = ["run", *SMALL, "--agent", "forgetful", "--no-tensorboard"]
+    assert main([*args, "--out", str(whole)]) == 0
+    run_killed(module, 10, *args, "--out", str(killed))
+    run_killed(module, 6, "run", "--resume", str(killed))
+    assert main(["run", "--resume", str(killed)]) == 0
+    for name in LOGS:
+        assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
+    assert not (killed / ASIDE).exists()
+
+
+def test_a_run_that_does_not_repeat_itself_is_not_continued(tmp_path, module, capsys):
+    folder = tmp_path / "run"
+    args = ["run", *SMALL, "--agent", "unseeded", "--no-tensorboard", "--out", str(folder)]
+    run_killed(module, 10, *args)
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    assert main(["run", "--resume", str(folder)]) == 1
+    error = capsys.readouterr().err
+    assert "depends on more than its seed and its observations" in error
+    assert "state_dict and load_state_dict" in error
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+    assert main([*args, "--overwrite"]) == 0
+
+
+def test_a_reward_that_differs_is_not_called_the_agents_fault(tmp_path, module, capsys):
+    folder = tmp_path / "run"
+    run_killed(module, 10, "run", *SMALL, "--agent", "forgetful", "--no-tensorboard", "--out", str(folder))
+    log = folder / "offers.jsonl"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines[3]["reward"] += 0.5
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert main(["run", "--resume", str(folder)]) == 1
+    assert "in round 1, offer 3 was" in capsys.readouterr().err
+
+
+def test_one_state_method_without_the_other_is_refused_before_anything_is_written(tmp_path, module, capsys):
+    assert main(["run", *SMALL, "--agent", "half", "--out", str(tmp_path / "run")]) == 1
+    assert "Half has load_state_dict, but no state_dict" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+class Dying(Inline):
+    """Workers that are processes of their own, each killed at so many calls of `act`; 0: not killed."""
+
+    def __init__(self, module, *deaths):
+        self.module, self.deaths = module, list(deaths)
+
+    def submit(self, run):
+        at, over = self.deaths.pop(0), Future()
+        if at:
+            run_killed(self.module, at, "run", "--resume", str(run.folder))
+            over.set_exception(LostWorker("it was killed"))
+        else:
+            over.set_result(play_run(run))
+        return over
+
+
+def test_a_sweep_plays_such_a_run_anew_when_its_worker_dies(tmp_path, module):
+    args = ["run", *SMALL, "--agent", "forgetful", "--no-tensorboard", "--seed", "1"]
+    assert main([*args, "--out", str(tmp_path / "whole")]) == 0
+    run_killed(module, 4, *args, "--out", str(tmp_path / "few"))
+    engine = Dying(module, 10, 0)
+    *_, (_, over, error) = played([configuration_of(tmp_path / "few")], engine)
+    assert (over.folder, error, engine.deaths) == (tmp_path / "few", None, [])
+    for name in LOGS:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "few" / name).read_bytes(), name
