@@ -16,6 +16,7 @@ from experiments.config import RunConfig, RunError, make_envs
 from experiments.cost import Meter
 from experiments.identity import accept_plugins, differences, is_mixed, refusal
 from experiments.logs import LOGS, Logs, complete
+from experiments.player import fresh, refuse_descriptions
 from experiments.progress import console, progress_bar
 from experiments.replay import Replay
 from experiments.runs import read_runs
@@ -123,6 +124,7 @@ def play(
         AgentError: If the agent has one state method without the other.
         RunBusy: If another process plays the run at this moment.
     """
+    refuse_descriptions(str(config.folder), vars(config.options) | {"agent": config.agent_options})
     keeps_state(config.agent_options)
     with locked(config.folder):  # the folder's content is certain only from here on
         if resume is None:
@@ -177,7 +179,7 @@ def _steps(
     if checkpoint is None:
         write_text(config.folder / "config.yaml", config.as_yaml())
         checkpoint = {"logs": None, "episode": None}
-    agent = config.agent_options
+    agent = fresh("agent", config.agent_options)
     with closing(Logs(envs, config, meter, checkpoint["logs"])) as logs:
         for step in rollout(logs.envs, agent, config.seed, checkpoint["episode"]):
             if step.round is not None:
