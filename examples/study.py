@@ -6,7 +6,7 @@ Usage: python examples/study.py [SEEDS] [FOLDER]
 import sys
 from pathlib import Path
 
-from experiments import Study, run_study
+from experiments import Study, sweep
 
 SETTINGS = {
     "reviews": {"env": "SignalEnv-reviews-v0"},
@@ -30,7 +30,7 @@ def main(seeds, folder, workers=None):
         name="example",
         out=Path(folder),
     )
-    rounds = run_study(study, workers).rounds
+    rounds = sweep(study, workers).rounds
     areas = rounds.groupby(["setting", "method", "seed"])["accuracy"].mean().unstack("seed")
     for setting, table in areas.groupby(level="setting"):
         for method, curve in table.droplevel("setting").iterrows():

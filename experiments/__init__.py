@@ -1,22 +1,28 @@
 """Runs and studies, from the command line (`python -m experiments`, also installed as `signal-env`) and from Python.
 
 Example:
-    >>> from experiments import Experiment, Study, run_study
-    >>> Experiment("SignalEnv-reviews-v0", "entropy", seed=1, pool_size=100).config.options.pool_size
-    100
+    >>> import tempfile
+    >>> from experiments import play
+    >>> options = {"pool_size": 40, "round_size": 20, "tensorboard": False}
+    >>> run = play("SignalEnv-reviews-v0", "entropy", seed=0, out=tempfile.mkdtemp(), **options)
+    >>> run.rounds["labeled"].tolist()
+    [20, 40]
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from experiments.api import Experiment, run_study
+    from experiments.api import compare, play, report, sweep
     from experiments.runs import Runs, read_runs
     from experiments.study import Study
 
-__all__ = ["Experiment", "Runs", "Study", "read_runs", "run_study"]
+__all__ = ["Runs", "Study", "compare", "play", "read_runs", "report", "sweep"]
 
-HOMES = {"Experiment": "api", "Runs": "runs", "Study": "study", "read_runs": "runs", "run_study": "api"}
+HOMES = {name: "api" for name in ("play", "compare", "sweep", "report")}
+HOMES |= {"Runs": "runs", "read_runs": "runs", "Study": "study"}
 """The module of each public name. It is imported on first use, so that `signal-env --help` is fast."""
 
 
@@ -25,3 +31,18 @@ def __getattr__(name: str) -> Any:
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+
+
+class _Package(ModuleType):
+    """This package. `compare`, `report` and `sweep` are its functions, and modules of the same names hold the commands.
+
+    Importing a module makes it an attribute of its package. Here that would hide the function, so it is left out:
+    `from experiments.sweep import ...` reaches the module, `from experiments import sweep` the function.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in HOMES or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,67 +1,192 @@
-"""Runs and studies from Python: what `run` and `sweep` do on the command line."""
+"""The Python API: what `run`, `compare`, `sweep` and `report` do on the command line, with objects of one's own."""
 
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.agent import get_agent
-from experiments.config import EnvironmentOptions, RunConfig, check_names, make_config, option_names
-from experiments.plugins import load_plugins
+from experiments.compare import compare as play_comparison
+from experiments.compare import comparison
+from experiments.config import EnvironmentOptions, RunConfig, RunError, check_names, make_config
+from experiments.metric import METRICS, MetricName
+from experiments.player import agent_class, name_of_agent, option_names
+from experiments.plugins import Source, load_plugins
+from experiments.report import ReportConfig
+from experiments.report import main as write_report
 from experiments.run import play_visibly
 from experiments.runs import Runs, read_runs
-from experiments.study import Study
-from experiments.sweep import engine_here, refuse_others, sweep
+from experiments.study import Study, read_study
+from experiments.sweep import chosen, engine_for, refuse_others
+from experiments.sweep import sweep as play_missing
+
+REVIEWS = "SignalEnv-reviews-v0"
 
 
-class Experiment:
-    """One agent plays one episode into a folder of its own, as `signal-env run` does.
+def play(
+    env: str = REVIEWS, agent: Any = "random", seed: int = 0, *, out: str | Path | None = None, **options: Any
+) -> Runs:
+    """Play one episode into a folder, as `signal-env run` does, and return its tables.
 
-    Attributes:
-        config: The run.
+    An interrupted run goes on, and a finished one is only read. The agent and the options may be objects: a run plays a
+    copy of each, so an object is not changed, and `config.yaml` has its name and a hash of its content.
 
     Args:
         env: The environment's id.
-        agent: The agent's name.
-        seed: The seed of the environment and of the agent.
-        values: Fields of `RunConfig`, of the environment's options and of the agent, each by its name.
+        agent: The agent: a registered name, a class, or an object of a class that extends `agents.agent.Agent`.
+        seed: Seed of the environment and of the agent.
+        out: The run's folder; default: runs/ENV-AGENT-seedSEED.
+        options: Options of the environment, of the agent and of the run (`num_envs`, `overwrite`, `plugins`, ...), each
+            by its name. The environment's may be what `gym.make` takes: `reward` a function, `classifier` an object.
 
     Raises:
-        RunError: If a name is not known.
+        RunError: If an option is not known, or the folder holds another run. `overwrite=True` replaces it.
+        UnknownName: If the agent is not known.
 
     Example:
         >>> import tempfile
-        >>> options = {"pool_size": 40, "round_size": 20, "tensorboard": False}
-        >>> runs = Experiment("SignalEnv-reviews-v0", "entropy", seed=0, out=tempfile.mkdtemp(), **options).run()
-        >>> runs.rounds["labeled"].tolist()
+        >>> def brevity(texts):
+        ...     return [1 / (1 + len(text)) for text in texts]
+        >>> small = {"pool_size": 40, "round_size": 20, "tensorboard": False}
+        >>> run = play("SignalEnv-reviews-v0", "entropy", seed=0, out=tempfile.mkdtemp(), reward=brevity, **small)
+        >>> run.rounds["labeled"].tolist()
         [20, 40]
+        >>> len(run.labels), run.offers["reward"].between(0, 1).all().item()
+        (40, True)
     """
-
-    def __init__(self, env: str = "SignalEnv-reviews-v0", agent: str = "random", seed: int = 0, **values: Any) -> None:
-        values["plugins"] = load_plugins(values.get("plugins"))
-        owners: dict[str, Any] = {"options": EnvironmentOptions, "agent_options": get_agent(agent), "run": RunConfig}
-        part_of = {name: part for part, owner in owners.items() for name in option_names(owner)}
-        parts = {name: dict(values.pop(name, {})) for name in owners}
-        check_names(values, part_of, f"A run of {agent}")
-        for name, value in values.items():
-            parts[part_of[name]][name] = value
-        run = parts.pop("run")
-        if run.get("out") is not None:
-            run["out"] = Path(run["out"])
-        self.config = make_config(env, agent, **run, seed=seed, **parts)
-
-    def run(self) -> Runs:
-        """Play the run, or the rest of it, and return its tables; a finished run is only read."""
-        play_visibly(self.config, resume=False if self.config.overwrite else None)
-        return read_runs([self.config.folder], unfinished=True)
+    options["plugins"] = load_plugins(options.get("plugins"))
+    owners: dict[str, Sequence[str]] = {
+        "options": option_names(EnvironmentOptions),
+        "agent_options": option_names(agent_class(agent)) if isinstance(agent, str | type) else (),
+        "run": option_names(RunConfig),
+    }
+    part_of = {name: part for part, names in owners.items() for name in names}
+    parts = {name: dict(options.pop(name, {})) for name in owners}
+    check_names(options, part_of, f"A run of {name_of_agent(agent)}")
+    for name, value in options.items():
+        parts[part_of[name]][name] = value
+    place = None if out is None else Path(out)
+    config = make_config(env, agent, **parts.pop("run"), out=place, seed=seed, **parts)
+    play_visibly(config, resume=False if config.overwrite else None)
+    return read_runs([config.folder], unfinished=True)
 
 
-def run_study(study: Study, workers: int | None = None) -> Runs:
-    """Play the missing runs of a study, as `signal-env sweep` does, and return the tables of all of them.
+def compare(
+    agents: Any,
+    env: str = REVIEWS,
+    seeds: int | Sequence[int] = 3,
+    *,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    metric: MetricName = "accuracy",
+    plugins: Sequence[Source] = (),
+    **options: Any,
+) -> Runs:
+    """Play several agents on the same seeds, as `signal-env compare` does, and return the tables of all runs.
+
+    Finished runs are only read, and a run with other options in a run's folder is replaced. `Runs.tables` has the
+    accuracies and the paired differences with their intervals.
 
     Args:
-        study: The study.
-        workers: The number of processes; default: one for each CPU core. 0 plays in this process, which is needed for
-            agents, terms and functions that are registered in it alone.
+        agents: A list of agents, or a mapping from the methods' names to agents. An agent is what `play` takes, or a
+            pair of that and its options. Each seed plays a fresh copy of an object.
+        env: The environment's id.
+        seeds: The seeds, or their number.
+        out: The folder of the results; default: runs/ENV.
+        workers: Runs at a time; default: one for each CPU core. 0 plays in this process, as objects always do.
+        metric: What the figures of the methods show.
+        plugins: Files and modules of your own, imported first, here and in new processes.
+        options: Options of the environment, the same for all agents; `num_envs` and `tensorboard`.
+
+    Raises:
+        RunError: If runs have failed, an option is not known, or new processes cannot play the runs.
+
+    Example:
+        >>> import tempfile
+        >>> small = {"pool_size": 40, "round_size": 20, "tensorboard": False}
+        >>> methods = {"chance": "random", "unsure": "entropy"}
+        >>> runs = compare(methods, seeds=2, out=tempfile.mkdtemp(), workers=0, **small)  # doctest: +ELLIPSIS
+        compare: 4 runs, 0 of them finished, in ...
+        >>> list(runs.tables()["accuracy"]["method"])
+        ['chance', 'unsure']
     """
+    known = option_names(EnvironmentOptions)
+    defaults: dict[str, Any] = {name: options.pop(name) for name in ("num_envs", "tensorboard") if name in options}
+    options = dict(options.pop("options", {})) | options
+    check_names(options, known, "A comparison")
+    records = load_plugins(plugins)
+    study = comparison(_methods(agents), env, options, seeds, None if out is None else Path(out), records)
+    study = dataclasses.replace(study, defaults=defaults, text="")
+    return play_comparison(study, workers, METRICS[metric], shown=False)
+
+
+def sweep(
+    study: Study | str | Path, workers: int | None = None, out: str | Path | None = None, only: Iterable[str] = ()
+) -> Runs:
+    """Play the missing runs of a study, as `signal-env sweep` does, and return the tables of its runs.
+
+    Args:
+        study: A study, its file, or the name of one that comes with the package.
+        workers: Runs at a time; default: one for each CPU core. 0 plays in this process, as objects always do.
+        out: The folder of the runs; default: the study's own.
+        only: Patterns of SETTING/METHOD/seed-N: plays these runs alone.
+
+    Raises:
+        RunError: If runs have failed, a folder holds another run, or new processes cannot play the runs.
+
+    Example:
+        >>> import tempfile
+        >>> small = {"tensorboard": False, "options": {"pool_size": 40, "round_size": 20}}
+        >>> settings = {"reviews": {"env": "SignalEnv-reviews-v0"}}
+        >>> study = Study(settings, {"random": {"agent": "random"}}, seeds=1, defaults=small, out=tempfile.mkdtemp())
+        >>> sweep(study, workers=0).rounds["labeled"].tolist()  # doctest: +ELLIPSIS
+        study: 1 runs, 0 of them finished, in ...
+        [20, 40]
+    """
+    folder = None if out is None else Path(out)
+    if not isinstance(study, Study):
+        study = read_study(str(study), folder)
+    elif folder is not None:
+        study = dataclasses.replace(study, out=folder)
+    runs = chosen(study, tuple(only))
+    engine = engine_for(runs, workers)
     refuse_others(study.runs)
-    sweep(study, study.runs, engine_here(workers))
-    return read_runs([run.folder for run in study.runs])
+    play_missing(study, runs, engine)
+    return dataclasses.replace(read_runs([run.folder for run in runs]), folder=study.folder)
+
+
+def report(
+    folders: str | Path | Iterable[str | Path],
+    out: str | Path | None = None,
+    *,
+    metric: MetricName | None = None,
+    caption: str = "",
+) -> Path:
+    """Write the report on finished runs, as `signal-env report` does, and return its page.
+
+    Args:
+        folders: Folders of runs, or folders that have such folders anywhere below them; or one of them.
+        out: The folder of the report; default: the folder `report` in the first of them.
+        metric: What methods are compared by; default: the study's metric, or accuracy.
+        caption: First paragraph of the page; default: the study's caption.
+    """
+    places = tuple(map(Path, [folders] if isinstance(folders, str | Path) else folders))
+    config = ReportConfig(places, None if out is None else Path(out), metric, caption)
+    return write_report(config) / "index.html"
+
+
+def _methods(agents: Any) -> dict[str, dict[str, Any]]:
+    """Return the methods of a study, by name."""
+    if isinstance(agents, str | type) or not isinstance(agents, Mapping | Iterable):
+        agents = [agents]
+    if not isinstance(agents, Mapping):
+        pairs = [(name_of_agent(agent[0] if isinstance(agent, tuple) else agent), agent) for agent in agents]
+        twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+        if twice:
+            raise RunError(f"Several agents have the name {twice[0]}: give a mapping from different names to them.")
+        agents = dict(pairs)
+    methods = {}
+    for name, given in agents.items():
+        agent, own = given if isinstance(given, tuple) else (given, {})
+        methods[name] = {"agent": agent, "agent_options": own}
+    return methods

@@ -1,8 +1,7 @@
 """The configuration of a run, from the command line, a configuration file, or Python."""
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,13 +12,15 @@ import yaml
 from gymnasium.envs.registration import load_env_creator
 
 import signal_env  # noqa: F401  (registers the environments)
-from agents.agent import get_agent
+from experiments.player import RunError as RunError
+from experiments.player import check_names as check_names
+from experiments.player import fill, fresh, given, plain_options, player_of
 from experiments.plugin_record import PluginRecord, recorded
 from experiments.plugins import as_now, load_plugins
 from signal_env.config import SignalConfig
 from signal_env.learner.experiment import experiment_sizes
-from signal_env.utils.errors import SignalError
 from signal_env.utils.installed import load_installed
+from signal_env.utils.objects import described, holds_object
 from signal_env.vector_env import SignalVectorEnv
 from signal_env.wrappers import VectorPotentialShaping
 
@@ -37,10 +38,6 @@ Plugins = Annotated[tuple[PluginRecord, ...], tyro.conf.Fixed, tyro.conf.Suppres
 
 NAMES = ("embedded", "minilm", "small")
 """Values of these options that are names, not paths, whatever lies in the current folder."""
-
-
-class RunError(SignalError, ValueError):
-    """A run that cannot be played as described; the message says why and what to do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,10 +103,23 @@ class RunConfig:
         return partial(make_config, **self.plain()), ()
 
     def plain(self) -> dict[str, Any]:
-        """Return the run as plain values, the arguments of `make_config`."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        plain |= {name: dataclasses.asdict(plain[name]) for name in ("options", "agent_options")}
-        return plain | {"plugins": [dataclasses.asdict(record) for record in self.plugins]}
+        """Return the run as plain values and objects from Python, the arguments of `make_config`."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        agent, agent_options = given(self.agent, self.agent_options)
+        values |= {"agent": agent, "agent_options": dict(agent_options), "options": dict(vars(self.options))}
+        return values | {"plugins": [dataclasses.asdict(record) for record in self.plugins]}
+
+    def data(self) -> dict[str, Any]:
+        """Return the run as plain data, with descriptions of objects: see `signal_env.utils.objects`."""
+        agent_options = plain_options(self.agent_options)
+        data: dict[str, Any] = described(self.plain() | {"agent": self.agent, "agent_options": agent_options})
+        return data
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The names of the values that are objects from Python, or the descriptions of such: options, and "agent"."""
+        names = [name for name, value in vars(self.options).items() if holds_object(value)]
+        return (*names, *(["agent"] if holds_object(plain_options(self.agent_options)) else []))
 
     @property
     def folder(self) -> Path:
@@ -118,7 +128,9 @@ class RunConfig:
 
     def absolute(self) -> "RunConfig":
         """Return the same run with absolute paths, to be played from any folder."""
-        options, agent_options = _absolute(self.options), _absolute(self.agent_options)
+        options, agent_options = _absolute(self.options), self.agent_options
+        if "agent" not in self.objects:
+            agent_options = _absolute(agent_options)
         return dataclasses.replace(self, out=self.folder.resolve(), options=options, agent_options=agent_options)
 
     def as_yaml(self) -> str:
@@ -126,7 +138,7 @@ class RunConfig:
 
         It has the versions of installed packages with plugins too, where there are any.
         """
-        plain = dataclasses.asdict(self.absolute())
+        plain = self.absolute().data()
         for name in ("config", "overwrite", "out", "resume", "accept_changed_plugins"):
             plain.pop(name)
         if installed := load_installed():
@@ -139,7 +151,7 @@ def _absolute(options: Any) -> Any:
     paths = {}
     for name in PATHS:
         value = getattr(options, name, None)
-        if value is None or value in NAMES:
+        if not isinstance(value, str) or value in NAMES:
             continue
         path = Path(value).expanduser()
         if path.is_file() and path.suffix in (".yaml", ".yml") if name == "task" else path.is_dir():
@@ -147,12 +159,12 @@ def _absolute(options: Any) -> Any:
     return dataclasses.replace(options, **paths) if paths else options
 
 
-def make_config(env: str, agent: str, **values: Any) -> RunConfig:
+def make_config(env: str, agent: Any, **values: Any) -> RunConfig:
     """Return a run's configuration: the defaults of its environment and its agent, and the given values.
 
     Args:
         env: The environment's id.
-        agent: The agent's name.
+        agent: The agent: a registered name, a class, or an object; see `experiments.player.player_of`.
         values: Fields of `RunConfig`; `options` and `agent_options` are mappings. `plugins` are paths of files, names
             of modules, or records, which say what content the plugin must have; all are imported first.
 
@@ -173,12 +185,11 @@ def make_config(env: str, agent: str, **values: Any) -> RunConfig:
         known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
         raise RunError(f"No environment {env!r} is registered. Known: {', '.join(known)}.")
     _refuse_foreign(env)
-    agent_class = get_agent(agent)
-    own = {**gym.spec(env).kwargs, **agent_class.env_options}
-    options = _fill(EnvironmentOptions, {**own, **values.pop("options", {})})
-    agent_options = _fill(agent_class, values.pop("agent_options", {}))
-    parts = {"env": env, "agent": agent, "options": options, "agent_options": agent_options, "plugins": plugins}
-    run: RunConfig = _fill(RunConfig, values | parts)
+    name, player = player_of(agent, values.pop("agent_options", {}))
+    own = {**gym.spec(env).kwargs, **getattr(player, "env_options", {})}
+    options = fill(EnvironmentOptions, {**own, **values.pop("options", {})})
+    parts = {"env": env, "agent": name, "options": options, "agent_options": player, "plugins": plugins}
+    run: RunConfig = fill(RunConfig, values | parts)
     return run
 
 
@@ -237,35 +248,12 @@ def read_yaml(file: Path) -> dict[str, Any]:
     return values
 
 
-def _fill(of: type[Any], values: Mapping[str, Any]) -> Any:
-    """Make a dataclass from values; raise a RunError if a name is none of its fields."""
-    check_names(values, option_names(of), of.__name__)
-    return of(**values)
-
-
-def option_names(of: type[Any]) -> list[str]:
-    """Return the names of a dataclass's fields; raise a RunError if it is none."""
-    if not dataclasses.is_dataclass(of):
-        raise RunError(
-            f"{of.__name__} should be a dataclass, whose fields are its options: decorate it with @dataclass."
-        )
-    return [field.name for field in dataclasses.fields(of)]
-
-
-def check_names(names: Iterable[str], known: Collection[str], owner: str) -> None:
-    """Raise a RunError with the known names if a name is none of them."""
-    for name in names:
-        if name not in known:
-            close = get_close_matches(str(name), known, n=1)
-            guess = f" Did you mean {close[0]!r}?" if close else ""
-            raise RunError(f"{owner} has no {name}.{guess} Known: {', '.join(known)}.")
-
-
 def make_envs(run: RunConfig, **options: Any) -> Any:
     """Return the vector environment of a run, with these options in place of its own."""
     check_seed(run.seed)
     num_envs = experiment_sizes(run.options).offers if run.num_envs is None else run.num_envs
-    envs: Any = gym.make_vec(run.env, num_envs=num_envs, **vars(run.options) | options)
+    values = vars(run.options) | options
+    envs: Any = gym.make_vec(run.env, num_envs=num_envs, **{name: fresh(name, value) for name, value in values.items()})
     if run.shaping is None:
         return envs
     try:

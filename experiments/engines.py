@@ -5,14 +5,17 @@ import os
 import platform
 import signal
 import threading
+import time
 import traceback
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 from experiments.config import RunConfig, RunError, make_config
 from experiments.run import RunBusy, play
+from experiments.spawning import refuse_unguarded, start_error
 from signal_env.utils.errors import SignalError, origin_of
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
@@ -108,39 +111,77 @@ class Local(Inline):
     """
 
     def __init__(self, slots: int) -> None:
+        refuse_unguarded()
         self.slots = slots
-        self._last: dict[ProcessPoolExecutor, Future[Outcome]] = {}  # each is a pool of one process
+        self._workers: list[_Worker] = []
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes that are spawned inherit it
 
     def submit(self, run: RunConfig) -> Future[Outcome]:
         """Begin a run."""
-        idle = next((process for process, last in self._last.items() if last.done()), None)
-        process = idle or ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _stay_with_parent)
+        worker = next((worker for worker in self._workers if worker.last.done()), None)
+        if worker is None:
+            worker = _Worker()
+            self._workers.append(worker)
         try:
-            self._last[process] = process.submit(play_plain, run.absolute().plain())
+            return worker.play(run)
         except BrokenProcessPool:  # it has died
-            del self._last[process]
+            self._workers.remove(worker)
             return self.submit(run)
-        return self._last[process]
 
     def outcome(self, over: Future[Outcome]) -> Outcome:
-        """Return the outcome of a run."""
+        """Return the outcome of a run; raise a `StartError` if its process could not start."""
         try:
             return over.result()
         except BrokenProcessPool:
+            code = next(worker.failed_start() for worker in self._workers if worker.last is over)
+            if code:
+                raise start_error(code) from None
             raise LostWorker("the process that played it died: was it killed, or out of memory?") from None
 
     def close(self) -> None:
         """Stop the processes."""
-        for process in self._last:
-            for worker in list((process._processes or {}).values()):  # there is no public way to stop a busy one
-                worker.terminate()
-            process.shutdown(wait=True, cancel_futures=True)
+        for worker in self._workers:
+            worker.stop()
 
 
-def _stay_with_parent() -> None:
-    """End this process with its parent, even if that is killed; the parent handles Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+class _Worker:
+    """A process that plays one run at a time.
+
+    Attributes:
+        last: The run that it plays, or the last one that it played.
+    """
+
+    def __init__(self) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self.last = Future[Outcome]()
+        self._ready = spawn.Event()
+        self._pool = ProcessPoolExecutor(1, spawn, _begin, (self._ready,))
+        self._process: Any = None
+
+    def play(self, run: RunConfig) -> Future[Outcome]:
+        """Begin a run; raise a BrokenProcessPool if the process has died."""
+        self.last = self._pool.submit(play_plain, run.absolute().plain())
+        if processes := self._pool._processes:  # there is no public way to the process
+            (self._process,) = processes.values()
+        return self.last
+
+    def failed_start(self) -> int:
+        """Return the exit code of a process that ended by itself before it was ready, else 0; a signal is negative."""
+        while (code := self._process.exitcode) is None:  # the pool's own thread may be the one that learns it
+            time.sleep(0.01)
+        return 0 if self._ready.is_set() else max(0, code)
+
+    def stop(self) -> None:
+        """Stop the process."""
+        if self._process is not None:
+            self._process.terminate()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(ready: Event) -> None:
+    """Say that this process has started, and end it with its parent, even if that is killed."""
+    ready.set()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     parent = multiprocessing.parent_process()
 
     def follow() -> None:

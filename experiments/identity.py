@@ -7,6 +7,7 @@ from experiments.config import ACCEPT, RunConfig, make_config, read_yaml, values
 from experiments.plugin_record import accepted, changes, recorded
 from signal_env.utils.errors import SignalError
 from signal_env.utils.installed import load_installed
+from signal_env.utils.objects import is_known
 from signal_env.utils.storage import write_text
 
 OPTIONS = "its options are others"
@@ -15,7 +16,8 @@ OPTIONS = "its options are others"
 def differences(run: RunConfig) -> list[str]:
     """Return what the run in a run's folder has that this run has not; nothing if it is this very run.
 
-    All options are to be equal, and those not named have their defaults. Plugins are compared by content. Installed
+    All options are to be equal, and those not named have their defaults. An object from Python is to have an equal
+    content; one whose content cannot be read equals no other. Plugins are compared by content. Installed
     packages with plugins are compared by version; one that was not there when the run began is no difference.
 
     Raises:
@@ -24,7 +26,7 @@ def differences(run: RunConfig) -> list[str]:
     values = values_of(run.folder)
     before, installed = recorded(values.pop("plugins", ())), values.pop("installed_plugins", {})
     there = make_config(**values, plugins=run.plugins, out=run.folder)
-    found = [] if there.as_yaml() == run.as_yaml() else [OPTIONS]
+    found = [] if there.as_yaml() == run.as_yaml() and is_known(run.data()) else [OPTIONS]
     if not run.accept_changed_plugins:
         found += changes(before, run.plugins) + _changed_packages(installed)
     return found
@@ -37,9 +39,10 @@ def refusal(run: RunConfig) -> str:
     except (SignalError, ValueError, TypeError):
         found = [OPTIONS]
     if OPTIONS in found:
+        objects = f" or with another content of {', '.join(run.objects)}" if run.objects else ""
         return (
-            f"{run.folder} holds a run with other options: compare its config.yaml. Give --out another folder, or "
-            "remove it."
+            f"{run.folder} holds a run with other options{objects}: compare its config.yaml. Give --out another "
+            "folder, or remove it."
         )
     return (
         f"{run.folder} was begun with other plugins: {'; '.join(found)}. Restore the plugin, play the run anew "
@@ -54,6 +57,11 @@ def accept_plugins(run: RunConfig) -> None:
     before = recorded(values.get("plugins", ()))
     if changes(before, run.plugins) or _changed_packages(values.get("installed_plugins", {})):
         write_text(file, dataclasses.replace(run, plugins=accepted(before, run.plugins)).as_yaml())
+
+
+def is_mixed(run: RunConfig) -> bool:
+    """Return whether a part of the run in a run's folder was played with another content of a plugin."""
+    return any(record.formerly for record in recorded(values_of(run.folder).get("plugins", ())))
 
 
 def _changed_packages(installed: Mapping[str, str]) -> list[str]:

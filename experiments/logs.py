@@ -1,6 +1,5 @@
 """The logs of a run."""
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ class Logs:
         self._record = recorded.log
         if config.tensorboard:
             hparams = {"env": config.env, "agent": config.agent, "seed": config.seed}
-            hparams |= {f"agent/{name}": value for name, value in dataclasses.asdict(config.agent_options).items()}
+            hparams |= {f"agent/{name}": value for name, value in config.data()["agent_options"].items()}
             folder = config.folder / "tensorboard"
             behind = _references(config)
             self.envs = VectorTensorBoard(recorded, folder, state=state["board"], hparams=hparams, references=behind)

@@ -12,7 +12,9 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from experiments.config import Plugins, RunConfig, RunError, configuration_of, make_envs
+from experiments.config import Plugins, RunConfig, RunError, configuration_of, make_envs, values_of
+from experiments.player import refuse_descriptions
+from experiments.plugin_record import changes, recorded
 from experiments.progress import console, progress_bar
 from experiments.run import RESCORED
 from experiments.runs import read_log
@@ -50,6 +52,9 @@ def main(config: RescoreConfig) -> Path:
     """Print where the ranking changes, and write the rescored offers; return their file."""
     pandas = require("pandas", "plots")
     run = configuration_of(config.run, config.plugins)
+    for what in changes(recorded(values_of(config.run).get("plugins", ())), run.plugins):
+        console.print(f"Since the run, {what}.", style="yellow", markup=False, highlight=False)
+    refuse_descriptions(str(config.run), vars(run.options))  # the agent is not needed
     logged, _ = read_log(config.run / "offers.jsonl")
     rows: list[dict[str, Any]] = []
     with progress_bar() as progress:

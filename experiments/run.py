@@ -14,8 +14,9 @@ from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, make_envs
 from experiments.cost import Meter
-from experiments.identity import accept_plugins, differences, refusal
+from experiments.identity import accept_plugins, differences, is_mixed, refusal
 from experiments.logs import LOGS, Logs, complete
+from experiments.player import fresh, refuse_descriptions
 from experiments.progress import console, progress_bar
 from experiments.replay import Replay
 from experiments.runs import read_runs
@@ -123,6 +124,7 @@ def play(
         AgentError: If the agent has one state method without the other.
         RunBusy: If another process plays the run at this moment.
     """
+    refuse_descriptions(str(config.folder), vars(config.options) | {"agent": config.agent_options})
     keeps_state(config.agent_options)
     with locked(config.folder):  # the folder's content is certain only from here on
         if resume is None:
@@ -143,7 +145,7 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
     with closing(make_envs(config)) as envs:
         known = keeps_state(config.agent_options)
         checkpoint = load_checkpoint(config.folder) if resume and known else None
-        replay = Replay(config.folder if resume and not known else None)
+        replay = Replay(config.folder if resume and not known and not is_mixed(config) else None)
         if checkpoint is None or not complete(config.folder, checkpoint["logs"]):  # play it from its beginning
             checkpoint = None
             set_aside(config.folder, config.overwrite or resume)
@@ -177,7 +179,7 @@ def _steps(
     if checkpoint is None:
         write_text(config.folder / "config.yaml", config.as_yaml())
         checkpoint = {"logs": None, "episode": None}
-    agent = config.agent_options
+    agent = fresh("agent", config.agent_options)
     with closing(Logs(envs, config, meter, checkpoint["logs"])) as logs:
         for step in rollout(logs.envs, agent, config.seed, checkpoint["episode"]):
             if step.round is not None:

@@ -1,29 +1,24 @@
 """The reader of run folders: logs become tables, and every folder that cannot be used is named with the reason."""
 
 import dataclasses
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from experiments.config import RunError, read_yaml
+from experiments.config import RunError
+from experiments.run_folder import KEYS as KEYS
+from experiments.run_folder import NUMBERS as NUMBERS
+from experiments.run_folder import RunFolder, is_number, read_folder, run_folders
+from experiments.run_folder import read_log as read_log
+from experiments.run_folder import task_of as task_of
 from signal_env.learner.outcomes import Round
 from signal_env.utils.extras import require
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Round))
 """The fields of a line of `rounds.jsonl`."""
-
-NUMBERS = (
-    *("index", "pool", "budget", "accuracy", "labeled"),
-    *("selected_real", "selected_synthetic", "offers", "finished"),
-)
-COUNTS = ("label_counts", "synthetic_label_counts")
-"""The fields that every line must have, numbers and lists. A field that an earlier version did not write is empty."""
-
-KEYS = ("setting", "method", "seed")
-"""The columns that identify a run."""
 
 SPENT = ("seconds", "cpu_seconds", "memory", "memory_before", "gpu_memory", "gpu_memory_before")
 """The fields of a line of `cost.jsonl`."""
@@ -45,6 +40,12 @@ class Runs:
         cost: The cost of the rounds: `setting`, `method`, `seed`, `round`, and the fields of `experiments.cost.Meter`.
         configs: The content of `config.yaml`, by the run's folder as it is in `rounds`.
         problems: Folders that were left out, or parts of them, and the reasons.
+        folder: The folder of the run, or the one that all runs lie in.
+        offers: Every text offered: `setting`, `method`, `seed`, `round`, `offer` (from 0 in each round), `text`,
+            `reward`, `real`, `invalid`, `passed`, and for each reward term its raw value and its contribution to the
+            reward, as `term/NAME` and `contribution/NAME`. Read when it is asked for.
+        labels: Every text labeled: `setting`, `method`, `seed`, `round`, `text`, `label` (the number of the class; not
+            there in runs of an earlier version), `class_name`, and `real`. Read when it is asked for.
     """
 
     rounds: Any
@@ -52,28 +53,32 @@ class Runs:
     cost: Any
     configs: dict[str, dict[str, Any]]
     problems: list[tuple[str, str]]
+    folder: Path = Path()
 
+    @cached_property
+    def offers(self) -> Any:
+        """The table of the texts offered."""
+        from experiments.texts import offers_table
 
-@dataclasses.dataclass(frozen=True)
-class _Run:
-    folder: Path
-    config: dict[str, Any]
-    rounds: list[dict[str, Any]]
+        return offers_table(self.rounds)
 
-    @property
-    def keys(self) -> dict[str, Any]:
-        """The values of `KEYS`."""
-        setting, method = self.config.get("setting") or self.config["env"], self.config.get("method")
-        return {"setting": str(setting), "method": str(method or self.config["agent"]), "seed": self.config["seed"]}
+    @cached_property
+    def labels(self) -> Any:
+        """The table of the texts labeled."""
+        from experiments.texts import labels_table
 
-    @property
-    def state(self) -> str:
-        """The state of a run that is not finished; empty for a finished one."""
-        if self.rounds and self.rounds[-1]["finished"]:
-            return ""
-        last = f"{self.rounds[-1]['labeled']} of {self.rounds[-1]['budget']} labels" if self.rounds else "no round yet"
-        failed = (self.folder / "error.txt").is_file()
-        return f"not finished ({last}); {'its error.txt says why' if failed else 'resume it, or wait for it'}"
+        return labels_table(self.rounds)
+
+    def tables(self, metric: str = "accuracy") -> dict[str, Any]:
+        """Return the report's tables by name.
+
+        `accuracy` (or the other metric) has the means with their intervals, `differences` the paired differences to
+        baselines, `aggregate` the interquartile means over all settings; see `experiments.report.tables.build`.
+        """
+        from experiments.metric import METRICS, with_metric
+        from experiments.report.tables import build
+
+        return build(with_metric(self, METRICS[metric]), METRICS[metric])
 
 
 def read_runs(places: str | Path | Iterable[str | Path], unfinished: bool = False) -> Runs:
@@ -91,21 +96,19 @@ def read_runs(places: str | Path | Iterable[str | Path], unfinished: bool = Fals
     Raises:
         RunError: If a place is no folder, or nothing can be used.
     """
-    runs: list[_Run] = []
+    runs: list[RunFolder] = []
     problems: list[tuple[str, str]] = []
-    for folder in _folders(places):
+    for folder in run_folders(places):
         try:
-            run = _read_run(folder)
+            inside = list(read_folder(folder, problems))
         except RunError as error:
             problems.append((str(folder), str(error).splitlines()[0]))
             continue
-        if run.state:
-            problems.append((str(folder), run.state))
-        if not run.state or (unfinished and run.rounds):
-            runs.append(run)
+        problems += [(str(run.folder), run.state) for run in inside if run.state]
+        runs += [run for run in inside if not run.state or (unfinished and run.rounds)]
     runs.sort(key=lambda run: (*run.keys.values(), str(run.folder)))
     runs = _without_twins(runs, problems)
-    first: dict[tuple[str, str], _Run] = {}
+    first: dict[tuple[str, str], RunFolder] = {}
     for run in runs:
         other = first.setdefault((run.keys["setting"], run.keys["method"]), run)
         if names := _differing(run, other):
@@ -116,89 +119,11 @@ def read_runs(places: str | Path | Iterable[str | Path], unfinished: bool = Fals
         raise RunError(f"No finished run to read. Give folders of runs, or a folder above them.{found}")
     configs = {str(run.folder): run.config for run in runs}
     metrics, cost = _logs(runs, "metrics", (), problems), _logs(runs, "cost", SPENT, problems)
-    return Runs(_rounds(runs), metrics, cost, configs, problems)
+    folder = Path(os.path.commonpath([run.folder.resolve() for run in runs]))
+    return Runs(_rounds(runs), metrics, cost, configs, problems, folder)
 
 
-def read_log(file: Path) -> tuple[list[dict[str, Any]], bool]:
-    """Return the objects of a log up to the first line that is none, and whether there is such a line.
-
-    A line without its end is still being written and counts as torn.
-
-    Raises:
-        OSError: If the file cannot be read.
-    """
-    lines: list[dict[str, Any]] = []
-    *whole, rest = file.read_bytes().split(b"\n")
-    for line in whole:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            return lines, True
-        if not isinstance(value, dict):
-            return lines, True
-        lines.append(value)
-    return lines, bool(rest)
-
-
-def task_of(env: str, options: Mapping[str, Any]) -> str:
-    """Return the name of a run's task: the option, the name of its file, or the middle part of the environment's id.
-
-    Example:
-        >>> task_of("SignalEnv-sst2-v0", {}), task_of("SignalEnv-v0", {"task": "stars/stars.yaml"})
-        ('sst2', 'stars')
-    """
-    if options.get("task"):
-        return Path(str(options["task"])).stem
-    return env.rpartition(":")[2].removeprefix("SignalEnv-").rpartition("-")[0] or env
-
-
-def _folders(places: str | Path | Iterable[str | Path]) -> Iterator[Path]:
-    """Yield the folders at and below some places that hold a run or a part of one, each once."""
-    seen = set()
-    for place in map(Path, [places] if isinstance(places, str | Path) else places):
-        if not place.is_dir():
-            raise RunError(f"{place} is no folder. Give folders of runs, or a folder above them.")
-        for folder, inside, files in os.walk(place):
-            inside[:] = sorted(name for name in inside if not name.startswith("."))  # .replaced: an earlier run
-            if not {"config.yaml", "rounds.jsonl"} & set(files):
-                continue
-            inside.clear()  # checkpoints and the like
-            if (resolved := os.path.realpath(folder)) not in seen:
-                seen.add(resolved)
-                yield Path(folder)
-
-
-def _read_run(folder: Path) -> _Run:
-    """Read the run in a folder; raise a RunError if there is no whole run of this version."""
-    config = _config(folder / "config.yaml")
-    try:
-        rounds, torn = read_log(folder / "rounds.jsonl")
-    except OSError as error:
-        raise RunError(f"rounds.jsonl cannot be read: {error.strerror}; it was left out") from error
-    for i, line in enumerate(rounds):
-        missing = [name for name in (*NUMBERS, *COUNTS) if name not in line]
-        if missing:
-            raise RunError(f"an earlier version wrote it: its rounds lack {', '.join(missing)}; play it again")
-        good = all(_is_number(line[name]) for name in NUMBERS) and all(isinstance(line[name], list) for name in COUNTS)
-        if not good or line["index"] != i or line["pool"] <= 0:
-            raise RunError(f"line {i + 1} of rounds.jsonl is not that of round {i}; play it again")
-    if torn:
-        raise RunError(f"rounds.jsonl is torn after {len(rounds)} rounds; resume the run")
-    return _Run(folder, config, rounds)
-
-
-def _config(file: Path) -> dict[str, Any]:
-    config = read_yaml(file)
-    wanted = {"env": str, "agent": str, "seed": int}
-    if not all(isinstance(config.get(name), form) for name, form in wanted.items()):
-        raise RunError(f"config.yaml is not that of a run: it needs {', '.join(wanted)}, the seed a whole number")
-    options = config.setdefault("options", {})
-    if not isinstance(options, dict) or not isinstance(options.get("pool_fraction"), int | float | None):
-        raise RunError("config.yaml is not that of a run: its options are no mapping with a number as pool_fraction")
-    return config
-
-
-def _rounds(runs: Iterable[_Run]) -> Any:
+def _rounds(runs: Iterable[RunFolder]) -> Any:
     """Return the table of all rounds."""
     rows = []
     for run in runs:
@@ -210,19 +135,20 @@ def _rounds(runs: Iterable[_Run]) -> Any:
     return rounds.assign(fraction=rounds["fraction"].astype(float), share=rounds["labeled"] / rounds["pool"])
 
 
-def _logs(runs: Iterable[_Run], name: str, columns: tuple[str, ...], problems: list[tuple[str, str]]) -> Any:
+def _logs(runs: Iterable[RunFolder], name: str, columns: tuple[str, ...], problems: list[tuple[str, str]]) -> Any:
     """Return the table of a log that not every run has, with these columns of floats even if none has it.
 
     A round that was played twice counts as it was the last time. `problems` receives the logs that cannot be read.
     """
-    rows = [run.keys | line for run in runs for line in _log(run.folder / f"{name}.jsonl", problems)]
+    rows = [run.keys | line for run in runs for line in _log(run.folder, f"{name}.jsonl", problems)]
     log = require("pandas", "plots").DataFrame(rows, columns=None if rows else [*KEYS, "round", *columns])
     log = log.reindex(columns=[*log, *(column for column in columns if column not in log)])
     log = log.astype(dict.fromkeys(columns, float))  # also where all values are None
     return log.drop_duplicates([*KEYS, "round"], keep="last")
 
 
-def _log(file: Path, problems: list[tuple[str, str]]) -> list[dict[str, Any]]:
+def _log(folder: Path, name: str, problems: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    file = folder / name
     try:
         lines, torn = read_log(file)
     except FileNotFoundError:
@@ -232,14 +158,14 @@ def _log(file: Path, problems: list[tuple[str, str]]) -> list[dict[str, Any]]:
         return []
     if torn:
         problems.append((str(file.parent), f"{file.name} is torn after {len(lines)} lines; the rest was left out"))
-    good = [line for line in lines if "round" in line and all(v is None or _is_number(v) for v in line.values())]
+    good = [line for line in lines if "round" in line and all(v is None or is_number(v) for v in line.values())]
     if len(good) < len(lines):
         reason = f"{file.name} has lines that are not numbers of a round; they were left out"
         problems.append((str(file.parent), reason))
     return good
 
 
-def _without_twins(runs: list[_Run], problems: list[tuple[str, str]]) -> list[_Run]:
+def _without_twins(runs: list[RunFolder], problems: list[tuple[str, str]]) -> list[RunFolder]:
     """Return the runs whose setting, method and seed no other run has, and the first of copies."""
     alone = []
     for keys, group in groupby(runs, key=lambda run: run.keys):
@@ -254,7 +180,7 @@ def _without_twins(runs: list[_Run], problems: list[tuple[str, str]]) -> list[_R
     return alone
 
 
-def _differing(run: _Run, other: _Run) -> list[str]:
+def _differing(run: RunFolder, other: RunFolder) -> list[str]:
     """Return the names of the options that differ, but for the seed and those that change no number."""
     one, two = (_flat(one.config | {"plugins": _hashes(one.config)}) for one in (run, other))
     return [name for name in one | two if one.get(name) != two.get(name) and name not in NO_NUMBER_CHANGES]
@@ -274,7 +200,3 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)

@@ -14,6 +14,7 @@ from experiments.metric import METRICS, MetricName
 from experiments.plugin_record import PluginRecord
 from experiments.plugins import Source, load_plugins
 from signal_env.utils.errors import PluginError, SignalError
+from signal_env.utils.objects import described
 
 STUDIES = Path(__file__).parent / "studies"
 """The studies that come with the package."""
@@ -34,7 +35,8 @@ class Study:
     """Every method plays every setting, on the study's seeds or on its own.
 
     A setting or a method is a mapping of a run's values (`env`, `agent`, `num_envs`, `tensorboard`, `seeds`, `options`
-    of the environment, `agent_options`). Special values replace general ones, in the order defaults, setting, method,
+    of the environment, `agent_options`). From Python the agent may be a class or an object, and options may be objects;
+    see `experiments.play`. Special values replace general ones, in the order defaults, setting, method,
     overrides. Reports compare two methods on the seeds that both have played.
 
     Attributes:
@@ -101,9 +103,9 @@ class Study:
         return Path("runs") / self.name if self.out is None else Path(self.out)
 
     def parts(self) -> dict[str, Any]:
-        """Return the study as a file holds it."""
-        parts: dict[str, Any] = _plain({name: getattr(self, name) for name in PARTS})
-        parts["plugins"] = [getattr(plugin, "source", plugin) for plugin in self.plugins]
+        """Return the study as a file holds it, with descriptions in place of objects."""
+        plugins = [getattr(plugin, "source", plugin) for plugin in self.plugins]
+        parts: dict[str, Any] = described({name: getattr(self, name) for name in PARTS} | {"plugins": plugins})
         return parts
 
     def _runs(self) -> Iterator[RunConfig]:
@@ -197,13 +199,6 @@ def seeds_of(seeds: Any, owner: str = "") -> Sequence[int]:
     _expect(whole, f"{what} are whole numbers from 0; got {list(seeds)!r:.80}.")
     _expect(len(set(seeds)) == len(seeds), f"{what} are different; got {list(seeds)!r:.80}.")
     return tuple(seeds)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value with lists in place of ranges and tuples, as a file holds it."""
-    if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list | tuple | range) else value
 
 
 def _check(parts: Values) -> None:

@@ -12,8 +12,8 @@ from experiments.metric import ACCURACY, METRICS, Metric, MetricName, with_metri
 from experiments.progress import console
 from experiments.report.contents import learned_part, rich_table, table_parts
 from experiments.report.figures import draw_learning
-from experiments.report.tables import build
-from experiments.runs import Runs, read_runs
+from experiments.report.tables import build, curves, learning
+from experiments.runs import KEYS, Runs, read_runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,15 +48,27 @@ def show(
         console.print(f"{folder}: {reason}", style="yellow", markup=False, highlight=False)
 
 
-def draw(runs: Runs, file: Path, metric: Metric = ACCURACY) -> dict[str, Any]:
-    """Draw the learning curves of all settings into one PNG file; return the tables.
+def draw(runs: Runs, file: Path, metric: Metric = ACCURACY, tables: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Draw the learning curves of all settings into one PNG file; return the tables, all of them by default.
 
     A setting has a panel of the metric if its classifier is retrained, and one of lift if that was measured.
     """
-    tables = build(runs, metric)
+    tables = tables or build(runs, metric)
     retrained = runs.rounds["folder"].map(lambda folder: runs.configs[folder]["options"].get("retrain", True))
     panels = [(setting, metric.title) for setting in dict.fromkeys(runs.rounds["setting"][retrained])]
     lifted = tables["learning"][tables["learning"]["metric"] == "lift/mean"]
     panels += [(setting, "lift") for setting in dict.fromkeys(lifted["setting"])]
     draw_learning(runs.rounds, tables, panels or [(runs.rounds["setting"].iloc[0], metric.title)], file, metric)
     return tables
+
+
+def draw_each(runs: Runs) -> None:
+    """Draw the curve of each run into `curve.png` in its folder, unless it is there and newer than the run's rounds."""
+    for folder, rounds in runs.rounds.groupby("folder", sort=False):
+        file, log = Path(folder) / "curve.png", Path(folder) / "rounds.jsonl"
+        if file.is_file() and file.stat().st_mtime_ns > log.stat().st_mtime_ns:
+            continue
+        keys = rounds[list(KEYS)].head(1)
+        own = {"rounds": rounds, "metrics": runs.metrics.merge(keys), "cost": runs.cost.merge(keys)}
+        run = dataclasses.replace(runs, **own)
+        draw(run, file, tables={"curves": curves(rounds), "learning": learning(run)})

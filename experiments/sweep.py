@@ -23,6 +23,7 @@ from experiments.identity import accept_plugins, refusal
 from experiments.progress import console, progress_bar
 from experiments.run import begun, finished
 from experiments.runs import read_log
+from experiments.spawning import bound_to_process
 from experiments.study import Study, read_study
 from signal_env.utils.storage import write_text
 
@@ -63,12 +64,9 @@ class SweepConfig:
 def main(config: SweepConfig) -> Path:
     """Play the missing runs; return the folder."""
     study = read_study(config.study, config.out, config.plugins)
-    every = [dataclasses.replace(run, accept_changed_plugins=config.accept_changed_plugins) for run in study.runs]
-    runs = [run for run in every if not config.only or any(matches(run, study, p) for p in config.only)]
-    if not runs:
-        one = name_of(study.runs[0], study.folder)
-        raise RunError(f"No run of {study.name} matches {' '.join(config.only)}; one is {one}.")
-    refuse_others(every)
+    accept = config.accept_changed_plugins
+    runs = [dataclasses.replace(run, accept_changed_plugins=accept) for run in chosen(study, config.only)]
+    refuse_others([dataclasses.replace(run, accept_changed_plugins=accept) for run in study.runs])
     sweep(study, runs, engine_of(config, study.folder))
     console.print(f"Finished. Look at it with: python -m experiments report {study.folder}")
     return study.folder
@@ -89,6 +87,15 @@ def sweep(study: Study, runs: Sequence[RunConfig], engine: Inline) -> None:
             f"{len(failures)} of {len(runs)} runs have failed; each one's error.txt says where. The same command tries "
             "them again, and nothing else."
         )
+
+
+def chosen(study: Study, only: Sequence[str] = ()) -> Sequence[RunConfig]:
+    """Return the runs of a study that match one of some patterns, or all; raise a RunError if none does."""
+    runs = [run for run in study.runs if not only or any(matches(run, study, pattern) for pattern in only)]
+    if not runs:
+        one = name_of(study.runs[0], study.folder)
+        raise RunError(f"No run of {study.name} matches {' '.join(only)}; one is {one}.")
+    return runs
 
 
 def name_of(run: RunConfig, out: Path) -> str:
@@ -188,6 +195,23 @@ def engine_here(workers: int | None) -> Inline:
     """Return the engine of this machine: so many processes, one for each core by default, or this process for 0."""
     _check(workers, least=0)
     return Inline() if workers == 0 else Local(workers or cores())
+
+
+def engine_for(runs: Sequence[RunConfig], workers: int | None) -> Inline:
+    """Return the engine of this machine for some runs: this process where no other can play them.
+
+    Raises:
+        RunError: If workers are asked for that could not play them.
+    """
+    bound = bound_to_process(runs) if workers != 0 else ""
+    if bound and workers is not None:
+        raise RunError(
+            f"{bound}, and new processes do not have it: play with workers=0, in this process, or register it in a "
+            "file and give the file as a plugin."
+        )
+    if bound:
+        console.print(f"{bound}: the runs are played in this process", markup=False, highlight=False)
+    return engine_here(0 if bound else workers)
 
 
 def _check(workers: int | None, least: int) -> None:

@@ -126,6 +126,16 @@ class ModelAgent(ChoosingAgent):
             names = base(envs).learner.feature_names
             check_features(space.features, space.state_features, names, "The model")
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "ModelAgent":
+        """Return an agent of the same model, which playing does not change."""
+        return dataclasses.replace(self)
+
+    def __content__(self) -> dict[str, Any]:
+        """Return what the agent is known by: its options, and the weights and the normalization of its model."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        statistics = getattr(self.model.get_vec_normalize_env(), "obs_rms", None)
+        return own | {"model": (type(self.model), self.model.policy.state_dict(), statistics)}
+
     def _sizes(self) -> tuple[int, int]:
         """Return K and the number of directions, or raise a PolicyError if the model does not tell or has others."""
         space, actions = self.model.observation_space, self.model.action_space

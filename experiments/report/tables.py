@@ -63,8 +63,10 @@ def _classes(runs: Runs) -> dict[str, tuple[str, ...]]:
     """Return the names of each task's classes, where the task can be found."""
     classes = {}
     for task, folder in runs.rounds.drop_duplicates("task")[["task", "folder"]].to_numpy():
+        own = runs.configs[folder]["options"].get("task") or task
         try:
-            classes[task] = get_task(runs.configs[folder]["options"].get("task") or task).class_names
+            described = isinstance(own, Mapping)  # a `Task` from Python
+            classes[task] = tuple(own["class_names"]) if described else get_task(own).class_names
         except (TaskError, ValueError):  # the task's own file has moved: its classes are numbered
             continue
     return classes

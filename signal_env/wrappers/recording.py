@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from copy import deepcopy
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -11,8 +12,12 @@ import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
 from signal_env.learner.learner import Learner
+from signal_env.utils.objects import described
 from signal_env.utils.storage import cut
 from signal_env.vector_env import SignalVectorEnv, closed_round, offer_of
+
+OWN_TASK = "SignalEnv-v0"
+"""The id of an environment that was made without one."""
 
 
 class LineLog:
@@ -54,30 +59,50 @@ class RunLog:
     """The logs of an episode: `offers.jsonl`, `labels.jsonl` and `rounds.jsonl` in a folder.
 
     A line of `offers.jsonl` has `round`, `offer` (from 0 in each round), `text`, `reward`, `real`, `invalid`, `passed`
-    and `reward_terms`. A line of `labels.jsonl` has `round`, `text`, `label` (the name of the class) and `real` of a
-    labeled text. A line of `rounds.jsonl` has the fields of `signal_env.learner.outcomes.Round`.
+    and `reward_terms`. A line of `labels.jsonl` has `round`, `text`, `label` (the name of the class), `class_index`
+    (its number) and `real` of a labeled text. A line of `rounds.jsonl` has the fields of
+    `signal_env.learner.outcomes.Round`.
+
+    `episodes.jsonl` has a line for each episode: `env`, `method`, `seed` (null after a reset without one), `options`,
+    and `starts`, the byte of each log at which the episode begins. By it `summary` and `report` read the folder. It is
+    not written to a run's folder, which has its `config.yaml`.
 
     Args:
         folder: The folder to write to. It is made if it does not exist.
         state: The result of `state_dict` at a round's close, from which the logs go on.
+        method: The name of the policy in tables; default: the folder's name.
 
     Raises:
         FileExistsError: If the folder holds a log already and no state is given, since no log is ever overwritten.
     """
 
-    def __init__(self, folder: str | Path, state: dict[str, int] | None = None) -> None:
+    def __init__(self, folder: str | Path, state: dict[str, int] | None = None, method: str | None = None) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         state = state or {}
         self._offers = LineLog(self.folder / "offers.jsonl", state.get("offers"))
         self._labels = LineLog(self.folder / "labels.jsonl", state.get("labels"))
         self._rounds = LineLog(self.folder / "rounds.jsonl", state.get("rounds"))
+        alone = not (self.folder / "config.yaml").exists()
+        self._episodes = LineLog(self.folder / "episodes.jsonl", state.get("episodes")) if alone else None
+        self._method = method or self.folder.resolve().name
         self._round, self._offer, self._labeled = state.get("round", 0), 0, state.get("labeled", 0)
 
     def state_dict(self) -> dict[str, int]:
         """Return the state at a round's close: the sizes of the logs in bytes, and counts."""
         sizes = {"offers": self._offers.size, "labels": self._labels.size, "rounds": self._rounds.size}
+        if self._episodes is not None:
+            sizes["episodes"] = self._episodes.size
         return sizes | {"round": self._round, "labeled": self._labeled}
+
+    def episode(self, env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any], seed: Any, learner: Learner) -> None:
+        """Log the beginning of an episode: the environment and its seed, if that is a whole number."""
+        if self._episodes is not None:
+            name = OWN_TASK if env.spec is None else env.spec.id
+            whole = int(seed) if isinstance(seed, Integral) else None
+            about = {"env": name, "method": self._method, "seed": whole, "options": described(vars(learner.config))}
+            logs = {"offers": self._offers, "labels": self._labels, "rounds": self._rounds}
+            self._episodes.write(about | {"starts": {log: lines.size for log, lines in logs.items()}})
 
     def offer(self, text: str, reward: float, info: dict[str, Any]) -> None:
         """Log one offered text and its info."""
@@ -92,17 +117,16 @@ class RunLog:
         if self._round == 0:  # the next episode
             self._labeled = 0
         for text, label in learner.labeled[self._labeled :]:
-            name = learner.task.class_names[label]
-            self._labels.write(
-                {"round": self._round, "text": text, "label": name, "real": learner.episode.is_real(text)}
-            )
+            line = {"round": self._round, "text": text, "label": learner.task.class_names[label]}
+            self._labels.write(line | {"class_index": int(label), "real": learner.episode.is_real(text)})
         self._labeled = len(learner.labeled)
         self._rounds.write(info)
 
     def close(self) -> None:
         """Close the files."""
-        for log in (self._offers, self._labels, self._rounds):
-            log.close()
+        for log in (self._offers, self._labels, self._rounds, self._episodes):
+            if log is not None:
+                log.close()
 
 
 def _plain(value: Any) -> Any:
@@ -113,11 +137,29 @@ def _plain(value: Any) -> Any:
 
 
 class Record(gym.Wrapper[Any, str, Any, str]):
-    """A wrapper that logs a `SignalEnv`'s offers and rounds to a folder; see `RunLog`."""
+    """A wrapper that logs a `SignalEnv`'s offers and rounds to a folder; see `RunLog`.
 
-    def __init__(self, env: gym.Env[Any, str], folder: str | Path, state: dict[str, int] | None = None) -> None:
+    `summary`, `report` and `experiments.read_runs` read the folder as a run of the method `method`.
+
+    Example:
+        >>> import tempfile
+        >>> env = gym.make("SignalEnv-reviews-v0", pool_size=20, round_size=2)
+        >>> env = Record(env, tempfile.mkdtemp(), method="mine")
+        >>> _ = env.reset(seed=0)
+        >>> begun = json.loads((env.log.folder / "episodes.jsonl").read_text())
+        >>> begun["env"], begun["method"], begun["seed"], begun["options"]["pool_size"]
+        ('SignalEnv-reviews-v0', 'mine', 0, 20)
+    """
+
+    def __init__(
+        self,
+        env: gym.Env[Any, str],
+        folder: str | Path,
+        state: dict[str, int] | None = None,
+        method: str | None = None,
+    ) -> None:
         super().__init__(env)
-        self.log = RunLog(folder, state)
+        self.log = RunLog(folder, state, method)
         self._learner: Learner = env.get_wrapper_attr("learner")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -127,6 +169,7 @@ class Record(gym.Wrapper[Any, str, Any, str]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and log the initial round."""
         observation, info = self.env.reset(seed=seed, options=options)
+        self.log.episode(self.env, seed, self._learner)
         self.log.round(info["round"], self._learner)
         return observation, info
 
@@ -147,9 +190,15 @@ class Record(gym.Wrapper[Any, str, Any, str]):
 class VectorRecord(VectorWrapper):
     """A wrapper that logs a `SignalVectorEnv`'s offers and rounds to a folder; see `RunLog`."""
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], folder: str | Path, state: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        envs: VectorEnv[Any, Any, Any],
+        folder: str | Path,
+        state: dict[str, int] | None = None,
+        method: str | None = None,
+    ) -> None:
         super().__init__(envs)
-        self.log = RunLog(folder, state)
+        self.log = RunLog(folder, state, method)
         self._learner: Learner = cast(SignalVectorEnv, envs.unwrapped).learner
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -159,6 +208,7 @@ class VectorRecord(VectorWrapper):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and log the initial round."""
         observations, infos = self.env.reset(seed=seed, options=options)
+        self.log.episode(self.env, seed, self._learner)
         self.log.round(closed_round(infos) or {}, self._learner)
         return observations, infos
 

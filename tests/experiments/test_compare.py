@@ -4,6 +4,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 from experiments.__main__ import main
+from experiments.compare import read_options
 from experiments.config import configuration_of
 from experiments.metric import METRICS
 from experiments.report.statistics import scores
@@ -79,3 +80,36 @@ def test_what_is_not_given_is_each_agents_own(tmp_path):
         for agent, share, selection in zip(agents, shares, ("submitted", "submitted", "acquisition"), strict=True):
             options = configuration_of(out / "reviews" / agent / "seed-0").options
             assert (options.budget_fraction, options.selection, options.pool_size) == (share, selection, 20)
+
+
+def test_agents_have_options_and_every_run_a_curve(tmp_path, capsys):
+    args = ["compare", "--pool-size", "20", "--round-size", "10", "--evaluation-size", "20", "--seeds", "2"]
+    args += ["--workers", "0", "--agents", "random", "generator", "--budget", "20", "--out", str(tmp_path)]
+    options = ["generator.max-new-tokens=5", "generator.temperature=1e-1", "generator.generator=embedded"]
+    assert main([*args, "--agent-options", *options]) == 0
+    run = configuration_of(tmp_path / "reviews" / "generator" / "seed-1").agent_options
+    assert (run.max_new_tokens, run.temperature, run.generator) == (5, 0.1, "embedded")
+    curves = sorted(tmp_path.glob("reviews/*/seed-*/curve.png"))
+    assert len(curves) == 4
+    assert all(curve.read_bytes().startswith(b"\x89PNG") for curve in curves)
+    drawn = [curve.stat().st_mtime_ns for curve in curves]
+    assert main([*args, "--agent-options", *options]) == 0
+    assert [curve.stat().st_mtime_ns for curve in curves] == drawn  # nothing is new
+    capsys.readouterr()
+    for text, said in (
+        ("generator.max_tokens=5", "The agent generator has no max_tokens. Did you mean 'max_new_tokens'"),
+        ("ppo.kl_coef=1", "ppo does not play; these do: random, generator"),
+        ("max_new_tokens=5", "are NAME.OPTION=VALUE, as in ppo.kl_coef=0.02; got 'max_new_tokens=5'"),
+    ):
+        assert main([*args, "--agent-options", text]) == 1
+        assert said in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main([*args, "--agent-options", "generator.max_new_tokens=few"])
+
+
+def test_true_and_false_are_values_of_options():
+    assert read_options(["sb3.greedy=False", "sb3.policy=runs/a"], ["sb3"]) == {
+        "sb3": {"greedy": False, "policy": "runs/a"}
+    }
+    with pytest.raises(SystemExit, match="2"):
+        read_options(["sb3.greedy=perhaps"], ["sb3"])

@@ -72,13 +72,14 @@ from agents.agent import Agent, agents
 @agents.register({name!r})
 @dataclasses.dataclass
 class Own(Agent):
+    stateless = {stateless}
     def act(self, observations):
         return [f"a film of {{i}} {word}" for i, _ in enumerate(observations["prompt"])]
 """
 
 
-def agent_file(file, name="own", word="words"):
-    return write(file, AGENT.format(name=name, word=word).replace("{word}", word))
+def agent_file(file, name="own", word="words", stateless=True):
+    return write(file, AGENT.format(name=name, word=word, stateless=stateless).replace("{word}", word))
 
 
 def test_one_of_each_kind_plays_in_every_command(tmp_path, capsys):
@@ -249,6 +250,19 @@ def test_a_run_whose_plugin_has_changed_goes_on_only_if_told(tmp_path, capsys):
     assert "without other options" in capsys.readouterr().err
 
 
+def test_a_run_that_is_played_anew_repeats_its_logs_unless_its_plugin_has_changed(tmp_path):
+    """That of an agent whose state nobody knows: all of it is then the changed agent's."""
+    file = Path(agent_file(tmp_path / "own.py", stateless=False))
+    assert run(tmp_path / "run", "--agent", "own", plugin=file) == 0
+    (tmp_path / "run" / "finished").unlink()
+    agent_file(file, word="deeds", stateless=False)
+    forget()
+    assert main(["run", "--resume", str(tmp_path / "run"), "--accept-changed-plugins"]) == 0
+    assert "words" not in (tmp_path / "run" / "offers.jsonl").read_text()
+    (kept,) = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["plugins"]
+    assert (kept["sha256"], kept["formerly"]) == (sha256(file), [])
+
+
 def test_a_plugin_is_known_by_its_content_wherever_it_lies(tmp_path, capsys):
     file, folder = begun(tmp_path)
     moved = tmp_path / "elsewhere" / "renamed.py"
@@ -268,6 +282,17 @@ def test_a_plugin_is_known_by_its_content_wherever_it_lies(tmp_path, capsys):
     other = Path(agent_file(tmp_path / "more.py", name="more"))
     assert main(["run", "--resume", str(folder), "--plugin", str(moved), "--plugin", str(other)]) == 1
     assert f"the plugin more.py is new (sha256 {sha256(other)[:12]})" in capsys.readouterr().err
+
+
+def test_a_term_written_after_the_run_rescores_it(tmp_path, capsys):
+    file, folder = begun(tmp_path)
+    term = "reward_terms.register('later')(lambda texts: [0.5] * len(texts))"
+    file.write_text(f"{file.read_text()}\nfrom signal_env.rewards import reward_terms\n{term}\n")
+    forget()
+    assert main(["rescore", str(folder), "--reward", "2*later"]) == 0
+    assert "Since the run, the plugin own.py has changed" in " ".join(capsys.readouterr().out.split())
+    rescored = [json.loads(line) for line in (folder / "rescored.jsonl").read_text().splitlines()]
+    assert {line["rescored"] for line in rescored if not line["invalid"]} == {1.0}
 
 
 def test_a_sweep_refuses_runs_whose_plugin_has_changed(tmp_path, capsys):
@@ -411,7 +436,7 @@ def test_a_module_with_the_name_of_a_file_here_is_guessed(tmp_path, monkeypatch,
         ("x = 1\ny = x / 0\n", "y = x / 0", "ZeroDivisionError: division by zero"),
         ("def f(:\n", "def f(:", "SyntaxError: invalid syntax"),
         ("import no_such_module\n", "import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
-        (AGENT.format(name="random", word=""), "@agents.register('random')", "already registered"),
+        (AGENT.format(name="random", word="", stateless=True), "@agents.register('random')", "already registered"),
         ("raise SystemExit(3)\n", "raise SystemExit(3)", "SystemExit: 3"),
     ],
 )
@@ -428,7 +453,7 @@ def test_a_plugin_that_fails_shows_its_own_traceback_and_nothing_is_written(tmp_
 
 
 def test_a_plugin_that_failed_can_be_tried_again(tmp_path):
-    file = write(tmp_path / "own.py", AGENT.format(name="own", word="word") + "\n1 / 0\n")
+    file = write(tmp_path / "own.py", AGENT.format(name="own", word="word", stateless=True) + "\n1 / 0\n")
     with pytest.raises(PluginError, match=r"own.py cannot be imported: ZeroDivisionError"):
         plugins.load_plugins([file])
     assert not agents.has("own")

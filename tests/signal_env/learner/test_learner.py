@@ -429,7 +429,7 @@ def test_an_annotator_that_returns_the_unusable_is_named(labels):
     learner = small(annotator=annotator, selection="submitted")
     learner.reset(seed=0)
     learner.offer([f"synthetic {i}" for i in range(5)])
-    with pytest.raises(ValueError, match="The annotator returned"):
+    with pytest.raises(ValueError, match="The annotator 'annotator' returned"):
         learner.close_round()
 
 
