@@ -86,5 +86,5 @@ def _default(args: Sequence[str], form: type[Any], names: Collection[str], plugi
     run = make_config(**values | typed, plugins=plugins)
     if form is RunConfig:
         return run
-    parts = ("env", "options", "agent", "agent_options", "plugins")
+    parts = ("env", "options", "plugins", *(("agent", "agent_options") if "agent" in names else ()))
     return form(**{name: getattr(run, name) for name in parts if name in names})
