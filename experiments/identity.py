@@ -1,9 +1,10 @@
-"""Whether a folder holds a run: its options, and the content of its plugins."""
+"""Whether a folder holds a run: its options, and the content of its data, models and plugins."""
 
 import dataclasses
 from collections.abc import Mapping
 
 from experiments.config import ACCEPT, RunConfig, make_config, read_yaml, values_of
+from experiments.content import content_changes
 from experiments.plugin_record import accepted, changes, recorded
 from signal_env.utils.errors import SignalError
 from signal_env.utils.installed import load_installed
@@ -17,8 +18,8 @@ def differences(run: RunConfig) -> list[str]:
     """Return what the run in a run's folder has that this run has not; nothing if it is this very run.
 
     All options are to be equal, and those not named have their defaults. An object from Python is to have an equal
-    content; one whose content cannot be read equals no other. Plugins are compared by content. Installed
-    packages with plugins are compared by version; one that was not there when the run began is no difference.
+    content; one whose content cannot be read equals no other. Data, models and plugins are compared by content.
+    Installed packages with plugins are compared by version; one that was not there when the run began is no difference.
 
     Raises:
         ValueError: If there is no run, or one with options that this version does not know.
@@ -27,6 +28,7 @@ def differences(run: RunConfig) -> list[str]:
     before, installed = recorded(values.pop("plugins", ())), values.pop("installed_plugins", {})
     there = make_config(**values, plugins=run.plugins, out=run.folder)
     found = [] if there.as_yaml() == run.as_yaml() and is_known(run.data()) else [OPTIONS]
+    found += content_changes(run)
     if not run.accept_changed_plugins:
         found += changes(before, run.plugins) + _changed_packages(installed)
     return found
@@ -43,6 +45,11 @@ def refusal(run: RunConfig) -> str:
         return (
             f"{run.folder} holds a run with other options{objects}: compare its config.yaml. Give --out another "
             "folder, or remove it."
+        )
+    if content := content_changes(run):
+        return (
+            f"{run.folder} was begun with other content: {'; '.join(content)}. Its rounds would not fit together. "
+            "Restore what has changed, or play the run anew (--overwrite, or --out with another folder)."
         )
     return (
         f"{run.folder} was begun with other plugins: {'; '.join(found)}. Restore the plugin, play the run anew "

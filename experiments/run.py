@@ -13,6 +13,8 @@ from agents.agent import keeps_state
 from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, make_envs
+from experiments.content import FILE as CONTENT
+from experiments.content import record_content
 from experiments.cost import Meter
 from experiments.identity import accept_plugins, differences, is_mixed, refusal
 from experiments.logs import LOGS, Logs, complete
@@ -32,7 +34,7 @@ FINISHED = "finished"
 RESCORED = "rescored.jsonl"
 """The file that `rescore` writes."""
 
-FILES = (FINISHED, *LOGS, "curve.png", "checkpoints", "adapter", "config.yaml")
+FILES = (FINISHED, *LOGS, "curve.png", "checkpoints", "adapter", CONTENT, "config.yaml")
 """The files of a run, in the order of their removal. A removal that is cut short leaves no finished run, and as long as
 any file is left `config.yaml` identifies the run."""
 
@@ -177,6 +179,7 @@ def _steps(
     A round is on the disk when its last step is yielded, so a power cut costs only the round that is under way.
     """
     if checkpoint is None:
+        record_content(config)
         write_text(config.folder / "config.yaml", config.as_yaml())
         checkpoint = {"logs": None, "episode": None}
     agent = fresh("agent", config.agent_options)

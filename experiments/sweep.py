@@ -17,7 +17,7 @@ import tyro
 from rich.markup import escape
 from rich.table import Table
 
-from experiments.config import ACCEPT, Plugins, RunConfig, RunError
+from experiments.config import Plugins, RunConfig, RunError
 from experiments.engines import BUSY, ERROR, Inline, Local, LostWorker, Outcome, Ray
 from experiments.identity import accept_plugins, refusal
 from experiments.progress import console, progress_bar
@@ -113,7 +113,7 @@ def refuse_others(runs: Sequence[RunConfig]) -> None:
     others = [run for run in runs if (run.folder / "config.yaml").exists() and not begun(run)]
     if others:
         first = refusal(others[0])
-        what = "plugins" if ACCEPT in first else "options"
+        what = next((what for what in ("content", "plugins") if f"with other {what}" in first), "options")
         raise RunError(f"{len(others)} folders hold runs with other {what} than the study's. The first: {first}")
     for run in runs:
         if run.accept_changed_plugins and (run.folder / "config.yaml").exists():

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -20,8 +21,26 @@ def digest_of_file(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def digest_of_folder(folder: Path) -> str:
+@lru_cache(maxsize=1024)
+def _remembered(file: Path, size: int, modified: int) -> str:
+    return digest_of_file(file)
+
+
+def digest_while_untouched(file: Path) -> str:
+    """Return the SHA-256 of a file's content, remembered in this process while its size and its time stay.
+
+    It is for checks that are made many times, such as that of each run of a study.
+    """
+    state = file.stat()
+    return _remembered(file, state.st_size, state.st_mtime_ns)
+
+
+def digest_of_folder(folder: Path, trust_times: bool = False) -> str:
     """Return the SHA-256 of the names and contents of all files in a folder and below, but for hidden ones.
+
+    Args:
+        folder: The folder.
+        trust_times: Whether a file is read once in this process while its size and its time stay.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -39,7 +58,8 @@ def digest_of_folder(folder: Path) -> str:
         raise FileNotFoundError(f"No folder at {folder}.")
     files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
     shown = {name: file for name, file in files.items() if not any(part.startswith(".") for part in name.split("/"))}
-    return digest_of(chain.from_iterable((name, digest_of_file(shown[name])) for name in sorted(shown)))
+    digest = digest_while_untouched if trust_times else digest_of_file
+    return digest_of(chain.from_iterable((name, digest(shown[name])) for name in sorted(shown)))
 
 
 def digest_of(parts: Iterable[str]) -> str:
