@@ -3,10 +3,10 @@
 import dataclasses
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
+import signal_env
 from experiments.__main__ import main
 from experiments.config import RunError, configuration_of, make_config
 from experiments.content import FILE, content_changes, content_of
@@ -19,10 +19,8 @@ instruction: "Based on the following examples, come up with a new example:"
 class_names: [bad, good]
 """
 
-OPTIONS = {
-    **{"pool_size": 40, "round_size": 10, "classifier": "linear", "annotator": "rule"},
-    **{"classifier_options": {}, "selection": "submitted"},
-}
+OPTIONS = {"pool_size": 40, "round_size": 10, "classifier": "linear", "annotator": "gold"}
+ANNOTATED = {"annotator": "model", "annotator_model": str(EMBEDDED / "encoder")}
 
 
 @pytest.fixture
@@ -35,7 +33,7 @@ def mood(tmp_path):
         rows = [f"a {word} film {i},{label}" for i in range(n // 2) for word, label in (("warm", 1), ("dull", 0))]
         (folder / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n")
     shutil.copytree(EMBEDDED / "encoder", folder / "encoder")
-    options = OPTIONS | {"task": str(folder / "mood.yaml"), "encoder": str(folder / "encoder"), "annotator": "gold"}
+    options = OPTIONS | {"task": str(folder / "mood.yaml"), "encoder": str(folder / "encoder")}
     return folder, make_config("SignalEnv-v0", "random", options=options, out=tmp_path / "run", tensorboard=False)
 
 
@@ -125,12 +123,8 @@ def test_a_finished_run_is_finished_where_its_data_is_not(mood):
     [
         ("random", {}, {"encoder"}),
         ("generator", {}, {"encoder", "generator"}),
-        (
-            "generator",
-            {"annotator": "model", "annotator_model": str(EMBEDDED / "encoder")},
-            {"annotator", "encoder", "generator"},
-        ),
-        ("random", {"annotator": "model", "annotator_model": str(EMBEDDED / "encoder")}, {"encoder"}),
+        ("generator", ANNOTATED, {"annotator", "encoder", "generator"}),
+        ("random", ANNOTATED, {"encoder"}),
     ],
 )
 def test_models_that_a_run_uses_are_recorded(agent, options, names):
@@ -142,6 +136,4 @@ def test_another_version_is_another_content(mood, monkeypatch):
     _, run = mood
     play(run)
     monkeypatch.setattr("experiments.content.__version__", "0.0.9")
-    assert content_changes(run) == [
-        f"signal_env ({json.loads((Path(run.folder) / FILE).read_text())['signal_env']}, now 0.0.9)"
-    ]
+    assert content_changes(run) == [f"signal_env ({signal_env.__version__}, now 0.0.9)"]
