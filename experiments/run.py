@@ -14,7 +14,7 @@ from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, make_envs
 from experiments.content import FILE as CONTENT
-from experiments.content import record_content
+from experiments.content import check_annotator, record_content
 from experiments.cost import Meter
 from experiments.identity import accept_plugins, differences, is_mixed, refusal
 from experiments.logs import LOGS, Logs, complete
@@ -144,6 +144,7 @@ def play(
 
 def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool) -> None:
     budget, meter = experiment_sizes(config.options).budget, Meter()
+    check_annotator(config)
     with closing(make_envs(config)) as envs:
         known = keeps_state(config.agent_options)
         checkpoint = load_checkpoint(config.folder) if resume and known else None

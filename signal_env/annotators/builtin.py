@@ -68,24 +68,33 @@ def model(task: Task, model: str | None, device: str) -> Annotator:
             config.json) are not the task's. Their order may differ.
         ModelError: When a text is labeled, if the model cannot be loaded.
     """
-    saved = cache_dir("annotators", task.name)
 
     @cache
     def loaded() -> Annotator:
-        name = model or str(saved)
-        folder = Path(model_path(name))
+        name = find_model(task, model)
+        folder = Path(name)
         return _model_annotator(task, name, device, digest_of_folder(folder) if folder.is_dir() else "")
 
-    def annotate(texts: Sequence[str]) -> NDArray[np.int64]:
-        if model is None and not saved.is_dir():
-            raise AnnotatorError(
-                f"No annotator for task {task.name!r} at {saved}. Train one with `python -m experiments annotator "
-                f"--task {task.name}` (or the task's .yaml file), or give annotator_model=FOLDER or a hub name, or "
-                "another annotator."
-            )
-        return loaded()(texts)
+    return lambda texts: loaded()(texts)
 
-    return annotate
+
+def find_model(task: Task, model: str | None) -> str:
+    """Return the folder or hub name of the model of the annotator "model", which loads it with the first text.
+
+    Raises:
+        AnnotatorError: If `model` is None, and none has been made for the task.
+        ModelError: If `model` is a folder that does not exist.
+    """
+    if model is not None:
+        return model_path(model)
+    saved = cache_dir("annotators", task.name)
+    if not saved.is_dir():
+        raise AnnotatorError(
+            f"No annotator for task {task.name!r} at {saved}. Train one with `python -m experiments annotator "
+            f"--task {task.name}` (or the task's .yaml file), or give annotator_model=FOLDER or a hub name, or "
+            "another annotator."
+        )
+    return str(saved)
 
 
 @lru_cache(maxsize=2)

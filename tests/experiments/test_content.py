@@ -137,3 +137,21 @@ def test_another_version_is_another_content(mood, monkeypatch):
     play(run)
     monkeypatch.setattr("experiments.content.__version__", "0.0.9")
     assert content_changes(run) == [f"signal_env ({signal_env.__version__}, now 0.0.9)"]
+
+
+def test_a_missing_annotator_is_said_before_anything_is_played(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path / "cache"))
+    command = ["run", "--agent", "generator", "--annotator", "model", "--out", str(tmp_path / "run")]
+    assert main(command) == 1
+    assert "No annotator for task 'reviews'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    assert main([*command, "--annotator-model", str(tmp_path / "nowhere")]) == 1
+    assert "No model folder at" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_agent_that_chooses_real_texts_needs_no_annotator(mood, tmp_path, monkeypatch):
+    monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path / "cache"))
+    _, run = mood
+    play(dataclasses.replace(run, options=dataclasses.replace(run.options, annotator="model")))
+    assert finished(dataclasses.replace(run, options=dataclasses.replace(run.options, annotator="model")))
