@@ -156,7 +156,7 @@ def test_after_an_offer_that_fails_the_reward_needs_a_reset_or_a_state(interrupt
         with pytest.raises(interrupt):
             reward.of_texts(Given("bad"))
         for use in (lambda: reward.of_texts(Given("b")), lambda: reward.of_texts(Given("b"), state), reward.state_dict):
-            with pytest.raises(RewardError, match="the state of its terms 'Interrupted' is not known. Reset"):
+            with pytest.raises(RewardError, match="the state of its terms 'Interrupted' is not known"):
                 use()
 
     fail()
