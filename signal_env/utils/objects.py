@@ -9,7 +9,7 @@ import types
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,6 +25,10 @@ MADE_BY_PYTHON = (
     *("__abstractmethods__", "_abc_impl", "__protocol_attrs__", "__annotate_func__", "__annotations_cache__"),
 )
 """Attributes of a class that follow from its others, or say nothing of what it does."""
+
+
+class _Empty(Protocol):
+    """A protocol, whose `__init__` is the one that Python gives to all protocols."""
 
 
 class _Unknown(Exception):
@@ -98,7 +102,8 @@ def name_of(value: Any) -> str:
         ('signal_env.utils.objects:name_of', 'pathlib:Path')
     """
     named = value if hasattr(value, "__qualname__") else type(value)
-    return f"{named.__module__}:{named.__qualname__}"
+    home = named if hasattr(named, "__module__") else named.__objclass__  # a method or a slot, made in C
+    return f"{home.__module__}:{named.__qualname__}"
 
 
 def content_hash(value: Any) -> str | None:
@@ -208,7 +213,7 @@ class _Content:
             return
         self._all("bases", of.__bases__)
         for name, value in sorted(vars(of).items()):
-            if name not in MADE_BY_PYTHON:
+            if name not in MADE_BY_PYTHON and not (name == "__init__" and _is_inherited_init(of)):
                 self._word(name)
                 self.add(value)
 
@@ -248,6 +253,15 @@ def _names(code: types.CodeType) -> set[str]:
     """Return the global names and attributes that code and the functions inside it mention."""
     inner = (each for each in code.co_consts if isinstance(each, types.CodeType))
     return set(code.co_names).union(*map(_names, inner))
+
+
+def _is_inherited_init(of: type) -> bool:
+    """Return whether the `__init__` of a class is its base's. Python writes it into a class that extends a protocol.
+
+    It does so when it makes the first object, and passes over the `__init__` of protocols.
+    """
+    inits = (vars(base)["__init__"] for base in of.__mro__[1:] if "__init__" in vars(base))
+    return vars(of)["__init__"] is next((init for init in inits if init is not vars(_Empty)["__init__"]), None)
 
 
 def _is_filled(cell: types.CellType) -> bool:

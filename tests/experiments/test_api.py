@@ -69,6 +69,22 @@ class Some(First):
         self.episodes = 0
 
 
+class Smallest(Agent):
+    """An agent without a constructor and without fields."""
+
+    env_options = {"selection": "submitted"}
+
+    def reset(self, envs, seed):
+        self.envs = envs
+
+    def act(self, observations):
+        return self.envs.unwrapped.unlabeled.texts[: self.envs.num_envs]
+
+
+class Heir(Smallest):
+    """A subclass of it."""
+
+
 def brevity(texts):
     return [1 / (1 + len(text)) for text in texts]
 
@@ -221,6 +237,21 @@ def test_an_object_whose_content_cannot_be_read_equals_no_other(tmp_path):
     with pytest.raises(RunError, match="with another content of agent"):
         play(REVIEWS, Sharing(), out=tmp_path, **SMALL)
     play(REVIEWS, Sharing(), out=tmp_path, overwrite=True, **SMALL)
+
+
+@pytest.mark.parametrize("agent", [Smallest, Smallest(), Heir, Heir()], ids=["class", "object", "heir", "its object"])
+def test_the_smallest_agent_plays(tmp_path, agent):
+    run = play(REVIEWS, agent, out=tmp_path / "run", **SMALL)
+    assert run.rounds["labeled"].tolist() == [10, 20, 30, 40]
+    assert play(REVIEWS, agent, out=tmp_path / "run", **SMALL).rounds.equals(run.rounds)
+    about = configuration(tmp_path / "run")
+    name = (agent if isinstance(agent, type) else type(agent)).__name__
+    assert (about["agent"], about["agent_options"]["object"]) == (name, f"{__name__}:{name}")
+    both = compare({"one": agent, "chance": "random"}, seeds=1, out=tmp_path / "both", **SMALL).rounds
+    of_one = both[both["method"] == "one"]
+    assert of_one["accuracy"].tolist() == run.rounds["accuracy"].tolist()
+    with pytest.raises(RunError, match=rf"{name} has no size"):
+        play(REVIEWS, agent, out=tmp_path / "other", size=3)
 
 
 def test_agents_are_compared_and_each_seed_plays_a_fresh_copy(tmp_path):

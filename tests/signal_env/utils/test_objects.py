@@ -96,6 +96,41 @@ def test_another_content_is_another_hash(old, new):
     assert hash_of(BASE) != hash_of(BASE.replace(old, new))
 
 
+SMALLEST = """
+    from agents.agent import Agent
+    class Parent(Agent):
+        def act(self, observations):
+            return [""]
+    class Own(Parent):
+        pass
+"""
+
+
+def test_a_subclass_of_a_protocol_is_the_same_before_and_after_its_first_object():
+    """The first object makes Python write an `__init__` into the class."""
+    names = names_of(SMALLEST)
+    before = [content_hash(names[name]) for name in ("Own", "Parent")]
+    own, parent = names["Own"](), names["Parent"]()
+    assert vars(names["Own"])["__init__"] is object.__init__
+    assert [content_hash(names[name]) for name in ("Own", "Parent")] == before
+    fresh = names_of(SMALLEST)
+    assert content_hash(fresh["Own"]()) == content_hash(own) != content_hash(parent)
+    given = names_of(SMALLEST.replace("pass", "__init__ = lambda self: None"))["Own"]
+    assert content_hash(given) != before[0]
+
+
+def test_methods_and_slots_that_are_made_in_c_are_known_by_name():
+    class Own:
+        __slots__ = ("x",)
+        first, second = str.upper, object.__repr__
+
+    assert name_of(Own.first) == "builtins:str.upper"
+    assert name_of(vars(Own)["x"]) == f"{__name__}:{Own.__qualname__}.x"
+    before = content_hash(Own)
+    Own.first = str.lower
+    assert content_hash(Own) != before is not None
+
+
 def test_where_the_code_stands_does_not_matter():
     assert hash_of(BASE) == hash_of("\n\n    # a comment\n" + BASE)
 
@@ -159,9 +194,10 @@ def test_the_hash_is_the_same_in_every_process():
     source = f"""
 import numpy as np
 from signal_env.utils.objects import content_hash
-names = {{"__name__": "own"}}
+names, smallest = {{"__name__": "own"}}, {{"__name__": "own"}}
 exec({textwrap.dedent(BASE)!r}, names)
-print(content_hash(names["Own"]()), content_hash({{"b", "a", "c"}}), content_hash(np.random.default_rng(3)))
+exec({textwrap.dedent(SMALLEST)!r}, smallest)
+print(content_hash(names["Own"]()), content_hash(smallest["Own"]()), content_hash({{"b", "a", "c"}}), content_hash(np.random.default_rng(3)))
 """
     found = {
         subprocess.run(
@@ -175,4 +211,4 @@ print(content_hash(names["Own"]()), content_hash({{"b", "a", "c"}}), content_has
         for seed in "12"
     }
     assert len(found) == 1
-    assert next(iter(found)).split()[0] == hash_of(BASE)
+    assert next(iter(found)).split()[:2] == [hash_of(BASE), hash_of(SMALLEST)]
