@@ -16,6 +16,7 @@ from experiments.report import ReportConfig
 from experiments.report import main as write_report
 from experiments.run import play_visibly
 from experiments.runs import Runs, read_runs
+from experiments.spelling import python_spelling
 from experiments.study import Study, read_study
 from experiments.sweep import chosen, engine_for, refuse_others
 from experiments.sweep import sweep as play_missing
@@ -67,7 +68,8 @@ def play(
         parts[part_of[name]][name] = value
     place = None if out is None else Path(out)
     config = make_config(env, agent, **parts.pop("run"), out=place, seed=seed, **parts)
-    play_visibly(config, resume=False if config.overwrite else None)
+    with python_spelling():
+        play_visibly(config, resume=False if config.overwrite else None)
     return read_runs([config.folder], unfinished=True)
 
 
@@ -117,7 +119,8 @@ def compare(
     records = load_plugins(plugins)
     study = comparison(_methods(agents), env, options, seeds, None if out is None else Path(out), records)
     study = dataclasses.replace(study, defaults=defaults, text="")
-    return play_comparison(study, workers, METRICS[metric], shown=False)
+    with python_spelling():
+        return play_comparison(study, workers, METRICS[metric], shown=False)
 
 
 def sweep(
@@ -149,14 +152,15 @@ def sweep(
     elif folder is not None:
         study = dataclasses.replace(study, out=folder)
     runs = chosen(study, tuple(only))
-    engine = engine_for(runs, workers)
-    refuse_others(study.runs)
-    play_missing(study, runs, engine)
+    with python_spelling():
+        engine = engine_for(runs, workers)
+        refuse_others(study.runs)
+        play_missing(study, runs, engine)
     return dataclasses.replace(read_runs([run.folder for run in runs]), folder=study.folder)
 
 
 def report(
-    folders: str | Path | Iterable[str | Path],
+    folders: Runs | str | Path | Iterable[str | Path],
     out: str | Path | None = None,
     *,
     metric: MetricName | None = None,
@@ -165,14 +169,17 @@ def report(
     """Write the report on finished runs, as `signal-env report` does, and return its page.
 
     Args:
-        folders: Folders of runs, or folders that have such folders anywhere below them; or one of them.
-        out: The folder of the report; default: the folder `report` in the first of them.
+        folders: Folders of runs, or folders that have such folders anywhere below them; or one of them; or what `play`,
+            `compare`, `sweep` or `read_runs` returned.
+        out: The folder of the report; default: the folder `report` in the first of them, or in that of all the runs.
         metric: What methods are compared by; default: the study's metric, or accuracy.
         caption: First paragraph of the page; default: the study's caption.
     """
-    places = tuple(map(Path, [folders] if isinstance(folders, str | Path) else folders))
+    runs = folders if isinstance(folders, Runs) else None
+    found = folders.folder if isinstance(folders, Runs) else folders
+    places = tuple(map(Path, [found] if isinstance(found, str | Path) else found))
     config = ReportConfig(places, None if out is None else Path(out), metric, caption)
-    return write_report(config) / "index.html"
+    return write_report(config, runs) / "index.html"
 
 
 def _methods(agents: Any) -> dict[str, dict[str, Any]]:

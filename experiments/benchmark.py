@@ -84,7 +84,7 @@ def main(config: BenchmarkConfig) -> Path:
     study = study_of(config, protocol)
     runs = [dataclasses.replace(run, overwrite=config.overwrite) for run in study.runs]
     if not config.overwrite:
-        refuse_others(runs)
+        refuse_others(runs, replaceable=True)
     check_available(runs)
     replayed = replay(protocol, references, study, study.folder / ".replay")
     console.print(sentence(replayed), markup=False, highlight=False)

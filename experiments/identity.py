@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from experiments.config import ACCEPT, RunConfig, make_config, read_yaml, values_of
 from experiments.content import content_changes
 from experiments.plugin_record import accepted, changes, recorded
+from experiments.spelling import elsewhere, spelled
 from signal_env.utils.errors import SignalError
 from signal_env.utils.installed import load_installed
 from signal_env.utils.objects import is_known
@@ -34,26 +35,32 @@ def differences(run: RunConfig) -> list[str]:
     return found
 
 
-def refusal(run: RunConfig) -> str:
-    """Return why the run in a run's folder cannot be continued as this run, and what to do."""
+def refusal(run: RunConfig, replaceable: bool = True) -> str:
+    """Return why the run in a run's folder cannot be continued as this run, and what to do.
+
+    Args:
+        run: The run.
+        replaceable: Whether the command has an option that replaces the run: `sweep` has none.
+    """
     try:
         found = differences(run)
     except (SignalError, ValueError, TypeError):
         found = [OPTIONS]
+    overwrite = f"{spelled('--overwrite', 'overwrite=True')} to replace it" if replaceable else "remove it"
+    anew = f"{elsewhere()}, or {overwrite}"
     if OPTIONS in found:
         objects = f" or with another content of {', '.join(run.objects)}" if run.objects else ""
-        return (
-            f"{run.folder} holds a run with other options{objects}: compare its config.yaml. Give --out another "
-            "folder, or remove it."
-        )
+        return f"{run.folder} holds a run with other options{objects}: compare its config.yaml. Give {anew}."
     if content := content_changes(run):
         return (
             f"{run.folder} was begun with other content: {'; '.join(content)}. Its rounds would not fit together. "
-            "Restore what has changed, or play the run anew (--overwrite, or --out with another folder)."
+            f"Restore what has changed, or play the run anew ({anew})."
         )
+    accept = spelled(ACCEPT, "accept_changed_plugins=True" if replaceable else "")
+    go_on = f", or go on with the plugin as it is now: {accept}" if accept else ""
     return (
-        f"{run.folder} was begun with other plugins: {'; '.join(found)}. Restore the plugin, play the run anew "
-        f"(--overwrite, or --out with another folder), or go on with the plugin as it is now: {ACCEPT}."
+        f"{run.folder} was begun with other plugins: {'; '.join(found)}. Restore the plugin, or play the run anew "
+        f"({anew}){go_on}."
     )
 
 

@@ -22,6 +22,7 @@ from experiments.player import fresh, refuse_descriptions
 from experiments.progress import console, progress_bar
 from experiments.replay import Replay
 from experiments.runs import read_runs
+from experiments.spelling import elsewhere, spelled
 from experiments.summary import draw, show
 from signal_env.learner.experiment import experiment_sizes
 from signal_env.utils.errors import SignalError
@@ -207,7 +208,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise RunBusy(
-            f"Another process plays the run in {folder} at this moment: wait for it, or give --out another folder."
+            f"Another process plays the run in {folder} at this moment: wait for it, or give {elsewhere()}."
         ) from None
     try:
         yield
@@ -222,12 +223,11 @@ def locked(folder: Path) -> Iterator[None]:
 def set_aside(folder: Path, overwrite: bool) -> None:
     """Set an earlier run in a folder aside, which needs `overwrite`; raise a RunError if it holds a training."""
     if (folder / "policy").exists():
-        raise RunError(f"{folder} holds a training. Give --out another folder.")
+        raise RunError(f"{folder} holds a training. Give {elsewhere()}.")
     if any((folder / name).exists() for name in FILES) and not overwrite:
-        raise RunError(
-            f"{folder} holds a run already. Give --resume {folder} to go on with it, --overwrite to replace it, or "
-            "--out another folder."
-        )
+        shell = f"--resume {folder} to go on with it, --overwrite to replace it"
+        what = spelled(shell, "overwrite=True to replace it")
+        raise RunError(f"{folder} holds a run already. Give {what}, or {elsewhere()}.")
     shutil.rmtree(folder / ASIDE, ignore_errors=True)
     for name in (RESCORED, *FILES):
         if (folder / name).exists():

@@ -27,7 +27,7 @@ NO_NUMBER_CHANGES = ("seed", "tensorboard", "references")
 """The parts of a configuration in which seeds of one method may differ."""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class Runs:
     """The runs of one or more folders, each identified by its setting, its method and its seed.
 
@@ -54,6 +54,12 @@ class Runs:
     configs: dict[str, dict[str, Any]]
     problems: list[tuple[str, str]]
     folder: Path = Path()
+
+    def __repr__(self) -> str:
+        """Return the numbers of runs and rounds, and the folder."""
+        runs = len(self.rounds[list(KEYS)].drop_duplicates())
+        counts = [f"{n} {noun}{'s' * (n != 1)}" for n, noun in ((runs, "run"), (len(self.rounds), "round"))]
+        return f"Runs({', '.join(counts)}, in {str(self.folder)!r})"
 
     @cached_property
     def offers(self) -> Any:

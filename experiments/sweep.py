@@ -24,6 +24,7 @@ from experiments.progress import console, progress_bar
 from experiments.run import begun, finished
 from experiments.runs import read_log
 from experiments.spawning import bound_to_process
+from experiments.spelling import spelled
 from experiments.study import Study, read_study
 from signal_env.utils.storage import write_text
 
@@ -108,11 +109,14 @@ def matches(run: RunConfig, study: Study, pattern: str) -> bool:
     return any(fnmatchcase(name_of(run, study.folder), pattern + rest) for rest in ("", "/*", "/*/*"))
 
 
-def refuse_others(runs: Sequence[RunConfig]) -> None:
-    """Raise a RunError if a folder holds another run than the study's; record changed plugins that are accepted."""
+def refuse_others(runs: Sequence[RunConfig], replaceable: bool = False) -> None:
+    """Raise a RunError if a folder holds another run than the study's; record changed plugins that are accepted.
+
+    The message says how to replace the runs if they are `replaceable` by an option of the command.
+    """
     others = [run for run in runs if (run.folder / "config.yaml").exists() and not begun(run)]
     if others:
-        first = refusal(others[0])
+        first = refusal(others[0], replaceable)
         what = next((what for what in ("content", "plugins") if f"with other {what}" in first), "options")
         raise RunError(f"{len(others)} folders hold runs with other {what} than the study's. The first: {first}")
     for run in runs:
@@ -216,7 +220,7 @@ def engine_for(runs: Sequence[RunConfig], workers: int | None) -> Inline:
 
 def _check(workers: int | None, least: int) -> None:
     if workers is not None and workers < least:
-        raise RunError(f"--workers is at least {least}; got {workers}.")
+        raise RunError(f"{spelled('--workers', 'workers')} is at least {least}; got {workers}.")
 
 
 def cores() -> int:

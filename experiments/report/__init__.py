@@ -19,7 +19,7 @@ from experiments.report.page import write_page
 from experiments.report.stopping import stopping_part
 from experiments.report.tables import build
 from experiments.report.texts import LIMIT, sample_texts
-from experiments.runs import read_runs
+from experiments.runs import Runs, read_runs
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
 
@@ -47,8 +47,12 @@ class ReportConfig:
     """Reference methods of the scoreboard whose curves are drawn behind, gray and dashed, in its settings."""
 
 
-def main(config: ReportConfig) -> Path:
+def main(config: ReportConfig, runs: Runs | None = None) -> Path:
     """Write `index.html`, `figures` and `tables`, print the main tables, and return the report's folder.
+
+    Args:
+        config: What to report on, and where to.
+        runs: The runs if they are read already; `config.runs` has their study and their folder then.
 
     Raises:
         RunError: If no finished run is found.
@@ -57,7 +61,7 @@ def main(config: ReportConfig) -> Path:
         raise RunError("Report on which runs? Give their folders, or a folder above them.")
     for module in ("itables", "jinja2", "matplotlib"):  # fail before the runs are read
         require(module, "plots")
-    runs = read_runs(config.runs)
+    runs = read_runs(config.runs) if runs is None else dataclasses.replace(runs, problems=[*runs.problems])
     title, caption, named = _study(config.runs, runs.problems)
     metric = METRICS[config.metric or named]
     runs = with_metric(runs, metric)

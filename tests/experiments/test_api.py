@@ -10,13 +10,15 @@ from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from filelock import FileLock
 from scipy.stats import ttest_rel
 
 from agents.agent import Agent, agents
 from agents.pool import pool_agent
-from experiments import Study, compare, play, report, sweep
+from experiments import Study, compare, play, read_runs, report, sweep
 from experiments.__main__ import main
 from experiments.config import RunError
 from signal_env.tasks import get_task
@@ -203,6 +205,34 @@ def test_options_are_what_gym_make_takes(tmp_path, capsys):
     assert main(["report", str(tmp_path)]) == 0
 
 
+def test_a_folder_with_another_run_is_refused_in_the_words_of_the_caller(tmp_path, capsys):
+    play(REVIEWS, "random", out=tmp_path, **SMALL)
+    with pytest.raises(RunError) as caught:
+        play(REVIEWS, "random", out=tmp_path, budget=30, **SMALL)
+    assert str(caught.value).endswith("config.yaml. Give out=FOLDER, or overwrite=True to replace it.")
+    assert main(["run", "--out", str(tmp_path), "--resume", str(tmp_path), "--budget", "30"]) == 1
+    assert "out=" not in capsys.readouterr().err
+    (tmp_path / "config.yaml").unlink()
+    with pytest.raises(RunError, match=r"a run already\. Give overwrite=True to replace it, or out=FOLDER\."):
+        play(REVIEWS, "random", out=tmp_path, **SMALL)
+    assert main(["run", "--out", str(tmp_path)]) == 1
+    assert "--overwrite to replace it, or --out another folder." in " ".join(capsys.readouterr().err.split())
+    assert play(REVIEWS, "random", out=tmp_path, overwrite=True, **SMALL).rounds["labeled"].max() == 40
+    with FileLock(tmp_path / ".lock"), pytest.raises(RunError, match=r"wait for it, or give out=FOLDER\."):
+        play(REVIEWS, "random", out=tmp_path, budget=30, overwrite=True, **SMALL)
+
+
+def test_a_study_s_folder_with_another_run_is_refused_in_the_words_of_the_caller(tmp_path, capsys):
+    settings, methods = {"few": {"env": REVIEWS, "options": {"pool_size": 20}}}, {"random": {"agent": "random"}}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"settings": settings, "methods": methods, "seeds": 1}))
+    folder = tmp_path / "runs" / "few" / "random" / "seed-0"
+    play(REVIEWS, "random", out=folder, **SMALL)
+    with pytest.raises(RunError, match=r"compare its config\.yaml\. Give out=FOLDER, or remove it\.$"):
+        sweep(tmp_path / "own.yaml", workers=0, out=tmp_path / "runs")
+    assert main(["sweep", str(tmp_path / "own.yaml"), "--workers", "0", "--out", str(tmp_path / "runs")]) == 1
+    assert "Give --out another folder, or remove it." in " ".join(capsys.readouterr().err.split())
+
+
 def test_what_is_no_agent_is_refused(tmp_path):
     class Mute(Agent):
         pass
@@ -325,7 +355,7 @@ def test_a_study_plays_agents_and_terms_of_this_process(tmp_path):
         assert before == {file: file.stat().st_mtime_ns for file in before}
         with pytest.raises(RunError, match="folders hold runs with other options"):
             sweep(dataclasses.replace(study, defaults={"options": {"n_neighbors": 3}}, text=""), workers=0)
-        with pytest.raises(RunError, match="--workers is at least 0; got -1"):
+        with pytest.raises(RunError, match=r"^workers is at least 0; got -1"):
             sweep(Study(settings | {"few": {"env": REVIEWS}}, {"random": {"agent": "random"}}, out=tmp_path), -1)
     finally:
         del agents._entries["first"]
@@ -345,6 +375,22 @@ def test_a_study_s_file_and_a_report(tmp_path):
     assert page == tmp_path / "page" / "index.html"
     assert "Of mine." in page.read_text(encoding="utf-8")
     assert report([tmp_path / "runs"]).is_file()
+
+
+def test_a_report_on_runs_is_on_these_runs_alone(tmp_path):
+    runs = compare(["random", "margin"], seeds=2, out=tmp_path, **SMALL)
+    assert repr(runs) == f"Runs(4 runs, 16 rounds, in {str(tmp_path)!r})"
+    assert report(runs) == tmp_path / "report" / "index.html"
+    table = pd.read_csv(tmp_path / "report" / "tables" / "accuracy.csv")
+    assert sorted(table["method"]) == ["margin", "random"]
+    one = read_runs(tmp_path / "reviews" / "margin" / "seed-0")
+    assert repr(one) == f"Runs(1 run, 4 rounds, in {str(one.folder)!r})"
+    alone = dataclasses.replace(one, folder=tmp_path)
+    page = report(alone, out=tmp_path / "page", caption="Of one.")
+    assert "Of one." in page.read_text(encoding="utf-8")
+    table = pd.read_csv(tmp_path / "page" / "tables" / "accuracy.csv")
+    assert list(table["method"]) == ["margin"]
+    assert alone.problems == []
 
 
 def test_offers_and_labels_are_the_logs(tmp_path):

@@ -197,7 +197,8 @@ from signal_env.utils.objects import content_hash
 names, smallest = {{"__name__": "own"}}, {{"__name__": "own"}}
 exec({textwrap.dedent(BASE)!r}, names)
 exec({textwrap.dedent(SMALLEST)!r}, smallest)
-print(content_hash(names["Own"]()), content_hash(smallest["Own"]()), content_hash({{"b", "a", "c"}}), content_hash(np.random.default_rng(3)))
+own = [names["Own"](), smallest["Own"](), {{"b", "a", "c"}}, np.random.default_rng(3)]
+print(*map(content_hash, own))
 """
     found = {
         subprocess.run(
