@@ -1,16 +1,19 @@
 """The Python API: what `run`, `compare`, `sweep` and `report` do on the command line, with objects of one's own."""
 
 import dataclasses
+import inspect
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+
 from experiments.compare import compare as play_comparison
 from experiments.compare import comparison
 from experiments.config import EnvironmentOptions, RunConfig, RunError, check_names, make_config
 from experiments.metric import METRICS, MetricName
-from experiments.player import agent_class, name_of_agent, option_names
+from experiments.player import agent_class, is_agent, name_of_agent, option_names
 from experiments.plugins import Source, load_plugins
 from experiments.report import ReportConfig
 from experiments.report import main as write_report
@@ -22,6 +25,9 @@ from experiments.sweep import chosen, engine_for, refuse_others
 from experiments.sweep import sweep as play_missing
 
 REVIEWS = "SignalEnv-reviews-v0"
+
+OF_COMPARISON = ("agents", "env", "seeds", "out", "workers", "metric", "plugins", "num_envs", "tensorboard")
+"""The arguments of `compare` beside the environment's options."""
 
 
 def play(
@@ -56,6 +62,7 @@ def play(
         (40, True)
     """
     options["plugins"] = load_plugins(options.get("plugins"))
+    _check_order(env, [agent], f"play takes the environment first, then the agent: play({REVIEWS!r}, 'entropy')")
     owners: dict[str, Sequence[str]] = {
         "options": option_names(EnvironmentOptions),
         "agent_options": option_names(agent_class(agent)) if isinstance(agent, str | type) else (),
@@ -63,6 +70,7 @@ def play(
     }
     part_of = {name: part for part, names in owners.items() for name in names}
     parts = {name: dict(options.pop(name, {})) for name in owners}
+    _refuse_options_of_object(agent, [name for name in options if name not in part_of])
     check_names(options, part_of, f"A run of {name_of_agent(agent)}")
     for name, value in options.items():
         parts[part_of[name]][name] = value
@@ -112,12 +120,15 @@ def compare(
         >>> list(runs.tables()["accuracy"]["method"])
         ['chance', 'unsure']
     """
-    known = option_names(EnvironmentOptions)
+    known = [*option_names(EnvironmentOptions), *OF_COMPARISON]
     defaults: dict[str, Any] = {name: options.pop(name) for name in ("num_envs", "tensorboard") if name in options}
     options = dict(options.pop("options", {})) | options
     check_names(options, known, "A comparison")
     records = load_plugins(plugins)
-    study = comparison(_methods(agents), env, options, seeds, None if out is None else Path(out), records)
+    methods = _methods(agents)
+    order = f"compare takes the agents first, then the environment: compare(['random', 'entropy'], {REVIEWS!r})"
+    _check_order(env, [values["agent"] for values in methods.values()], order)
+    study = comparison(methods, env, options, seeds, None if out is None else Path(out), records)
     study = dataclasses.replace(study, defaults=defaults, text="")
     with python_spelling():
         return play_comparison(study, workers, METRICS[metric], shown=False)
@@ -197,3 +208,23 @@ def _methods(agents: Any) -> dict[str, dict[str, Any]]:
         agent, own = given if isinstance(given, tuple) else (given, {})
         methods[name] = {"agent": agent, "agent_options": own}
     return methods
+
+
+def _check_order(env: Any, agents: Iterable[Any], order: str) -> None:
+    """Raise a RunError that says the order of the arguments if an agent is given as the environment, or the reverse."""
+    ids = [agent for agent in agents if isinstance(agent, str) and agent.rpartition(":")[2] in gym.registry]
+    if ids:
+        raise RunError(f"{ids[0]!r} is an environment, and is given as an agent: {order}.")
+    if not isinstance(env, str):
+        raise RunError(f"Expected an environment's id as a string; got {env!r:.80}: {order}.")
+    if env not in gym.registry and is_agent(env):
+        raise RunError(f"{env!r} is an agent, and is given as the environment: {order}.")
+
+
+def _refuse_options_of_object(agent: Any, names: Sequence[str]) -> None:
+    """Raise a RunError if one of some unknown options is the class's, and the agent is an object."""
+    if isinstance(agent, str | type) or not hasattr(agent, "act"):
+        return
+    own = {*getattr(agent, "__dict__", ()), *inspect.signature(type(agent)).parameters}
+    if given := [name for name in names if name in own]:
+        raise RunError(f"The agent is an object: set {', '.join(given)} when you make it.")

@@ -14,7 +14,7 @@ from gymnasium.envs.registration import load_env_creator
 import signal_env  # noqa: F401  (registers the environments)
 from experiments.player import RunError as RunError
 from experiments.player import check_names as check_names
-from experiments.player import fill, fresh, given, plain_options, player_of
+from experiments.player import fill, fresh, given, plain_options, player_of, suggestion
 from experiments.plugin_record import PluginRecord, recorded
 from experiments.plugins import as_now, load_plugins
 from signal_env.config import SignalConfig
@@ -183,13 +183,13 @@ def make_config(env: str, agent: Any, **values: Any) -> RunConfig:
         load_plugins([module])
     if plain_id not in gym.registry:
         known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
-        raise RunError(f"No environment {env!r} is registered. Known: {', '.join(known)}.")
+        raise RunError(f"No environment {env!r} is registered.{suggestion(plain_id, known)}")
     _refuse_foreign(env)
     name, player = player_of(agent, values.pop("agent_options", {}))
     own = {**gym.spec(env).kwargs, **getattr(player, "env_options", {})}
-    options = fill(EnvironmentOptions, {**own, **values.pop("options", {})})
+    options = fill(EnvironmentOptions, {**own, **values.pop("options", {})}, "The environment")
     parts = {"env": env, "agent": name, "options": options, "agent_options": player, "plugins": plugins}
-    run: RunConfig = fill(RunConfig, values | parts)
+    run: RunConfig = fill(RunConfig, values | parts, "A run")
     return run
 
 

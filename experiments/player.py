@@ -10,9 +10,14 @@ from typing import Any
 from agents.agent import Agent, agents, get_agent
 from signal_env.utils.errors import SignalError
 from signal_env.utils.objects import content_hash, described, holds_object, is_description
+from signal_env.utils.registry import UnknownName
 
 METHODS = ("reset", "act", "learn", "state_dict", "load_state_dict", "save", "close")
 """The methods of an agent."""
+
+
+LISTED = 20
+"""The largest number of known names that a message lists beside the one that is close."""
 
 
 class RunError(SignalError, ValueError):
@@ -52,7 +57,7 @@ def player_of(agent: Any, options: Mapping[str, Any]) -> tuple[str, Any]:
     if isinstance(agent, type):
         return name, fill(of, options)
     if options:
-        raise RunError(f"{', '.join(options)}: an agent that is given as an object has its options already.")
+        raise RunError(f"The agent is an object: set {', '.join(options)} when you make it.")
     fields = _options_of(agent)
     return name, agent if fields is None else fill(of, fields)
 
@@ -60,6 +65,15 @@ def player_of(agent: Any, options: Mapping[str, Any]) -> tuple[str, Any]:
 def agent_class(agent: Any) -> type[Any]:
     """Return the class of an agent that is given by its name, its class or as an object."""
     return get_agent(agent) if isinstance(agent, str) else agent if isinstance(agent, type) else type(agent)
+
+
+def is_agent(name: str) -> bool:
+    """Return whether an agent has this name."""
+    try:
+        get_agent(name)
+    except UnknownName:
+        return False
+    return True
 
 
 def name_of_agent(agent: Any) -> str:
@@ -119,9 +133,15 @@ def _options_of(player: Any) -> dict[str, Any] | None:
     return fields if same else None
 
 
-def fill(of: type[Any], values: Mapping[str, Any]) -> Any:
-    """Make an object from its options; raise a RunError if a name is none of them."""
-    check_names(values, option_names(of), of.__name__)
+def fill(of: type[Any], values: Mapping[str, Any], owner: str = "") -> Any:
+    """Make an object from its options; raise a RunError if a name is none of them.
+
+    Args:
+        of: The class.
+        values: The options.
+        owner: Whose the options are, for the message; default: the class.
+    """
+    check_names(values, option_names(of), owner or of.__name__, "option " if owner else "")
     return of(**values)
 
 
@@ -141,13 +161,32 @@ def option_names(of: type[Any]) -> list[str]:
     return [each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
 
 
-def check_names(names: Iterable[str], known: Collection[str], owner: str) -> None:
-    """Raise a RunError with the known names if a name is none of them."""
+def check_names(names: Iterable[str], known: Collection[str], owner: str, kind: str = "") -> None:
+    """Raise a RunError if a name is none of the known ones.
+
+    Args:
+        names: The names.
+        known: The known names. A long list of them is left out of the message where one is close.
+        owner: Who has the known names, for the message.
+        kind: What they are, as "option ".
+    """
     for name in names:
         if name not in known:
-            close = get_close_matches(str(name), known, n=1)
-            guess = f" Did you mean {close[0]!r}?" if close else ""
-            raise RunError(f"{owner} has no {name}.{guess} Known: {', '.join(known) or 'none'}.")
+            raise RunError(f"{owner} has no {kind}{name}.{suggestion(str(name), known)}")
+
+
+def suggestion(name: str, known: Collection[str]) -> str:
+    """Return the known name that is close to a name, and all known ones, as the end of a message.
+
+    Example:
+        >>> suggestion("entropi", ["entropy", "random"])
+        " Did you mean 'entropy'? Known: entropy, random."
+        >>> suggestion("seed", ["seeds", *map(str, range(20))])
+        " Did you mean 'seeds'?"
+    """
+    close = get_close_matches(name, known, n=1)
+    guess = f" Did you mean {close[0]!r}?" if close else ""
+    return guess if close and len(known) > LISTED else f"{guess} Known: {', '.join(known) or 'none'}."
 
 
 def refuse_descriptions(what: str, values: Mapping[str, Any]) -> None:

@@ -233,6 +233,62 @@ def test_a_study_s_folder_with_another_run_is_refused_in_the_words_of_the_caller
     assert "Give --out another folder, or remove it." in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: play("entropy", REVIEWS),
+            rf"^'{REVIEWS}' is an environment, and is given as an agent: play takes",
+        ),
+        (lambda: play("entropy"), r"^'entropy' is an agent, and is given as the environment: play takes the env"),
+        (
+            lambda: play(First, REVIEWS),
+            r"play takes the environment first, then the agent: play\('SignalEnv",
+        ),
+        (lambda: play(First), r"^Expected an environment's id as a string; got <class .*First'>: play takes the env"),
+        (lambda: compare(REVIEWS, ["random"]), rf"^'{REVIEWS}' is an env.*: compare takes the agents first, then the"),
+        (
+            lambda: compare("random", ["margin"]),
+            r"^Expected an environment's id as a string; got \['margin'\]: comp",
+        ),
+        (
+            lambda: compare(["random"], "margin"),
+            r"^'margin' is an agent, and is given as the environment: compare",
+        ),
+        (lambda: play("SignalEnv-reveiws-v0"), r"is registered\. Did you mean 'SignalEnv-reviews-v0'\? Known: Sig"),
+    ],
+)
+def test_arguments_in_the_wrong_order_are_named(call, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match=message):
+        call()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_options_beside_an_object_are_refused_with_the_reason(tmp_path):
+    why = "The agent is an object: set last when you make it"
+    for agent in (First(), Some()):
+        with pytest.raises(RunError, match=why):
+            play(REVIEWS, agent, out=tmp_path, last=True)
+        with pytest.raises(RunError, match=why):
+            play(REVIEWS, agent, out=tmp_path, agent_options={"last": True})
+        with pytest.raises(RunError, match=why):
+            compare({"last": (agent, {"last": True})}, out=tmp_path)
+    with pytest.raises(RunError, match=r"^A run of First has no frist\."):
+        play(REVIEWS, First(), out=tmp_path, frist=True)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_unknown_options_are_named(tmp_path):
+    with pytest.raises(RunError, match=r"^A comparison has no seed\. Did you mean 'seeds'\?$"):
+        compare(["random"], out=tmp_path, seed=3)
+    with pytest.raises(RunError, match=r"^A comparison has no zzz\. Known: .*pool_size.*seeds, out, workers.*num_envs"):
+        compare(["random"], out=tmp_path, zzz=3)
+    settings = {"few": {"env": REVIEWS, "options": {"pool": 20}}}
+    with pytest.raises(RunError, match=r"^The environment has no option pool\."):
+        Study(settings, {"random": {"agent": "random"}})
+
+
 def test_what_is_no_agent_is_refused(tmp_path):
     class Mute(Agent):
         pass

@@ -41,7 +41,7 @@ def test_options_of_a_class_are_its_fields_or_its_parameters():
     assert (name, agent.word, agent.times) == ("Plain", "b", 2)
     with pytest.raises(RunError, match=r"Plain has no wrod\. Did you mean 'word'\? Known: word, times"):
         player_of(Plain, {"wrod": "b"})
-    with pytest.raises(RunError, match="word: an agent that is given as an object has its options already"):
+    with pytest.raises(RunError, match="The agent is an object: set word when you make it"):
         player_of(Plain("a"), {"word": "b"})
 
 

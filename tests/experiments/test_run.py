@@ -167,7 +167,7 @@ def test_a_configuration_may_be_read_from_any_folder(tmp_path, monkeypatch):
 
 
 def test_unknown_names_in_a_file(tmp_path):
-    with pytest.raises(RunError, match=r"EnvironmentOptions has no pool_sise. Did you mean .pool_size"):
+    with pytest.raises(RunError, match=r"The environment has no option pool_sise. Did you mean .pool_size"):
         make_config("SignalEnv-reviews-v0", "random", options={"pool_sise": 3})
     with pytest.raises(RunError, match="random has no temperature"):
         make_config("SignalEnv-reviews-v0", "random", agent_options={"temperature": 3})

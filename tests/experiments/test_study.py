@@ -73,7 +73,7 @@ def test_what_is_more_special_goes_before(tmp_path):
         ({"methods": {"random": {}}}, "random names no agent"),
         ({"methods": {"random": {"agent": "randon"}}}, "randon"),
         ({"settings": {"easy": {}}}, "easy names no env"),
-        ({"defaults": {"options": {"pool": 3}}}, "EnvironmentOptions has no pool"),
+        ({"defaults": {"options": {"pool": 3}}}, "The environment has no option pool"),
         ({"defaults": {"options": [3]}}, "options is a mapping"),
     ],
 )
