@@ -21,7 +21,7 @@ from experiments.logs import LOGS, Logs, complete
 from experiments.player import fresh, refuse_descriptions
 from experiments.progress import console, progress_bar
 from experiments.replay import Replay
-from experiments.runs import read_runs
+from experiments.runs import Runs, read_runs
 from experiments.summary import draw, show
 from signal_env.learner.experiment import experiment_sizes
 from signal_env.utils.errors import SignalError
@@ -60,8 +60,26 @@ def main(config: RunConfig) -> Path:
         raise
     runs = read_runs([config.folder], unfinished=True)
     show(runs, "accuracy", draw(runs, config.folder / "curve.png"))
+    if said := invalid_offers(runs):
+        console.print(said, style="yellow", markup=False, highlight=False)
     console.print(f"Written to {config.folder}")
     return config.folder
+
+
+def invalid_offers(runs: Runs) -> str:
+    """Return how many offers were not valid, and the most frequent reason, if that is most of them; otherwise ""."""
+    made, wrong = (int(runs.rounds[name].sum()) for name in ("offers", "invalid_offers"))
+    if 2 * wrong <= made:
+        return ""
+    reasons = runs.offers["invalid"].value_counts().drop("", errors="ignore")
+    reason, count = str(reasons.index[0]), int(reasons.iloc[0])
+    hint = ""
+    if reason == "duplicate":
+        hint = (
+            " Texts submitted earlier in the round are still in `unlabeled`: an agent that chooses from it remembers them "
+            "if num_envs is less than offers_per_round."
+        )
+    return f"{wrong} of {made} offers were invalid, {count} of them for the reason {reason!r}.{hint}"
 
 
 def play_visibly(config: RunConfig, resume: bool | None) -> None:
