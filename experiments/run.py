@@ -76,8 +76,8 @@ def invalid_offers(runs: Runs) -> str:
     hint = ""
     if reason == "duplicate":
         hint = (
-            " Texts submitted earlier in the round are still in `unlabeled`: an agent that chooses from it remembers them "
-            "if num_envs is less than offers_per_round."
+            " Texts submitted earlier in the round are still in `unlabeled`: an agent that chooses from it remembers "
+            "them if num_envs is less than offers_per_round."
         )
     return f"{wrong} of {made} offers were invalid, {count} of them for the reason {reason!r}.{hint}"
 
