@@ -177,7 +177,7 @@ def show(result: Mapping[str, Any], parts: Sequence[Part]) -> None:
             content = content.assign(difference=content["difference"] + " (" + content["pairs"].astype(str) + ")")
             content = content.pivot(index="reference", columns="setting", values="difference").fillna("")
             content = content[[name for name in result["scores"]["settings"]]].reset_index()
-        title = f"{part.title} (pairs of runs on equal seeds)" if part.name == "differences" else part.title
+        title = "Differences (pairs of runs)" if part.name == "differences" else part.title
         table = Table(*map(str, content), title=title, box=SIMPLE, title_justify="left")
         for row in content.itertuples(index=False):
             table.add_row(*map(str, row))

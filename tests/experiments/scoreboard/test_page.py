@@ -56,6 +56,6 @@ def test_the_terminal_has_the_pairs_of_each_difference(board, rounds):
     parts = parts_of(result, board)
     with console.capture() as shown:
         show(result, parts)
-    lines = {line.split()[0]: line for line in shown.get().partition("equal seeds)")[2].splitlines() if line.strip()}
+    lines = {line.split()[0]: line for line in shown.get().partition("pairs of runs)")[2].splitlines() if line.strip()}
     assert (lines["few"].count("(2)"), lines["random"].count("(5)")) == (2, 2)
     assert "compare by the paired differences" in next(part.caption for part in parts if part.name == "standings")
