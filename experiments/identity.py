@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Mapping
 
-from experiments.config import ACCEPT, RunConfig, make_config, read_yaml, values_of
+from experiments.config import RunConfig, make_config, read_yaml, values_of
 from experiments.content import content_changes
-from experiments.plugin_record import accepted, changes, recorded
+from experiments.plugin_record import ADVICE, accepted, changes, recorded
 from signal_env.utils.errors import SignalError
 from signal_env.utils.installed import load_installed
 from signal_env.utils.objects import is_known
@@ -51,10 +51,7 @@ def refusal(run: RunConfig) -> str:
             f"{run.folder} was begun with other content: {'; '.join(content)}. Its rounds would not fit together. "
             "Restore what has changed, or play the run anew (--overwrite, or --out with another folder)."
         )
-    return (
-        f"{run.folder} was begun with other plugins: {'; '.join(found)}. Restore the plugin, play the run anew "
-        f"(--overwrite, or --out with another folder), or go on with the plugin as it is now: {ACCEPT}."
-    )
+    return f"{run.folder} was begun with other plugins: {'; '.join(found)}. {ADVICE}"
 
 
 def accept_plugins(run: RunConfig) -> None:

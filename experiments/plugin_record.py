@@ -8,6 +8,14 @@ from typing import Any
 
 from signal_env.utils.errors import PluginError
 
+ACCEPT = "--accept-changed-plugins"
+
+ADVICE = (
+    "Restore the plugin, play the run anew (--overwrite, or --out with another folder), or go on with the plugin as it "
+    f"is now: {ACCEPT}."
+)
+"""What to do about a run whose plugins have changed."""
+
 
 @dataclasses.dataclass(frozen=True)
 class PluginRecord:
@@ -52,6 +60,9 @@ def recorded(records: Any) -> tuple[PluginRecord, ...]:
             made.append(PluginRecord(**{**record, "formerly": tuple(record.get("formerly") or ())}))
         else:
             raise PluginError(f"A plugin is recorded by its source and sha256; got {record!r:.80}.")
+        source = made[-1].source
+        if not isinstance(source, str) or (is_file(source) and not Path(source).is_absolute()):
+            raise PluginError(f"A plugin is recorded by an absolute path or a module's name; got {source!r:.80}.")
     return tuple(made)
 
 

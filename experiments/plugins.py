@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
-from experiments.plugin_record import PluginRecord, change, is_file, recorded
+from experiments.plugin_record import ADVICE, PluginRecord, change, is_file, recorded
 from signal_env.utils.errors import PluginError
 from signal_env.utils.registry import undone_on_error
 
@@ -64,10 +64,10 @@ def _load(source: Source, folder: Path | None) -> PluginRecord:
     """Import one plugin; return its record."""
     if isinstance(source, PluginRecord | Mapping):
         known = recorded([source])[0]
-        found = _load(known.source, folder)
+        found = _content(Path(known.source))[0] if is_file(known.source) else _load_module(known.source)
         if found.sha256 != known.sha256:
             raise PluginError(f"Since the run was described, {change(known, found)}. Start again.")
-        return dataclasses.replace(found, formerly=known.formerly)
+        return dataclasses.replace(_load(known.source, folder), formerly=known.formerly)
     if not isinstance(source, str | Path) or not str(source):
         raise PluginError(f"A plugin cannot be {source!r:.80}: {EXPECTED}.")
     if is_file(str(source)):
@@ -75,7 +75,8 @@ def _load(source: Source, folder: Path | None) -> PluginRecord:
     return _load_module(str(source))
 
 
-def _load_file(path: Path) -> PluginRecord:
+def _content(path: Path) -> tuple[PluginRecord, bytes]:
+    """Read a file without importing it; return its record and its content, or raise a PluginError."""
     path = path.resolve()
     if not path.is_file():
         what = "is a folder" if path.is_dir() else f"is not there (on {platform.node()})"
@@ -84,12 +85,16 @@ def _load_file(path: Path) -> PluginRecord:
         content = path.read_bytes()
     except OSError as error:
         raise PluginError(f"The plugin {path} cannot be read: {error.strerror}.") from None
-    found = PluginRecord(str(path), hashlib.sha256(content).hexdigest())
+    return PluginRecord(str(path), hashlib.sha256(content).hexdigest()), content
+
+
+def _load_file(path: Path) -> PluginRecord:
+    found, content = _content(path)
     before = _loaded.get(found.source)
     if before is not None and before.sha256 != found.sha256:
         raise PluginError(f"Since this process imported it, {change(before, found)}. Start Python again.")
     if found.sha256 not in {record.sha256 for record in _loaded.values()}:
-        _import_file(path, content)
+        _import_file(Path(found.source), content)
     _loaded[found.source] = found
     return found
 
@@ -211,16 +216,19 @@ def take(args: Sequence[str]) -> tuple[list[str], list[str]]:
     return plugins, others
 
 
-def as_now(records: Sequence[PluginRecord], named: Sequence[PluginRecord]) -> tuple[PluginRecord, ...]:
+def as_now(
+    records: Sequence[PluginRecord], named: Sequence[PluginRecord], accept_changed: bool = False
+) -> tuple[PluginRecord, ...]:
     """Import a run's plugins as they are now, and return their records.
 
     Args:
         records: The run's records.
         named: Plugins imported already. One of the same content, or of the same name, takes the place of a recorded
             one, wherever that was.
+        accept_changed: Whether to import a file whose content has changed and that is not named.
 
     Raises:
-        PluginError: If a plugin is no longer where it was.
+        PluginError: If a plugin is no longer where it was, or its file has changed; a changed file is not imported.
     """
     now = []
     for record in records:
@@ -232,7 +240,11 @@ def as_now(records: Sequence[PluginRecord], named: Sequence[PluginRecord]) -> tu
                 f"The plugin {record.source} of the run is not there any more: give {OPTION} with the place where it "
                 "lies now."
             )
-        found = same[0] if same else load_plugins([record.source])[0]
+        if not same and not accept_changed and is_file(record.source):
+            present, _ = _content(Path(record.source))
+            if present.sha256 != record.sha256:
+                raise PluginError(f"The run was begun with other plugins: {change(record, present)}. {ADVICE}")
+        found = same[0] if same else _load(record.source, None)
         now.append(dataclasses.replace(found, formerly=record.formerly))
     others = [one for one in named if one.source not in {found.source for found in now}]
     return (*now, *others)

@@ -250,6 +250,40 @@ def test_a_run_whose_plugin_has_changed_goes_on_only_if_told(tmp_path, capsys):
     assert "without other options" in capsys.readouterr().err
 
 
+def test_a_changed_plugin_is_refused_before_it_is_imported(tmp_path, capsys):
+    file, folder = begun(tmp_path)
+    imported = tmp_path / "imported"
+    file.write_text(f"{file.read_text()}\nopen({str(imported)!r}, 'w').close()\n")
+    forget()
+    values = make_config("SignalEnv-reviews-v0", "random", plugins=[]).plain()
+    record = yaml.safe_load((folder / "config.yaml").read_text())["plugins"]
+    assert main(["run", "--resume", str(folder)]) == 1
+    assert "the plugin own.py has changed" in capsys.readouterr().err
+    with pytest.raises(PluginError, match=r"Since the run was described, the plugin own.py has changed"):
+        make_config(**values | {"plugins": record})
+    assert not imported.exists()
+    assert main(["rescore", str(folder), "--reward", "signal"]) == 0
+    assert imported.exists()
+    imported.unlink()
+    forget()
+    assert main(["run", "--resume", str(folder), "--plugin", str(file)]) == 1  # it is named
+    assert imported.exists()
+
+
+@pytest.mark.parametrize("source", ["own.py", "./own.py", "~/own.py", 7])
+def test_a_recorded_plugin_is_an_absolute_path_or_a_module(tmp_path, monkeypatch, capsys, source):
+    _, folder = begun(tmp_path)
+    values = yaml.safe_load((folder / "config.yaml").read_text())
+    values["plugins"][0]["source"] = source
+    (folder / "config.yaml").write_text(yaml.safe_dump(values))
+    forget()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["run", "--resume", str(folder)]) == 1
+    assert f"recorded by an absolute path or a module's name; got {source!r}" in capsys.readouterr().err
+    assert not agents.has("own")
+
+
 def test_a_run_that_is_played_anew_repeats_its_logs_unless_its_plugin_has_changed(tmp_path):
     """That of an agent whose state nobody knows: all of it is then the changed agent's."""
     file = Path(agent_file(tmp_path / "own.py", stateless=False))
