@@ -251,6 +251,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
 def make_envs(run: RunConfig, **options: Any) -> Any:
     """Return the vector environment of a run, with these options in place of its own."""
     check_seed(run.seed)
+    load_installed()  # their stopping criteria are measured in every part of a run
     num_envs = experiment_sizes(run.options).offers if run.num_envs is None else run.num_envs
     values = vars(run.options) | options
     envs: Any = gym.make_vec(run.env, num_envs=num_envs, **{name: fresh(name, value) for name, value in values.items()})
