@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
-from experiments.plugin_record import ADVICE, PluginRecord, change, is_file, recorded
+from experiments.plugin_record import ADVICE, PluginRecord, called, change, is_file, pairs, recorded
 from signal_env.utils.errors import PluginError
 from signal_env.utils.registry import undone_on_error
 
@@ -223,28 +223,32 @@ def as_now(
 
     Args:
         records: The run's records.
-        named: Plugins imported already. One of the same content, or of the same name, takes the place of a recorded
-            one, wherever that was.
+        named: Plugins imported already. One takes the place of the recorded one that is the same plugin, see
+            `experiments.plugin_record.pairs`.
         accept_changed: Whether to import a file whose content has changed and that is not named.
 
     Raises:
         PluginError: If a plugin is no longer where it was, or its file has changed; a changed file is not imported.
     """
     now = []
-    for record in records:
-        same = [one for one in named if one.sha256 == record.sha256] or [
-            one for one in named if one.name == record.name
-        ]
-        if not same and is_file(record.source) and not Path(record.source).is_file():
-            raise PluginError(
-                f"The plugin {record.source} of the run is not there any more: give {OPTION} with the place where it "
-                "lies now."
-            )
-        if not same and not accept_changed and is_file(record.source):
-            present, _ = _content(Path(record.source))
-            if present.sha256 != record.sha256:
-                raise PluginError(f"The run was begun with other plugins: {change(record, present)}. {ADVICE}")
-        found = same[0] if same else _load(record.source, None)
-        now.append(dataclasses.replace(found, formerly=record.formerly))
-    others = [one for one in named if one.source not in {found.source for found in now}]
-    return (*now, *others)
+    for record, found in pairs(records, named):
+        if found is None:
+            assert record is not None
+            if is_file(record.source):
+                _check_file(record, records, accept_changed)
+            found = _load(record.source, None)
+        now.append(dataclasses.replace(found, formerly=record.formerly if record else ()))
+    return tuple(now)
+
+
+def _check_file(record: PluginRecord, records: Sequence[PluginRecord], accept_changed: bool) -> None:
+    """Raise a PluginError if a recorded file is not there, or has changed without leave."""
+    if not Path(record.source).is_file():
+        raise PluginError(
+            f"The plugin {record.source} of the run is not there any more: give {OPTION} with the place where it lies "
+            "now."
+        )
+    present, _ = _content(Path(record.source))
+    if present.sha256 != record.sha256 and not accept_changed:
+        what = change(record, present, called(record, records))
+        raise PluginError(f"The run was begun with other plugins: {what}. {ADVICE}")

@@ -16,6 +16,7 @@ from experiments import plugins
 from experiments.__main__ import main
 from experiments.config import configuration_of, make_config
 from experiments.engines import play_plain
+from experiments.plugin_record import accepted, recorded
 from experiments.study import Study
 from signal_env.rewards import reward_terms
 from signal_env.utils.errors import PluginError
@@ -282,6 +283,48 @@ def test_a_recorded_plugin_is_an_absolute_path_or_a_module(tmp_path, monkeypatch
     assert main(["run", "--resume", str(folder)]) == 1
     assert f"recorded by an absolute path or a module's name; got {source!r}" in capsys.readouterr().err
     assert not agents.has("own")
+
+
+def test_two_plugins_of_one_name_are_told_apart(tmp_path, capsys):
+    one, two = (Path(write(tmp_path / name / "same.py", f"WORD = {name!r}\n")) for name in ("one", "two"))
+    args = [*SMALL, "--plugin", str(one), "--plugin", str(two), "--out", str(tmp_path / "run")]
+    assert main(["run", *args]) == 0
+    resume = ["run", "--resume", str(tmp_path / "run")]
+    (tmp_path / "run" / "finished").unlink()
+    assert main([*resume, "--plugin", str(one)]) == 0
+    assert [record.source for record in configuration_of(tmp_path / "run").plugins] == [str(one), str(two)]
+    old = sha256(two)
+    two.write_text("WORD = 'other'\n")
+    plugins._loaded.clear()
+    for args in (resume, [*resume, "--plugin", str(two)]):
+        assert main(args) == 1
+        said = f"the plugin {two} has changed (sha256 {old[:12]}, now {sha256(two)[:12]})"
+        assert said in capsys.readouterr().err
+    assert main([*resume, "--plugin", str(two), "--accept-changed-plugins"]) == 0
+    kept = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["plugins"]
+    assert [(record["source"], record["formerly"]) for record in kept] == [(str(one), []), (str(two), [old])]
+    moved = [tmp_path / "elsewhere" / place.parent.name / place.name for place in (one, two)]
+    shutil.copytree(one.parent, moved[0].parent)
+    shutil.move(two.parent, moved[1].parent)
+    plugins._loaded.clear()
+    assert main([*resume, "--plugin", str(moved[1]), "--plugin", str(moved[0])]) == 0
+
+
+def test_every_accepted_content_stays_recorded(tmp_path):
+    places = [tmp_path / name for name in ("own.py", "more.py")]
+    agent_file(places[0])
+    write(places[1], "WORD = 1\n")
+    assert run(tmp_path / "run", "--agent", "own", "--plugin", str(places[1]), plugin=places[0]) == 0
+    hashes = [[sha256(place)] for place in places]
+    for i, text in ((0, "# a\n"), (1, "# b\n"), (0, "# c\n")):
+        places[i].write_text(places[i].read_text() + text)
+        hashes[i].append(sha256(places[i]))
+        forget()
+        assert main(["run", "--resume", str(tmp_path / "run"), "--accept-changed-plugins"]) == 0
+    kept = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["plugins"]
+    assert [[*record["formerly"], record["sha256"]] for record in kept] == hashes
+    told = recorded([dict(record) | {"formerly": []} for record in kept])  # as a sweep describes the run
+    assert [one.formerly for one in accepted(recorded(kept), told)] == [tuple(all_[:-1]) for all_ in hashes]
 
 
 def test_a_run_that_is_played_anew_repeats_its_logs_unless_its_plugin_has_changed(tmp_path):
