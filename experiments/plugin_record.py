@@ -12,7 +12,7 @@ ACCEPT = "--accept-changed-plugins"
 
 ADVICE = (
     "Restore the plugin, play the run anew (--overwrite, or --out with another folder), or go on with the plugin as it "
-    f"is now: {ACCEPT}."
+    f"is now: {ACCEPT}. The run of an agent whose state is not kept is then played anew."
 )
 """What to do about a run whose plugins have changed."""
 
