@@ -55,7 +55,12 @@ def refusal(run: RunConfig) -> str:
 
 
 def accept_plugins(run: RunConfig) -> None:
-    """Record the present content of a run's plugins in the `config.yaml` of its folder, beside the former one."""
+    """Record the present content of a run's plugins in the `config.yaml` of its folder, beside the former one.
+
+    Only if changes are accepted (`RunConfig.accept_changed_plugins`).
+    """
+    if not run.accept_changed_plugins:
+        return
     file = run.folder / "config.yaml"
     values = read_yaml(file)
     before = recorded(values.get("plugins", ()))
@@ -64,8 +69,11 @@ def accept_plugins(run: RunConfig) -> None:
 
 
 def is_mixed(run: RunConfig) -> bool:
-    """Return whether a part of the run in a run's folder was played with another content of a plugin."""
-    return any(record.formerly for record in recorded(values_of(run.folder).get("plugins", ())))
+    """Return whether a part of the run in a run's folder was played with another content of a plugin than now."""
+    values = values_of(run.folder)
+    before = recorded(values.get("plugins", ()))
+    changed = changes(before, run.plugins) or _changed_packages(values.get("installed_plugins", {}))
+    return bool(changed) or any(record.formerly for record in before)
 
 
 def _changed_packages(installed: Mapping[str, str]) -> list[str]:

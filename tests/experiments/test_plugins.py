@@ -240,7 +240,7 @@ def test_a_run_whose_plugin_has_changed_goes_on_only_if_told(tmp_path, capsys):
     assert main(["run", "--resume", str(folder)]) == 1
     error = capsys.readouterr().err
     assert f"the plugin own.py has changed (sha256 {old[:12]}, now {sha256(file)[:12]})" in error
-    assert "--accept-changed-plugins" in error
+    assert "--accept-changed-plugins. The run of an agent whose state is not kept is then played anew." in error
     assert files(folder) == before
     assert main(["run", "--resume", str(folder), "--accept-changed-plugins"]) == 0
     (kept,) = yaml.safe_load((folder / "config.yaml").read_text())["plugins"]
@@ -308,6 +308,52 @@ def test_two_plugins_of_one_name_are_told_apart(tmp_path, capsys):
     shutil.move(two.parent, moved[1].parent)
     plugins._loaded.clear()
     assert main([*resume, "--plugin", str(moved[1]), "--plugin", str(moved[0])]) == 0
+
+
+FRAGILE = """
+import dataclasses
+from agents.agent import Agent, agents
+
+BROKEN = False
+
+@agents.register("own")
+@dataclasses.dataclass
+class Own(Agent):
+    def act(self, observations):
+        self.acted = getattr(self, "acted", 0) + 1
+        if BROKEN or self.acted > 1:
+            raise RuntimeError("a bug")
+        return [f"a film of {i} words" for i, _ in enumerate(observations["prompt"])]
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        if BROKEN == "loading":
+            raise RuntimeError("a bug")
+"""
+
+
+def test_an_accepted_change_is_recorded_once_a_round_is_played_with_it(tmp_path):
+    file, folder = tmp_path / "own.py", tmp_path / "run"
+    write(file, FRAGILE)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run(folder, "--agent", "own", "--round-size", "10", plugin=file)
+    before = files(folder)
+    assert before["rounds.jsonl"].count(b"\n") == 2  # with the one before the first offer
+    for broken in ("True", "'loading'"):
+        write(file, FRAGILE.replace("BROKEN = False", f"BROKEN = {broken}"))
+        forget()
+        with pytest.raises(RuntimeError, match="a bug"):
+            main(["run", "--resume", str(folder), "--accept-changed-plugins"])
+        assert files(folder) == before
+    write(file, FRAGILE + "# mended\n")
+    forget()
+    with pytest.raises(RuntimeError, match="a bug"):  # in the next round but one
+        main(["run", "--resume", str(folder), "--accept-changed-plugins"])
+    (kept,) = yaml.safe_load((folder / "config.yaml").read_text())["plugins"]
+    assert kept["formerly"] == [hashlib.sha256(FRAGILE.encode()).hexdigest()]
+    assert files(folder)["rounds.jsonl"].count(b"\n") == 3
 
 
 def test_every_accepted_content_stays_recorded(tmp_path):
