@@ -23,7 +23,7 @@ class PluginRecord:
 
     Attributes:
         source: The absolute path of the file, or the module's name.
-        sha256: The hash of the file's content.
+        sha256: The hash of the content, see `experiments.plugin_content`.
         distribution: The name and the version of the installed package that holds the module, or None.
         formerly: Hashes of the contents with which earlier parts of a run were played, before a change was accepted.
     """

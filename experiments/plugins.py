@@ -2,7 +2,7 @@
 
 A plugin is a file, `FILE.py`, or a module, `package.module`. On import it registers agents, reward terms, potentials,
 acquisition functions, classifiers, annotators, tasks, stopping criteria or environments. A run knows its plugins by
-their content, the SHA-256 of the file; where a file lies is only where to find it.
+their content, see `experiments.plugin_content`; where a file lies is only where to find it.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
+from experiments.plugin_content import content_hash, root_of
 from experiments.plugin_record import ADVICE, PluginRecord, called, change, is_file, pairs, recorded
 from signal_env.utils.errors import PluginError
 from signal_env.utils.registry import undone_on_error
@@ -85,7 +86,7 @@ def _content(path: Path) -> tuple[PluginRecord, bytes]:
         content = path.read_bytes()
     except OSError as error:
         raise PluginError(f"The plugin {path} cannot be read: {error.strerror}.") from None
-    return PluginRecord(str(path), hashlib.sha256(content).hexdigest()), content
+    return PluginRecord(str(path), content_hash(path, content)), content
 
 
 def _load_file(path: Path) -> PluginRecord:
@@ -107,10 +108,10 @@ def _load_module(name: str) -> PluginRecord:
     module = _imported(name, name, lambda: import_module(name))
     if not getattr(module, "__file__", None):
         raise PluginError(f"The plugin {name!r} is a module without a file of its own: {EXPECTED}.")
-    content = Path(str(module.__file__)).read_bytes()
+    file = Path(str(module.__file__)).resolve()
     packages = packages_distributions().get(name.partition(".")[0], [])
     distribution = f"{packages[0]} {version(packages[0])}" if packages else None
-    found = _loaded[name] = PluginRecord(name, hashlib.sha256(content).hexdigest(), distribution)
+    found = _loaded[name] = PluginRecord(name, content_hash(file, file.read_bytes()), distribution)
     return found
 
 
@@ -120,10 +121,7 @@ def _import_file(path: Path, content: bytes) -> None:
     Its folder is appended to `sys.path`, so that it can import its neighbors. A file in a package is imported as the
     package's module.
     """
-    root, parts = path.parent, [path.stem]
-    while (root / "__init__.py").is_file():
-        parts.insert(0, root.name)
-        root = root.parent
+    root, parts = root_of(path)
     if str(root) not in sys.path:
         sys.path.append(str(root))
     name = ".".join(parts)

@@ -66,6 +66,12 @@ def sha256(file):
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
+def hash_of_mine():
+    """The hash of the plugin, which imports one neighbor."""
+    lines = [f" {sha256(MINE)}", f"neighbor.py {sha256(MINE.with_name('neighbor.py'))}"]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 AGENT = """
 import dataclasses
 from agents.agent import Agent, agents
@@ -87,7 +93,7 @@ def test_one_of_each_kind_plays_in_every_command(tmp_path, capsys):
     out = tmp_path / "run"
     assert run(out, *OWN) == 0
     config = yaml.safe_load((out / "config.yaml").read_text())
-    assert [(one["source"], one["sha256"]) for one in config["plugins"]] == [(str(MINE), sha256(MINE))]
+    assert [(one["source"], one["sha256"]) for one in config["plugins"]] == [(str(MINE), hash_of_mine())]
     rounds = [json.loads(line) for line in (out / "rounds.jsonl").read_text().splitlines()]
     assert rounds[-1]["stopping"]["mine_enough"] == {"value": 40.0, "met_at": 40.0}
     offer = json.loads((out / "offers.jsonl").read_text().splitlines()[0])
@@ -127,7 +133,7 @@ def test_train_and_benchmarks_know_plugins_too(tmp_path, capsys):
     training += ["--reward", "mine_brief", "--shaping", "mine_half", "--classifier", "mine_words"]
     assert main([*training, "--selection", "submitted", "--out", str(trained)]) == 0
     (kept,) = yaml.safe_load((trained / "config.yaml").read_text())["plugins"]
-    assert kept["sha256"] == sha256(MINE)
+    assert kept["sha256"] == hash_of_mine()
     sizes = [
         "--sizes",
         "300",
@@ -269,6 +275,19 @@ def test_a_changed_plugin_is_refused_before_it_is_imported(tmp_path, capsys):
     forget()
     assert main(["run", "--resume", str(folder), "--plugin", str(file)]) == 1  # it is named
     assert imported.exists()
+
+
+def test_a_changed_neighbor_is_a_changed_plugin(tmp_path, capsys):
+    write(tmp_path / "beside_it.py", "WORD = 'tender'\n")
+    file = tmp_path / "own.py"
+    agent_file(file)
+    file.write_text(f"import beside_it\n{file.read_text()}")
+    assert run(tmp_path / "run", "--agent", "own", plugin=file) == 0
+    write(tmp_path / "beside_it.py", "WORD = 'cold'\n")
+    forget()
+    assert main(["run", "--resume", str(tmp_path / "run")]) == 1
+    assert "the plugin own.py has changed" in capsys.readouterr().err
+    assert not agents.has("own")
 
 
 @pytest.mark.parametrize("source", ["own.py", "./own.py", "~/own.py", 7])
@@ -515,7 +534,7 @@ def test_a_file_in_a_package_is_its_module(tmp_path):
     plugins.load_plugins([file])
     assert sys.modules["own_package.terms"].WORD == "tender"
     (record,) = plugins.load_plugins(["own_package.terms"])
-    assert record.sha256 == sha256(file)
+    assert [record.sha256] == [one.sha256 for one in plugins.load_plugins([file])]
 
 
 def test_a_plugin_is_not_imported_anew_when_it_changes(tmp_path):
