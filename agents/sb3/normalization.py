@@ -50,12 +50,12 @@ class Normalization:
         return np.clip(scaled, -self.clip, self.clip).astype(np.float32)
 
 
-def normalization_of(model: Any, transformed: bool = False) -> Normalization | None:
+def normalization_of(model: Any, ask: bool = True) -> Normalization | None:
     """Return the normalization of a model's observations, or None if they are those of its environments.
 
     Args:
         model: A model of SB3.
-        transformed: Whether the caller repeats what wrappers of Gymnasium do with observations.
+        ask: Whether to `check_wrappers` too.
 
     Raises:
         PolicyError: If a wrapper changes observations in another way, or the model was loaded without its environments
@@ -78,12 +78,8 @@ def normalization_of(model: Any, transformed: bool = False) -> Normalization | N
                 "model.set_env(model.get_env().venv)."
             )
         under = under.venv
-    if not transformed and any(envs.env_is_wrapped(gym.ObservationWrapper)):
-        raise PolicyError(
-            "The model's environments are wrapped in an ObservationWrapper of Gymnasium, which a saved policy would be "
-            "played without. Play the model itself: agents.sb3.ModelAgent(model, transform=FUNCTION) repeats what the "
-            "wrapper does."
-        )
+    if ask:
+        check_wrappers(model)
     if len(found) > 1:
         raise PolicyError("The model's observations are normalized twice: wrap its environments in one VecNormalize.")
     if not found:
@@ -91,6 +87,28 @@ def normalization_of(model: Any, transformed: bool = False) -> Normalization | N
     used = found[0]
     mean, variance = (np.array(each, dtype=np.float64) for each in (used.obs_rms.mean, used.obs_rms.var))
     return Normalization(mean, variance, clip=float(used.clip_obs), epsilon=float(used.epsilon))
+
+
+def check_wrappers(model: Any) -> None:
+    """Raise a PolicyError if a wrapper of Gymnasium changes the observations of a model's environments.
+
+    Environments in processes of their own can be asked only while these run.
+    """
+    envs = model.get_env()
+    try:
+        wrapped = envs is not None and any(envs.env_is_wrapped(gym.ObservationWrapper))
+    except (EOFError, OSError) as error:
+        raise PolicyError(
+            "The processes of the model's environments have ended, so it cannot be checked that no ObservationWrapper "
+            "of Gymnasium is around them. Call agents.sb3.normalization.check_wrappers(model) before they end, then "
+            "save_policy(model, FOLDER, checked=True); or save it by model.save(FILE), and load it with environments."
+        ) from error
+    if wrapped:
+        raise PolicyError(
+            "The model's environments are wrapped in an ObservationWrapper of Gymnasium, which a saved policy would be "
+            "played without. Play the model itself: agents.sb3.ModelAgent(model, transform=FUNCTION) repeats what the "
+            "wrapper does."
+        )
 
 
 def _check_last_observations(model: Any) -> None:

@@ -10,8 +10,9 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecMonitor, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecFrameStack, VecMonitor, VecNormalize
 
+from agents.sb3.normalization import check_wrappers
 from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
 from agents.sb3.saved import PolicyError, load_policy, save_policy
 from signal_env.wrappers import CandidateSelection
@@ -167,6 +168,18 @@ def test_other_changes_of_observations_are_refused(tmp_path):
     ):
         with pytest.raises(PolicyError, match=message):
             save_policy(PPO("MlpPolicy", envs), tmp_path / "policy")
+
+
+def test_wrappers_are_checked_while_the_processes_of_environments_run(tmp_path):
+    small = dict(SMALL)
+    envs = SubprocVecEnv([lambda: CandidateSelection(gym.make("SignalEnv-reviews-v0", **small))])  # no test's module
+    model = PPO(CandidatePolicy, envs, seed=0)
+    check_wrappers(model)
+    envs.close()
+    with pytest.raises(PolicyError, match=r"processes of the model's environments have ended.*checked=True"):
+        save_policy(model, tmp_path / "policy")
+    save_policy(model, tmp_path / "policy", checked=True)
+    assert load_policy(tmp_path / "policy")[1].any_number
 
 
 def test_a_normalized_model_that_was_loaded_without_its_statistics_is_refused(tmp_path):
