@@ -12,7 +12,10 @@ from signal_env.utils.extras import require
 
 require("stable_baselines3", "sb3")
 
-from stable_baselines3.common.vec_env import (  # noqa: E402  (after the check that it is installed)
+from stable_baselines3.common.off_policy_algorithm import (  # noqa: E402  (after the check that it is installed)
+    OffPolicyAlgorithm,
+)
+from stable_baselines3.common.vec_env import (  # noqa: E402
     VecCheckNan,
     VecEnvWrapper,
     VecMonitor,
@@ -58,28 +61,15 @@ def normalization_of(model: Any, ask: bool = True) -> Normalization | None:
         ask: Whether to `check_wrappers` too.
 
     Raises:
-        PolicyError: If a wrapper changes observations in another way, or the model was loaded without its environments
-            and has learned from observations outside of their space.
+        PolicyError: If a wrapper changes observations in another way, or the model lacks the `VecNormalize` that it has
+            learned with.
     """
-    envs = model.get_env()
-    if envs is None:
-        _check_last_observations(model)
-        return None
-    found = []
-    under = envs
-    while isinstance(under, VecEnvWrapper):
-        if type(under) is VecNormalize:
-            found += [under] if under.norm_obs else []
-        elif type(under) not in UNCHANGING:
-            raise PolicyError(
-                f"The model's environments are wrapped in {type(under).__name__}, which may change observations. Of "
-                "the wrappers of SB3's vector environments, policies are played only with VecNormalize, VecMonitor, "
-                "VecCheckNan and VecVideoRecorder. If it changes none, give the model its environments without it: "
-                "model.set_env(model.get_env().venv)."
-            )
-        under = under.venv
+    normalizers = _normalizers(model.get_env())
     if ask:
         check_wrappers(model)
+    if not normalizers:
+        _check_learned_without(model)
+    found = [one for one in normalizers if one.norm_obs]
     if len(found) > 1:
         raise PolicyError("The model's observations are normalized twice: wrap its environments in one VecNormalize.")
     if not found:
@@ -87,6 +77,23 @@ def normalization_of(model: Any, ask: bool = True) -> Normalization | None:
     used = found[0]
     mean, variance = (np.array(each, dtype=np.float64) for each in (used.obs_rms.mean, used.obs_rms.var))
     return Normalization(mean, variance, clip=float(used.clip_obs), epsilon=float(used.epsilon))
+
+
+def _normalizers(envs: Any) -> list[VecNormalize]:
+    """Return each VecNormalize around environments, or raise a PolicyError if a wrapper is not played."""
+    found = []
+    while isinstance(envs, VecEnvWrapper):
+        if type(envs) is VecNormalize:
+            found.append(envs)
+        elif type(envs) not in UNCHANGING:
+            raise PolicyError(
+                f"The model's environments are wrapped in {type(envs).__name__}, which may change observations. Of "
+                "the wrappers of SB3's vector environments, policies are played only with VecNormalize, VecMonitor, "
+                "VecCheckNan and VecVideoRecorder. If it changes none, give the model its environments without it: "
+                "model.set_env(model.get_env().venv)."
+            )
+        envs = envs.venv
+    return found
 
 
 def check_wrappers(model: Any) -> None:
@@ -111,12 +118,25 @@ def check_wrappers(model: Any) -> None:
         )
 
 
-def _check_last_observations(model: Any) -> None:
-    """Raise a PolicyError if a model without environments shows that its observations were normalized."""
-    last, space = getattr(model, "_last_obs", None), model.observation_space
-    if last is not None and not all(space.contains(np.asarray(one, dtype=space.dtype)) for one in last):
-        raise PolicyError(
-            "The model has learned from observations outside of their space, so they were normalized, and it was "
-            "loaded without its environments: load it with them, as in "
-            "PPO.load(FILE, env=VecNormalize.load(STATISTICS, DummyVecEnv([make])))."
-        )
+def _check_learned_without(model: Any) -> None:
+    """Raise a PolicyError if a model that has no VecNormalize has learned with one, or if that is unknown.
+
+    SB3 keeps `_last_original_obs` in its files. On-policy algorithms set it only under a VecNormalize. Off-policy ones
+    always set it. Their last observations tell, but SB3 drops these when it loads a model with environments.
+    """
+    last, original = getattr(model, "_last_obs", None), getattr(model, "_last_original_obs", None)
+    space = model.observation_space
+    if not isinstance(model, OffPolicyAlgorithm):
+        if original is None:
+            return
+        found, plain = "has learned under a VecNormalize", ""
+    else:
+        inside = last is None or all(space.contains(np.asarray(one, dtype=space.dtype)) for one in last)
+        if inside and (last is not None or original is None):
+            return
+        found = "may have learned under a VecNormalize" if inside else "has learned from observations outside its space"
+        plain = " If there was none, wrap its environments: VecNormalize(ENVS, norm_obs=False)."
+    raise PolicyError(
+        f"The model {found}: load it with its VecNormalize, also one with norm_obs=False, as in "
+        f"{type(model).__name__}.load(FILE, env=VecNormalize.load(STATISTICS, DummyVecEnv([make]))).{plain}"
+    )
