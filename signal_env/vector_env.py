@@ -103,7 +103,8 @@ class SignalVectorEnv(LearnerAccess, VectorEnv[dict[str, Any], Sequence[str], ND
         last = require_running(self._last_round, self.ended)
         if isinstance(actions, str) or len(actions) != self.num_envs:
             raise ActionError(
-                f"Expected a sequence of {self.num_envs} texts, one per sub-environment; got {actions!r:.80}."
+                f"Expected a sequence of {self.num_envs} texts, one per sub-environment; got "
+                + (f"{actions!r:.80}." if isinstance(actions, str) else f"{len(actions)}: {actions!r:.80}.")
             )
         for action in actions:
             require_text(action)
