@@ -1,7 +1,7 @@
 """The agents that play policies of Stable-Baselines3 trained on `CandidateSelection`: saved ones, and objects."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from gymnasium.spaces import Discrete
 
@@ -88,6 +88,8 @@ class ModelAgent(ChoosingAgent):
         >>> [step.round["labeled"] for step in rollout(envs, ModelAgent(model), seed=0)]
         [10, 20, 30, 40]
     """
+
+    stateless: ClassVar[bool] = True  # beside the state of its base
 
     model: Any
     """A model of SB3 or sb3-contrib with the action space Discrete(K)."""
