@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MemberDescriptorType
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -28,7 +29,7 @@ class Agent(Protocol):
         env_options: Options of the environment (fields of `SignalConfig`) for a run in which this agent plays, where
             they differ from the environment's defaults. An option that the user gives overrides them.
         stateless: Whether the class keeps nothing from one round to the next but what `reset` sets and the state
-            methods of its base keep. Subclasses with methods of their own say it again.
+            methods of its base keep. Subclasses with methods of their own (see `keeps_state`) say it again.
 
     A run is resumed from `state_dict`. Without it and `load_state_dict`, and without `stateless = True`, the run is
     played anew from its beginning; see `keeps_state`.
@@ -75,6 +76,9 @@ class Agent(Protocol):
 
 STATE_METHODS = ("state_dict", "load_state_dict")
 
+OUTSIDE = ("reset", "save", "close")
+"""The methods that are not called from one round to the next."""
+
 
 class AgentError(SignalError, TypeError):
     """An agent whose state cannot be kept as asked; the message says which methods to write."""
@@ -83,8 +87,9 @@ class AgentError(SignalError, TypeError):
 def keeps_state(agent: Agent) -> bool:
     """Return whether an episode can go on from the agent's `state_dict`.
 
-    It can if each class that writes `act` or `learn` writes the state methods too, or has `stateless = True`. The bases
-    of a class that writes the state methods are not asked.
+    It can if each class with methods of its own has the state methods among them, or has `stateless = True`. The bases
+    of a class that writes the state methods are not asked. Methods of its own are all, such as `act` or a hook of a
+    base, but `reset`, `save`, `close` and those between double underscores. Properties count too.
 
     Raises:
         AgentError: If the agent has one of the two state methods without the other.
@@ -106,13 +111,20 @@ def keeps_state(agent: Agent) -> bool:
     if len(written) == 1:
         (missing,) = set(STATE_METHODS) - set(written)
         raise AgentError(f"The agent {kind.__name__} has {written[0]}, but no {missing}: write both, or neither.")
-    for of in kind.__mro__[: kind.__mro__.index(Agent) if Agent in kind.__mro__ else None]:
+    for of in kind.__mro__:
         own = vars(of)
-        if any(name in own for name in STATE_METHODS):
+        if of is not Agent and any(name in own for name in STATE_METHODS):
             return True
-        if own.get("stateless") is not True and any(name in own for name in ("act", "learn")):
+        if of is not Agent and own.get("stateless") is not True and any(map(_is_method, own, own.values())):
             return False
     return True
+
+
+def _is_method(name: str, value: object) -> bool:
+    """Return whether an attribute of a class is a method or a property that may change an agent between two rounds."""
+    if name in OUTSIDE or name.startswith("__") or isinstance(value, type | MemberDescriptorType):
+        return False
+    return callable(value) or hasattr(value, "__get__")
 
 
 def require_state(agent: Agent) -> None:

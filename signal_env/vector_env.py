@@ -1,6 +1,6 @@
 """The vector environment: `num_envs` texts a step, all on one shared learner."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -101,9 +101,12 @@ class SignalVectorEnv(LearnerAccess, VectorEnv[dict[str, Any], Sequence[str], ND
             gymnasium.error.ResetNeeded: Before the first reset and after the end.
         """
         last = require_running(self._last_round, self.ended)
-        if isinstance(actions, str) or len(actions) != self.num_envs:
+        count = len(actions) if isinstance(actions, Sized) and not isinstance(actions, str) else None
+        if count != self.num_envs:
+            came = f"{count}: {actions!r:.80}" if count is not None else f"{actions!r:.80}"
+            forgotten = " Does the agent's act return them?" if actions is None else ""
             raise ActionError(
-                f"Expected a sequence of {self.num_envs} texts, one per sub-environment; got {actions!r:.80}."
+                f"Expected a sequence of {self.num_envs} texts, one per sub-environment; got {came}.{forgotten}"
             )
         for action in actions:
             require_text(action)

@@ -18,6 +18,7 @@ class GroupedAgent(TrainedGenerator):
     """
 
     env_options: ClassVar[Mapping[str, Any]] = {"prompt_group": 8}
+    stateless: ClassVar[bool] = True  # beside the state of its base
 
     def _check(self, learner: Learner) -> None:
         super()._check(learner)

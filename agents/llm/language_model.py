@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -29,6 +29,8 @@ Tokens = list[int]
 @dataclasses.dataclass
 class GeneratorOptions:
     """The options of agents that write: the language model and its sampling."""
+
+    stateless: ClassVar[bool] = True  # for agents that take them as a base
 
     generator: str | None = None
     """The model: "embedded" (trained on the reviews corpus), "small" (made by `experiments pretrain --task` for the

@@ -30,6 +30,7 @@ class PPOAgent(TrainedGenerator):
     """
 
     trainer_name: ClassVar[str] = "PPO"
+    stateless: ClassVar[bool] = True  # beside the state of its base
 
     gae_lambda: float = 1.0
     """λ of generalized advantage estimation (Schulman et al. 2016). A text is rewarded at its end. Under 1, as long as

@@ -1,7 +1,7 @@
 """The agents that play policies of Stable-Baselines3 trained on `CandidateSelection`: saved ones, and objects."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from gymnasium.spaces import Discrete
 
@@ -89,6 +89,8 @@ class ModelAgent(ChoosingAgent):
         [10, 20, 30, 40]
     """
 
+    stateless: ClassVar[bool] = True  # beside the state of its base
+
     model: Any
     """A model of SB3 or sb3-contrib with the action space Discrete(K)."""
     transform: Observe | None = None
@@ -109,7 +111,7 @@ class ModelAgent(ChoosingAgent):
         require("stable_baselines3", "sb3")
         from agents.sb3.normalization import normalization_of
 
-        normalization = normalization_of(self.model, transformed=self.transform is not None)
+        normalization = normalization_of(self.model, ask=self.transform is None)
         observe = [function for function in (self.transform, normalization) if function is not None]
         n_candidates, embedding_size = self._sizes()
         self.begin(

@@ -94,7 +94,7 @@ def examples(
         >>> list(examples(get_task("sst2"), rows, {"text": "sentence", "label": "label"}, "two rows"))
         [('a fine film', 1), ('a dull film', 0)]
     """
-    labels = _labels(task)
+    labels = known_labels(task)
     row_number = 0
     for row_number, row in enumerate(rows, start=1):
         yield _example(task, row, columns, labels, f"{source}, row {row_number}")
@@ -102,7 +102,7 @@ def examples(
         raise DataError(f"{source} holds no rows; expected the columns {list(columns.values())} and at least one text.")
 
 
-def _labels(task: Task) -> dict[str, int]:
+def known_labels(task: Task) -> dict[str, int]:
     """Map each written label, a class's name or number, to the label. Numbers are left out if a name is a number."""
     named = {name: label for label, name in enumerate(task.class_names)}
     numbers_are_names = any(name.lstrip("-").isdigit() for name in named)

@@ -4,13 +4,16 @@ import csv
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from signal_env.data.corpus import Corpus, DataError, examples
+from signal_env.data.corpus import Corpus, DataError, examples, known_labels
 from signal_env.tasks import Task
 from signal_env.utils.extras import require
+
+LONGEST_FIELD = 2**31 - 1
+"""Characters of the longest text of a CSV file: as many as the reader can count everywhere."""
 
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 
@@ -36,7 +39,8 @@ def read_folder(task: Task, directory: Path) -> Corpus:
         ('what fun',)
     """
     columns = {column: column for column in (*task.columns, "label")}
-    return Corpus.of(*(examples(task, _rows(file), columns, str(file)) for file in files_of(task, directory)))
+    labels = known_labels(task)
+    return Corpus.of(*(examples(task, _rows(file, labels), columns, str(file)) for file in files_of(task, directory)))
 
 
 def files_of(task: Task, directory: Path) -> tuple[Path, Path]:
@@ -63,7 +67,7 @@ def _find(task: Task, directory: Path, folder: Path, split: str) -> Path:
     )
 
 
-def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
+def _rows(file: Path, labels: Collection[str]) -> Iterator[Mapping[str, Any]]:
     """Yield a file's rows as mappings from column to value."""
     if file.suffix == ".parquet":
         yield from _parquet_rows(file)
@@ -71,13 +75,14 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
     opener = gzip.open if file.suffix == ".gz" else open
     try:
         with opener(file, "rt", encoding="utf-8-sig", newline="") as lines:
-            yield from _csv_rows(lines, file) if ".csv" in file.suffixes else _json_rows(lines, file)
+            yield from _csv_rows(lines, file, labels) if ".csv" in file.suffixes else _json_rows(lines, file)
     except (csv.Error, UnicodeDecodeError, OSError, zlib.error, EOFError) as error:
         raise DataError(f"{file} cannot be read: {error}") from error
 
 
-def _csv_rows(lines: Iterable[str], file: Path) -> Iterator[dict[str, str]]:
+def _csv_rows(lines: Iterable[str], file: Path, labels: Collection[str]) -> Iterator[dict[str, str]]:
     """Yield the rows of a CSV file, each with as many values as the header has columns."""
+    csv.field_size_limit(LONGEST_FIELD)
     reader = csv.reader(lines, strict=True)
     columns = next(reader, [])
     if repeated := sorted({column for column in columns if columns.count(column) > 1}):
@@ -91,7 +96,7 @@ def _csv_rows(lines: Iterable[str], file: Path) -> Iterator[dict[str, str]]:
                     f"{place}: expected {len(columns)} values, for {columns}; got {len(values)}: {values!r:.120}. Put "
                     "a text that holds a comma or a quote in quotes, and double the quotes in it."
                 )
-            _refuse_swallowed_rows(columns, values, place)
+            _refuse_swallowed_rows(columns, values, labels, place)
             yield dict(zip(columns, values, strict=True))
             before = reader.line_num
     except csv.Error as error:
@@ -101,26 +106,20 @@ def _csv_rows(lines: Iterable[str], file: Path) -> Iterator[dict[str, str]]:
         ) from error
 
 
-def _refuse_swallowed_rows(columns: Sequence[str], values: Sequence[str], place: str) -> None:
-    """Raise a DataError if a line within a text of several lines reads as a row: with a label like the row's own."""
+def _refuse_swallowed_rows(columns: Sequence[str], values: Sequence[str], labels: Collection[str], place: str) -> None:
+    """Raise a DataError if a line within a text of several lines reads as a row, with one of the task's labels."""
     if "label" not in columns or not any("\n" in value or "\r" in value for value in values):
         return
     where = columns.index("label")
     for column, value in zip(columns, values, strict=True):
         for line in value.splitlines():
             parts = next(csv.reader([line]), [])
-            if len(parts) == len(columns) and _alike(parts[where], values[where]):
+            if len(parts) == len(columns) and parts[where].strip() in labels:
                 raise DataError(
                     f"{place}: the column {column!r} holds a line that is a row itself, {line!r:.80}. Does a stray "
                     "quote begin the text? Double the quotes in it. If the line belongs to the text, give the file as "
                     "JSON lines (.jsonl)."
                 )
-
-
-def _alike(one: str, other: str) -> bool:
-    """Return whether two labels are both numbers, or both single words."""
-    one, other = one.strip(), other.strip()
-    return one.isdigit() == other.isdigit() and bool(one) and len(one.split()) == len(other.split()) == 1
 
 
 def _json_rows(lines: Iterable[str], file: Path) -> Iterator[Any]:

@@ -1,7 +1,8 @@
 """The composition of reward terms into a reward."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any, Protocol
 
@@ -113,15 +114,17 @@ class Reward:
     def reset(self) -> None:
         """Begin an episode, with new running means and deviations, and terms without memory."""
         self._moments: dict[str, list[float]] = {}
-        for state in self._states.values():
-            state.reset()
+        with self._changing():
+            for state in self._states.values():
+                state.reset()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the running means and deviations, and under "terms" the states of terms with state, as plain data.
 
         Raises:
-            RewardError: If the state of a term is no plain data.
+            RewardError: If the state of a term is no plain data, or a term has failed since the last reset or load.
         """
+        self._require_known()
         kept: dict[str, Any] = {name: list(moments) for name, moments in self._moments.items()}
         return kept | ({TERMS: {name: one.state_dict() for name, one in self._states.items()}} if self._states else {})
 
@@ -135,53 +138,79 @@ class Reward:
         if terms.keys() != self._states.keys():
             raise RewardError(f"The state is of the terms {sorted(terms)}; the reward's are {sorted(self._states)}.")
         self._moments = {name: list(moments) for name, moments in state.items() if name != TERMS}
-        for name, one in self._states.items():
-            one.load_state_dict(terms[name])
+        with self._changing():
+            for name, one in self._states.items():
+                one.load_state_dict(terms[name])
 
     def of_texts(self, valid: Texts, since: Mapping[str, Any] | None = None) -> dict[str, TermValues]:
         """Compute the terms' values for each valid text of an offer; `n` may be 0.
 
+        After an error, the running means and deviations are as before. What terms with state have remembered by then is
+        not known: a copy before each offer would cost as much as all that they remember. The reward is refused until it
+        is reset or loads a state.
+
         Args:
             valid: The valid texts.
-            since: A state to begin from, after which the present one stays as it is.
+            since: A state to begin from, after which the present one stays as it is, even after an error.
 
         Raises:
-            RewardError: If a term returns the wrong shape or a value that is not finite. The state stays as it was.
+            RewardError: If a term returns the wrong shape or a value that is not finite, or a term has failed before.
         """
-        terms = {part.factor.name: part for part in self._texts}
-        moments, undo, keeps = dict(self._moments), [state.undo() for state in self._states.values()], False
-        if since is not None:
-            self.load_state_dict(since)
+        self._require_known()
+        moments, keeps = dict(self._moments), False
+        undo = [] if since is None else [state.undo() for state in self._states.values()]
         try:
-            raw = {name: _checked(part, valid) if valid.texts else np.zeros(0) for name, part in terms.items()}
-            values = {str(part.factor): self._valued(part, raw[part.factor.name]) for part in self._texts}
-            for name, value in values.items():
-                _check_finite(name, "contributes", value.contribution, valid.texts)
+            if since is not None:
+                self.load_state_dict(since)
+            with self._changing():
+                values = self._values(valid)
             keeps = since is None
         finally:
             if not keeps:
                 self._moments = moments
-                for restore in undo:
-                    restore()
+            if since is not None:
+                with self._changing():
+                    for restore in undo:
+                        restore()
         return values
 
     def of_closing(self, closing: Closing) -> dict[str, TermValues]:
         """Compute the closing terms' values for a round, `(1,)` each; 0 if nothing was labeled.
 
         Raises:
-            RewardError: If a term returns anything but a finite number.
+            RewardError: If a term returns anything but a finite number, or a term has failed before (see `of_texts`).
         """
-        raw: dict[str, Any] = {}
-        for name, term in {part.factor.name: part.term for part in self._closing}.items():
-            raw[name] = value = term(closing) if closing.batch_texts else 0.0
-            if not _is_finite(value):
-                raise RewardError(
-                    f"The reward term {name!r} returned {value!r:.80}; expected one finite number for the whole round."
-                )
+        self._require_known()
+        with self._changing():
+            terms = {part.factor.name: part.term for part in self._closing}
+            raw = {name: _closed(name, term, closing) for name, term in terms.items()}
         return {
             str(part.factor): self._valued(part, np.array([raw[part.factor.name]], dtype=np.float64))
             for part in self._closing
         }
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Note that the terms' states are not known if the block is left by an error."""
+        self._known = not self._states
+        yield
+        self._known = True
+
+    def _require_known(self) -> None:
+        if not self._known:
+            raise RewardError(
+                "The reward has failed or was interrupted before, so that the state of its terms "
+                f"{', '.join(map(repr, self._states))} is not known. Reset the environment, or load a state."
+            )
+
+    def _values(self, valid: Texts) -> dict[str, TermValues]:
+        """Compute the values of `of_texts`, which change the state."""
+        terms = {part.factor.name: part for part in self._texts}
+        raw = {name: _checked(part, valid) if valid.texts else np.zeros(0) for name, part in terms.items()}
+        values = {str(part.factor): self._valued(part, raw[part.factor.name]) for part in self._texts}
+        for name, value in values.items():
+            _check_finite(name, "contributes", value.contribution, valid.texts)
+        return values
 
     def _valued(self, part: _Part, raw: Values) -> TermValues:
         """Clip and normalize a term's own values."""
@@ -223,6 +252,16 @@ def _is_finite(value: object) -> bool:
         return isinstance(value, Real) and bool(np.isfinite(float(value)))
     except OverflowError:
         return False
+
+
+def _closed(name: str, term: Plugin, closing: Closing) -> float:
+    """Call a closing term, and return its value after checking it; 0 if nothing was labeled."""
+    value = term(closing) if closing.batch_texts else 0.0
+    if not _is_finite(value):
+        raise RewardError(
+            f"The reward term {name!r} returned {value!r:.80}; expected one finite number for the whole round."
+        )
+    return float(value)
 
 
 def _check_finite(name: str, verb: str, values: Values, texts: Sequence[str]) -> None:

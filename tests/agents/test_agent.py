@@ -1,13 +1,19 @@
 """What of an agent is kept between two rounds, and what is refused."""
 
+import dataclasses
+from typing import ClassVar
+
 import gymnasium as gym
 import numpy as np
 import pytest
 
 from agents.agent import Agent, AgentError, agents, get_agent, keeps_state
 from agents.llm import GeneratorAgent
+from agents.llm.language_model import GeneratorOptions
 from agents.pool import pool_agent
 from agents.rollout import rollout, state_of
+from agents.sb3 import ModelAgent
+from agents.sb3.chooser import ChoosingAgent
 
 SMALL = {"pool_size": 40, "round_size": 4, "evaluation_size": 40, "budget": 16}
 
@@ -65,6 +71,80 @@ class OtherReset(GeneratorAgent):
         super().reset(envs, seed + 1)
 
 
+class Base(Agent):
+    stateless = True
+
+    def act(self, observations):
+        return [self.pick(prompt) for prompt in observations["prompt"]]
+
+    def pick(self, prompt):
+        return prompt
+
+
+class Picking(Base):
+    """It has its memory in a hook that its base calls."""
+
+    def pick(self, prompt):
+        self.seen = [*getattr(self, "seen", []), prompt]
+        return f"scene {len(self.seen)}"
+
+
+class Repeating(pool_agent("entropy")):
+    def _chosen(self):
+        self.before = [*super()._chosen(), *getattr(self, "before", [])]
+        return self.before
+
+
+class Preferring(ChoosingAgent):
+    def _choice(self, seen):
+        self.count = getattr(self, "count", 0) + 1
+        return super()._choice(seen)
+
+
+class Property(Base):
+    @property
+    def pick(self):
+        self.count = getattr(self, "count", 0) + 1
+        return lambda prompt: f"scene {self.count}"
+
+
+class Mixin:
+    def pick(self, prompt):
+        self.count = getattr(self, "count", 0) + 1
+        return f"scene {self.count}"
+
+
+class Unchanged(Base):
+    """It has neither methods of its own nor anything to keep."""
+
+    word = "film"
+
+    def __init__(self):
+        self.word = "scene"
+
+    def reset(self, envs, seed):
+        self.envs = envs
+
+    def save(self, folder):
+        (folder / "word").write_text(self.word)
+
+    def close(self):
+        del self.envs
+
+
+@dataclasses.dataclass(slots=True)
+class Options(Base):
+    stateless: ClassVar[bool] = True
+    word: str = "film"
+
+
+class Writing(GeneratorOptions, Agent):
+    stateless = True
+
+    def act(self, observations):
+        return observations["prompt"]
+
+
 @pytest.mark.parametrize(
     ("agent", "kept"),
     [
@@ -74,6 +154,19 @@ class OtherReset(GeneratorAgent):
         (Learning, False),
         (Harmless, True),
         (OtherReset, True),
+        (Base, True),
+        (Picking, False),
+        (Repeating, False),
+        (Preferring, False),
+        (Property, False),
+        (type("MixedIn", (Mixin, Base), {}), False),
+        (type("MixedInAfter", (Agent, Mixin), {"stateless": True, "act": Base.act}), False),
+        (type("Assigned", (Base,), {"pick": staticmethod("scene".join)}), False),
+        (type("Promised", (Picking,), {"stateless": True, "pick": Base.pick}), False),  # Picking promises nothing
+        (type("Saved", (Picking, Kept), {"state_dict": Kept.state_dict, "pick": Picking.pick}), True),
+        (Unchanged, True),
+        (type("Nothing", (Options,), {}), True),
+        (Writing, True),
         (type("Derived", (Harmless,), {"act": Harmless.act}), False),  # the promise is of the class that makes it
     ],
 )
@@ -86,6 +179,7 @@ def test_every_built_in_agent_can_be_resumed():
     built_in = [name for name in agents if agents[name].__module__.startswith("agents.")]
     assert len(built_in) >= 19
     assert [name for name in built_in if not keeps_state(agents[name]())] == []
+    assert keeps_state(ModelAgent(None))
 
 
 @pytest.mark.parametrize("agent", [Kept, Echo])

@@ -254,6 +254,20 @@ def test_a_stray_quote_swallows_no_rows(tmp_path, rows, place, names):
     assert "stray quote" in message
 
 
+def test_a_row_with_a_class_of_two_words_is_not_swallowed_either(tmp_path):
+    task = Task("mood", "Write one:", ("very bad", "very good"))
+    put(tmp_path)
+    rows = '"fine film,very good\nbad film,very bad\nlast",very bad\n'
+    (tmp_path / "train.csv").write_text("text,label\n" + rows, encoding="utf-8")
+    assert "train.csv, row 1 (line 2)" in refused(tmp_path, task)
+
+
+def test_lines_that_end_in_no_label_are_no_rows(tmp_path):
+    texts = ["I liked it.\nWell, fine\nbye", "In the year 2000,\nor so, 1999", "x" * 200_000]
+    put(tmp_path, [{"text": text, "label": 1} for text in texts])
+    assert read_folder(MOOD, tmp_path).train.texts == tuple(" ".join(text.split()) for text in texts)
+
+
 def test_a_quoted_text_may_have_lines_with_commas(tmp_path):
     put(tmp_path, [{"text": "one, two\nthree, and four\nfive", "label": 1}, {"text": 'a "quote"', "label": 0}])
     assert read_folder(MOOD, tmp_path).train.texts == ("one, two three, and four five", 'a "quote"')

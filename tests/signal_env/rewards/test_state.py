@@ -12,7 +12,7 @@ import signal_env  # noqa: F401
 from agents.llm.comparison import lift
 from signal_env.acquisition import AcquisitionError
 from signal_env.annotators import AnnotatorError, make_annotator
-from signal_env.rewards import Reward, RewardError, at_close, reward_terms
+from signal_env.rewards import Closing, Reward, RewardError, at_close, reward_terms
 from signal_env.stopping import StoppingError
 from signal_env.tasks import get_task
 from signal_env.vector_env import terms_of
@@ -122,18 +122,110 @@ def test_state_is_kept_with_the_moments_and_restored(registered):
         Reward("signal").load_state_dict(state)
 
 
-def test_a_failing_call_leaves_no_trace():
-    class Failing(NovelWords):
-        def __call__(self, texts):
-            values = super().__call__(texts)
-            return [float("nan")] if "bad" in texts else values
+class Failing(NovelWords):
+    def __call__(self, texts):
+        values = super().__call__(texts)
+        return [float("nan")] if "bad" in texts else values
 
+
+def test_scoring_that_fails_leaves_no_trace():
     reward = Reward(Failing)
+    opened = reward.state_dict()
     reward.of_texts(Given("a"))
     state = reward.state_dict()
     with pytest.raises(RewardError, match="returned nan for the text 'bad'"):
-        reward.of_texts(Given("bad"))
+        reward.of_texts(Given("bad"), since=opened)
     assert reward.state_dict() == state
+    assert raw(reward, "a b") == [[1.0]]
+
+
+@pytest.mark.parametrize("interrupt", [RewardError, KeyboardInterrupt])
+def test_after_an_offer_that_fails_the_reward_needs_a_reset_or_a_state(interrupt):
+    class Interrupted(Failing):
+        def __call__(self, texts):
+            values = super().__call__(texts)
+            if "bad" in texts and interrupt is KeyboardInterrupt:
+                raise KeyboardInterrupt
+            return values
+
+    reward = Reward(Interrupted)
+    reward.of_texts(Given("a"))
+    state = reward.state_dict()
+
+    def fail():
+        with pytest.raises(interrupt):
+            reward.of_texts(Given("bad"))
+        for use in (lambda: reward.of_texts(Given("b")), lambda: reward.of_texts(Given("b"), state), reward.state_dict):
+            with pytest.raises(RewardError, match="the state of its terms 'Interrupted' is not known"):
+                use()
+
+    fail()
+    reward.load_state_dict(state)
+    assert reward.state_dict() == state
+    assert raw(reward, "a b") == [[1.0]]
+    fail()
+    reward.reset()
+    assert raw(reward, "a b") == [[2.0]]
+
+
+def test_after_a_failure_the_environment_is_refused_until_its_reset(registered):
+    @reward_terms.register("novel_or_bad")
+    class Bad(NovelWords):
+        def __call__(self, texts):
+            values = super().__call__(texts)
+            if any("oops" in text for text in texts):
+                raise ArithmeticError
+            return values
+
+    env = gym.make("SignalEnv-reviews-v0", reward="signal + novel_or_bad", **SMALL)
+    env.reset(seed=0)
+    first = env.step(TEXTS[0])[1]
+    with pytest.raises(ArithmeticError):
+        env.step("oops, a film")
+    with pytest.raises(RewardError, match="Reset the environment"):
+        env.step(TEXTS[1])
+    env.reset(seed=0)
+    assert env.step(TEXTS[0])[1] == first
+
+
+def test_after_a_close_that_fails_the_reward_needs_a_reset_too(registered):
+    @at_close
+    class Bad(RoundsWith):
+        def __call__(self, batch_labels):
+            return super().__call__(batch_labels) if 0 not in batch_labels else float("nan")
+
+    reward = Reward(Bad)
+    one, other = (Closing.of({"a film": label}, {}, lambda *_: 0.0, seed=0) for label in (1, 0))
+    reward.of_closing(one)
+    with pytest.raises(RewardError, match="'Bad' returned nan"):
+        reward.of_closing(other)
+    with pytest.raises(RewardError, match="Reset the environment"):
+        reward.of_closing(one)
+    reward.reset()
+    assert reward.of_closing(one)["Bad"].raw.tolist() == [1.0]
+
+
+def test_terms_without_state_go_on_after_a_failure():
+    reward = Reward(lambda texts: [float("nan")] if "bad" in texts else [1.0])
+    with pytest.raises(RewardError, match="returned nan"):
+        reward.of_texts(Given("bad"))
+    assert raw(reward, "a") == [[1.0]]
+
+
+def test_an_offer_costs_no_copy_of_the_memory(registered):
+    copies = []
+
+    @reward_terms.register("counted")
+    class Counted(NovelWords):
+        def state_dict(self):
+            copies.append(len(self.known))
+            return super().state_dict()
+
+    env = gym.make("SignalEnv-reviews-v0", reward="signal + counted", **SMALL)
+    env.reset(seed=0)
+    for text in TEXTS:  # four rounds of four
+        env.step(text)
+    assert len(copies) == 5  # as each round opened
 
 
 @pytest.fixture(params=[1, 2, 4])
