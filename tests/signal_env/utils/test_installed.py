@@ -7,6 +7,7 @@ import sys
 import gymnasium as gym
 import pytest
 
+from agents.agent import get_agent
 from experiments import play
 from signal_env.rewards import Reward, reward_terms
 from signal_env.stopping.measure import Stopping
@@ -27,6 +28,7 @@ def brevity(texts):
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch):
     """Begins as a process that has asked no registry, and forgets what a test's packages register."""
+    get_agent("random")  # the built-in agents are registered
     entries, modules = {registry: dict(registry._entries) for registry in _registries}, set(sys.modules)
     monkeypatch.setattr(installed, "_versions", None)
     yield
