@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Mapping
 
-from experiments.config import ACCEPT, RunConfig, make_config, read_yaml, values_of
+from experiments.config import RunConfig, make_config, read_yaml, values_of
 from experiments.content import content_changes
-from experiments.plugin_record import accepted, changes, recorded
+from experiments.plugin_record import ADVICE, accepted, changes, recorded
 from signal_env.utils.errors import SignalError
 from signal_env.utils.installed import load_installed
 from signal_env.utils.objects import is_known
@@ -51,14 +51,16 @@ def refusal(run: RunConfig) -> str:
             f"{run.folder} was begun with other content: {'; '.join(content)}. Its rounds would not fit together. "
             "Restore what has changed, or play the run anew (--overwrite, or --out with another folder)."
         )
-    return (
-        f"{run.folder} was begun with other plugins: {'; '.join(found)}. Restore the plugin, play the run anew "
-        f"(--overwrite, or --out with another folder), or go on with the plugin as it is now: {ACCEPT}."
-    )
+    return f"{run.folder} was begun with other plugins: {'; '.join(found)}. {ADVICE}"
 
 
 def accept_plugins(run: RunConfig) -> None:
-    """Record the present content of a run's plugins in the `config.yaml` of its folder, beside the former one."""
+    """Record the present content of a run's plugins in the `config.yaml` of its folder, beside the former one.
+
+    Only if changes are accepted (`RunConfig.accept_changed_plugins`).
+    """
+    if not run.accept_changed_plugins:
+        return
     file = run.folder / "config.yaml"
     values = read_yaml(file)
     before = recorded(values.get("plugins", ()))
@@ -67,8 +69,11 @@ def accept_plugins(run: RunConfig) -> None:
 
 
 def is_mixed(run: RunConfig) -> bool:
-    """Return whether a part of the run in a run's folder was played with another content of a plugin."""
-    return any(record.formerly for record in recorded(values_of(run.folder).get("plugins", ())))
+    """Return whether a part of the run in a run's folder was played with another content of a plugin than now."""
+    values = values_of(run.folder)
+    before = recorded(values.get("plugins", ()))
+    changed = changes(before, run.plugins) or _changed_packages(values.get("installed_plugins", {}))
+    return bool(changed) or any(record.formerly for record in before)
 
 
 def _changed_packages(installed: Mapping[str, str]) -> list[str]:

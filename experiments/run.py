@@ -153,9 +153,8 @@ def play(
             resume = (config.folder / "config.yaml").exists() and (begun(config) or not config.overwrite)
         if resume and not begun(config):
             raise RunError(refusal(config))
-        if resume and config.accept_changed_plugins:
-            accept_plugins(config)
         if resume and finished(config):
+            accept_plugins(config)
             return
         _play(config, on_round, resume)
 
@@ -205,6 +204,7 @@ def _steps(
     with closing(Logs(envs, config, meter, checkpoint["logs"])) as logs:
         for step in rollout(logs.envs, agent, config.seed, checkpoint["episode"]):
             if step.round is not None:
+                accept_plugins(config)  # not before: an error of theirs leaves the run as it was
                 index = int(step.round["index"])
                 logs.round(index, step.metrics)
                 written = logs.state_dict()
@@ -212,6 +212,7 @@ def _steps(
                     save_checkpoint(config.folder, index, {"logs": written, "episode": state_of(envs, agent)})
             yield step
         agent.save(config.folder)
+    accept_plugins(config)
     sync(config.folder)
     write_text(config.folder / FINISHED, _lengths(config.folder))
 
