@@ -63,7 +63,8 @@ def standings(board: Scoreboard, own: Mapping[str, Any], settings: Sequence[str]
             continue
         whole = aggregate(scores, settings) if played == [*settings] else dict.fromkeys(("iqm", "low", "high"))
         seeds = scores.groupby("setting").size()[played]
-        row = {"method": name, "seeds": f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"}
+        row: dict[str, Any] = {"method": name}
+        row |= {"seeds": f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"}
         row |= {"order": whole["iqm"], "IQM": _between(whole)} | dict.fromkeys(settings, "")
         for each in played:
             marked = f" ({seeds[each]})" if seeds.nunique() > 1 else ""

@@ -1,8 +1,11 @@
 """The examples and commands of the documentation work."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -87,9 +90,10 @@ def test_every_command_is_understood(command, monkeypatch, tmp_path, forget_plug
     assert len(seen) == 1
 
 
-def test_a_model_in_a_file_of_ones_own_plays_by_name(run_example, tmp_path):
-    run_example(own("my_model.py"), "docs")  # trains the model, in tmp_path
+def test_a_model_in_a_file_of_ones_own_plays_by_name(monkeypatch, tmp_path, forget_plugins):
+    monkeypatch.chdir(tmp_path)
     Path("my_model.py").write_text(own("my_model.py"))
+    subprocess.run([sys.executable, "my_model.py"], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
     (command,) = (shlex.split(one) for one in commands() if "--agent my_model" in one)
     assert main([*command, "--out", "run", "--no-tensorboard"]) == 0
     rounds = [json.loads(line) for line in Path("run/rounds.jsonl").read_text().splitlines()]
