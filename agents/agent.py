@@ -31,6 +31,9 @@ class Agent(Protocol):
         stateless: Whether the class keeps nothing from one round to the next but what `reset` sets and the state
             methods of its base keep. Subclasses with methods of their own (see `keeps_state`) say it again.
 
+    `envs.unwrapped.unlabeled` is the unlabeled set as the round opened. Texts submitted earlier in the round are still
+    in it; remember them if `num_envs` is less than `offers_per_round`. A text submitted twice is invalid.
+
     A run is resumed from `state_dict`. Without it and `load_state_dict`, and without `stateless = True`, the run is
     played anew from its beginning; see `keeps_state`.
 

@@ -47,7 +47,8 @@ class BenchmarkConfig:
     author: str = ""
     """Who made it, for the scoreboard."""
     quick: bool = False
-    """Play the protocol's subset for a first look: reviews, seeds 0 to 4, in under a minute for pool-based agents."""
+    """Play the protocol's subset for a first look: reviews, seeds 0 to 4. Pool-based agents take under a minute on an
+    idle machine."""
     settings: tuple[str, ...] = ()
     """Settings of the protocol; default: all for agents that choose, those with a generator for agents that write."""
     seeds: int | None = None

@@ -31,7 +31,6 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PATHS = ("task", "data_dir", "encoder", "annotator_model", "generator", "policy")
 """Options of the environment and of agents that may be paths of files or folders."""
 
-ACCEPT = "--accept-changed-plugins"
 
 Plugins = Annotated[tuple[PluginRecord, ...], tyro.conf.Fixed, tyro.conf.Suppress]
 """The plugins of a command, which are no option of its own parser: `experiments.__main__` imports them before."""
@@ -210,20 +209,21 @@ def check_seed(seed: int) -> None:
         raise RunError(f"seed must be a whole number of at least 0; got {seed}.")
 
 
-def configuration_of(folder: Path, plugins: Sequence[PluginRecord] = ()) -> RunConfig:
+def configuration_of(folder: Path, plugins: Sequence[PluginRecord] = (), accept_changed: bool = False) -> RunConfig:
     """Return the configuration of the run in a folder, with its plugins as they are now.
 
     Args:
         folder: The run's folder.
         plugins: Plugins imported already, see `experiments.plugins.as_now`.
+        accept_changed: Whether to import a plugin whose file has changed and that is not among `plugins`.
 
     Raises:
         RunError: If there is no run.
-        PluginError: If a plugin of the run is missing or cannot be imported.
+        PluginError: If a plugin of the run is missing, has changed or cannot be imported.
     """
     values = values_of(folder)
     values.pop("installed_plugins", None)
-    now = as_now(recorded(values.pop("plugins", ())), plugins)
+    now = as_now(recorded(values.pop("plugins", ())), plugins, accept_changed)
     return make_config(**values, plugins=now, out=folder)
 
 
@@ -251,6 +251,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
 def make_envs(run: RunConfig, **options: Any) -> Any:
     """Return the vector environment of a run, with these options in place of its own."""
     check_seed(run.seed)
+    load_installed()  # their stopping criteria are measured in every part of a run
     num_envs = experiment_sizes(run.options).offers if run.num_envs is None else run.num_envs
     values = vars(run.options) | options
     envs: Any = gym.make_vec(run.env, num_envs=num_envs, **{name: fresh(name, value) for name, value in values.items()})

@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Mapping
 
-from experiments.config import ACCEPT, RunConfig, make_config, read_yaml, values_of
+from experiments.config import RunConfig, make_config, read_yaml, values_of
 from experiments.content import content_changes
-from experiments.plugin_record import accepted, changes, recorded
-from experiments.spelling import elsewhere, spelled
+from experiments.plugin_record import accepted, advice, changes, recorded
+from experiments.spelling import anew
 from signal_env.utils.errors import SignalError
 from signal_env.utils.installed import load_installed
 from signal_env.utils.objects import is_known
@@ -46,26 +46,26 @@ def refusal(run: RunConfig, replaceable: bool = True) -> str:
         found = differences(run)
     except (SignalError, ValueError, TypeError):
         found = [OPTIONS]
-    overwrite = f"{spelled('--overwrite', 'overwrite=True')} to replace it" if replaceable else "remove it"
-    anew = f"{elsewhere()}, or {overwrite}"
     if OPTIONS in found:
         objects = f" or with another content of {', '.join(run.objects)}" if run.objects else ""
-        return f"{run.folder} holds a run with other options{objects}: compare its config.yaml. Give {anew}."
+        return (
+            f"{run.folder} holds a run with other options{objects}: compare its config.yaml. Give {anew(replaceable)}."
+        )
     if content := content_changes(run):
         return (
             f"{run.folder} was begun with other content: {'; '.join(content)}. Its rounds would not fit together. "
-            f"Restore what has changed, or play the run anew ({anew})."
+            f"Restore what has changed, or play the run anew ({anew(replaceable)})."
         )
-    accept = spelled(ACCEPT, "accept_changed_plugins=True" if replaceable else "")
-    go_on = f", or go on with the plugin as it is now: {accept}" if accept else ""
-    return (
-        f"{run.folder} was begun with other plugins: {'; '.join(found)}. Restore the plugin, or play the run anew "
-        f"({anew}){go_on}."
-    )
+    return f"{run.folder} was begun with other plugins: {'; '.join(found)}. {advice(replaceable)}"
 
 
 def accept_plugins(run: RunConfig) -> None:
-    """Record the present content of a run's plugins in the `config.yaml` of its folder, beside the former one."""
+    """Record the present content of a run's plugins in the `config.yaml` of its folder, beside the former one.
+
+    Only if changes are accepted (`RunConfig.accept_changed_plugins`).
+    """
+    if not run.accept_changed_plugins:
+        return
     file = run.folder / "config.yaml"
     values = read_yaml(file)
     before = recorded(values.get("plugins", ()))
@@ -74,8 +74,11 @@ def accept_plugins(run: RunConfig) -> None:
 
 
 def is_mixed(run: RunConfig) -> bool:
-    """Return whether a part of the run in a run's folder was played with another content of a plugin."""
-    return any(record.formerly for record in recorded(values_of(run.folder).get("plugins", ())))
+    """Return whether a part of the run in a run's folder was played with another content of a plugin than now."""
+    values = values_of(run.folder)
+    before = recorded(values.get("plugins", ()))
+    changed = changes(before, run.plugins) or _changed_packages(values.get("installed_plugins", {}))
+    return bool(changed) or any(record.formerly for record in before)
 
 
 def _changed_packages(installed: Mapping[str, str]) -> list[str]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import tyro
 
-from experiments.config import ACCEPT, RunConfig, RunError, configuration_of, make_config, read_yaml
-from experiments.plugin_record import PluginRecord
+from experiments.config import RunConfig, RunError, configuration_of, make_config, read_yaml
+from experiments.plugin_record import ACCEPT, PluginRecord
 from experiments.plugins import PLUGIN_HELP, listed, load_plugins
 from signal_env.classifiers import classifiers
 from signal_env.classifiers.options import list_options
@@ -68,9 +68,9 @@ def _default(args: Sequence[str], form: type[Any], names: Collection[str], plugi
             raise RunError(
                 f"--resume continues a run as it is; give it without other options than --plugin and {ACCEPT}."
             )
-        folder = Path(typed["resume"])
-        run = configuration_of(folder, plugins)
-        return dataclasses.replace(run, resume=folder, accept_changed_plugins=ACCEPT in others)
+        folder, accept = Path(typed["resume"]), ACCEPT in others
+        run = configuration_of(folder, plugins, accept)
+        return dataclasses.replace(run, resume=folder, accept_changed_plugins=accept)
     values: dict[str, Any] = {
         "env": RunConfig.env,
         "agent": RunConfig.agent,

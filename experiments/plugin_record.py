@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.spelling import anew, spelled
 from signal_env.utils.errors import PluginError
+
+ACCEPT = "--accept-changed-plugins"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +18,7 @@ class PluginRecord:
 
     Attributes:
         source: The absolute path of the file, or the module's name.
-        sha256: The hash of the file's content.
+        sha256: The hash of the content, see `experiments.plugin_content`.
         distribution: The name and the version of the installed package that holds the module, or None.
         formerly: Hashes of the contents with which earlier parts of a run were played, before a change was accepted.
     """
@@ -52,7 +55,36 @@ def recorded(records: Any) -> tuple[PluginRecord, ...]:
             made.append(PluginRecord(**{**record, "formerly": tuple(record.get("formerly") or ())}))
         else:
             raise PluginError(f"A plugin is recorded by its source and sha256; got {record!r:.80}.")
+        source = made[-1].source
+        if not isinstance(source, str) or (is_file(source) and not Path(source).is_absolute()):
+            raise PluginError(f"A plugin is recorded by an absolute path or a module's name; got {source!r:.80}.")
     return tuple(made)
+
+
+def pairs(
+    before: Sequence[PluginRecord], now: Sequence[PluginRecord]
+) -> list[tuple[PluginRecord | None, PluginRecord | None]]:
+    """Return each former record with that of the same plugin now, or None; then the new ones, with None before them.
+
+    The same plugin is that of the same content, wherever it lies. Among those whose content no former record has, it is
+    the one at the same place, or else the one of the same name.
+
+    Example:
+        >>> one, other = PluginRecord("/a/mine.py", "a" * 64), PluginRecord("/b/mine.py", "b" * 64)
+        >>> changed = PluginRecord("/b/mine.py", "c" * 64)
+        >>> pairs([one, other], [changed, one]) == [(one, one), (other, changed)]
+        True
+    """
+    contents = {new.sha256: new for new in now}
+    found = {i: contents[old.sha256] for i, old in enumerate(before) if old.sha256 in contents}
+    left = [new for new in now if new.sha256 not in {old.sha256 for old in before}]
+    for key in ("source", "name"):
+        for i, old in enumerate(before):
+            same = [new for new in left if getattr(new, key) == getattr(old, key)]
+            if same and i not in found:
+                found[i] = same[0]
+                left.remove(same[0])
+    return [*((old, found.get(i)) for i, old in enumerate(before)), *((None, new) for new in left)]
 
 
 def changes(before: Sequence[PluginRecord], now: Sequence[PluginRecord]) -> list[str]:
@@ -65,32 +97,50 @@ def changes(before: Sequence[PluginRecord], now: Sequence[PluginRecord]) -> list
         >>> changes([], [other])
         ['the plugin mine.py is new (sha256 bbbbbbbbbbbb)']
     """
-    hashes = {record.sha256 for record in before}, {record.sha256 for record in now}
-    old = {record.name: record for record in before if record.sha256 not in hashes[1]}
-    new = {record.name: record for record in now if record.sha256 not in hashes[0]}
     said = []
-    for name in dict.fromkeys((*old, *new)):
-        if name in old and name in new:
-            said.append(change(old[name], new[name]))
-        elif name in old:
-            said.append(f"the plugin {name} is not named (sha256 {old[name].sha256[:12]})")
-        else:
-            said.append(f"the plugin {name} is new (sha256 {new[name].sha256[:12]})")
+    for old, new in pairs(before, now):
+        record = old or new
+        assert record is not None
+        name = called(record, before, now)
+        if old is None:
+            said.append(f"the plugin {name} is new (sha256 {record.sha256[:12]})")
+        elif new is None:
+            said.append(f"the plugin {name} is not named (sha256 {record.sha256[:12]})")
+        elif old.sha256 != new.sha256:
+            said.append(change(old, new, name))
     return said
 
 
-def change(before: PluginRecord, now: PluginRecord) -> str:
+def called(record: PluginRecord, *lists: Sequence[PluginRecord]) -> str:
+    """Return a plugin's name, or its place if two plugins of a list have this name."""
+    repeated = any(sum(one.name == record.name for one in records) > 1 for records in lists)
+    return record.source if repeated else record.name
+
+
+def change(before: PluginRecord, now: PluginRecord, name: str | None = None) -> str:
     """Return how a plugin has changed, as part of a sentence."""
-    return f"the plugin {before.name} has changed (sha256 {before.sha256[:12]}, now {now.sha256[:12]})"
+    return f"the plugin {name or before.name} has changed (sha256 {before.sha256[:12]}, now {now.sha256[:12]})"
 
 
 def accepted(before: Sequence[PluginRecord], now: Sequence[PluginRecord]) -> tuple[PluginRecord, ...]:
-    """Return the records of now; each keeps the hashes that a plugin of its name had before."""
-    old = {record.name: record for record in before}
+    """Return the records of now; each keeps the hashes that the plugin had before."""
     kept = []
-    for record in now:
-        former = old.get(record.name)
-        if former is not None and former.sha256 != record.sha256:
-            record = dataclasses.replace(record, formerly=(*former.formerly, former.sha256))
-        kept.append(record)
+    for old, new in pairs(before, now):
+        if old and new:
+            formerly = (*old.formerly, *((old.sha256,) if old.sha256 != new.sha256 else ()))
+            kept.append(dataclasses.replace(new, formerly=formerly))
+        elif new:
+            kept.append(new)
     return tuple(kept)
+
+
+def advice(replaceable: bool = True) -> str:
+    """Return what to do about a run whose plugins have changed.
+
+    Args:
+        replaceable: Whether the command has an option that replaces the run: `sweep` has none.
+    """
+    accept = spelled(ACCEPT, "accept_changed_plugins=True" if replaceable else "")
+    go_on = f", or go on with the plugin as it is now: {accept}" if accept else ""
+    then = " The run of an agent whose state is not kept is then played anew." if accept else ""
+    return f"Restore the plugin, or play the run anew ({anew(replaceable)}){go_on}.{then}"

@@ -2,7 +2,7 @@
 
 A plugin is a file, `FILE.py`, or a module, `package.module`. On import it registers agents, reward terms, potentials,
 acquisition functions, classifiers, annotators, tasks, stopping criteria or environments. A run knows its plugins by
-their content, the SHA-256 of the file; where a file lies is only where to find it.
+their content, see `experiments.plugin_content`; where a file lies is only where to find it.
 """
 
 import dataclasses
@@ -19,7 +19,8 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
-from experiments.plugin_record import PluginRecord, change, is_file, recorded
+from experiments.plugin_content import content_hash, root_of
+from experiments.plugin_record import PluginRecord, advice, called, change, is_file, pairs, recorded
 from signal_env.utils.errors import PluginError
 from signal_env.utils.registry import undone_on_error
 
@@ -64,10 +65,10 @@ def _load(source: Source, folder: Path | None) -> PluginRecord:
     """Import one plugin; return its record."""
     if isinstance(source, PluginRecord | Mapping):
         known = recorded([source])[0]
-        found = _load(known.source, folder)
+        found = _content(Path(known.source))[0] if is_file(known.source) else _load_module(known.source)
         if found.sha256 != known.sha256:
             raise PluginError(f"Since the run was described, {change(known, found)}. Start again.")
-        return dataclasses.replace(found, formerly=known.formerly)
+        return dataclasses.replace(_load(known.source, folder), formerly=known.formerly)
     if not isinstance(source, str | Path) or not str(source):
         raise PluginError(f"A plugin cannot be {source!r:.80}: {EXPECTED}.")
     if is_file(str(source)):
@@ -75,7 +76,8 @@ def _load(source: Source, folder: Path | None) -> PluginRecord:
     return _load_module(str(source))
 
 
-def _load_file(path: Path) -> PluginRecord:
+def _content(path: Path) -> tuple[PluginRecord, bytes]:
+    """Read a file without importing it; return its record and its content, or raise a PluginError."""
     path = path.resolve()
     if not path.is_file():
         what = "is a folder" if path.is_dir() else f"is not there (on {platform.node()})"
@@ -84,12 +86,16 @@ def _load_file(path: Path) -> PluginRecord:
         content = path.read_bytes()
     except OSError as error:
         raise PluginError(f"The plugin {path} cannot be read: {error.strerror}.") from None
-    found = PluginRecord(str(path), hashlib.sha256(content).hexdigest())
+    return PluginRecord(str(path), content_hash(path, content)), content
+
+
+def _load_file(path: Path) -> PluginRecord:
+    found, content = _content(path)
     before = _loaded.get(found.source)
     if before is not None and before.sha256 != found.sha256:
         raise PluginError(f"Since this process imported it, {change(before, found)}. Start Python again.")
     if found.sha256 not in {record.sha256 for record in _loaded.values()}:
-        _import_file(path, content)
+        _import_file(Path(found.source), content)
     _loaded[found.source] = found
     return found
 
@@ -102,10 +108,10 @@ def _load_module(name: str) -> PluginRecord:
     module = _imported(name, name, lambda: import_module(name))
     if not getattr(module, "__file__", None):
         raise PluginError(f"The plugin {name!r} is a module without a file of its own: {EXPECTED}.")
-    content = Path(str(module.__file__)).read_bytes()
+    file = Path(str(module.__file__)).resolve()
     packages = packages_distributions().get(name.partition(".")[0], [])
     distribution = f"{packages[0]} {version(packages[0])}" if packages else None
-    found = _loaded[name] = PluginRecord(name, hashlib.sha256(content).hexdigest(), distribution)
+    found = _loaded[name] = PluginRecord(name, content_hash(file, file.read_bytes()), distribution)
     return found
 
 
@@ -115,10 +121,7 @@ def _import_file(path: Path, content: bytes) -> None:
     Its folder is appended to `sys.path`, so that it can import its neighbors. A file in a package is imported as the
     package's module.
     """
-    root, parts = path.parent, [path.stem]
-    while (root / "__init__.py").is_file():
-        parts.insert(0, root.name)
-        root = root.parent
+    root, parts = root_of(path)
     if str(root) not in sys.path:
         sys.path.append(str(root))
     name = ".".join(parts)
@@ -211,28 +214,39 @@ def take(args: Sequence[str]) -> tuple[list[str], list[str]]:
     return plugins, others
 
 
-def as_now(records: Sequence[PluginRecord], named: Sequence[PluginRecord]) -> tuple[PluginRecord, ...]:
+def as_now(
+    records: Sequence[PluginRecord], named: Sequence[PluginRecord], accept_changed: bool = False
+) -> tuple[PluginRecord, ...]:
     """Import a run's plugins as they are now, and return their records.
 
     Args:
         records: The run's records.
-        named: Plugins imported already. One of the same content, or of the same name, takes the place of a recorded
-            one, wherever that was.
+        named: Plugins imported already. One takes the place of the recorded one that is the same plugin, see
+            `experiments.plugin_record.pairs`.
+        accept_changed: Whether to import a file whose content has changed and that is not named.
 
     Raises:
-        PluginError: If a plugin is no longer where it was.
+        PluginError: If a plugin is no longer where it was, or its file has changed; a changed file is not imported.
     """
     now = []
-    for record in records:
-        same = [one for one in named if one.sha256 == record.sha256] or [
-            one for one in named if one.name == record.name
-        ]
-        if not same and is_file(record.source) and not Path(record.source).is_file():
-            raise PluginError(
-                f"The plugin {record.source} of the run is not there any more: give {OPTION} with the place where it "
-                "lies now."
-            )
-        found = same[0] if same else load_plugins([record.source])[0]
-        now.append(dataclasses.replace(found, formerly=record.formerly))
-    others = [one for one in named if one.source not in {found.source for found in now}]
-    return (*now, *others)
+    for record, found in pairs(records, named):
+        if found is None:
+            assert record is not None
+            if is_file(record.source):
+                _check_file(record, records, accept_changed)
+            found = _load(record.source, None)
+        now.append(dataclasses.replace(found, formerly=record.formerly if record else ()))
+    return tuple(now)
+
+
+def _check_file(record: PluginRecord, records: Sequence[PluginRecord], accept_changed: bool) -> None:
+    """Raise a PluginError if a recorded file is not there, or has changed without leave."""
+    if not Path(record.source).is_file():
+        raise PluginError(
+            f"The plugin {record.source} of the run is not there any more: give {OPTION} with the place where it lies "
+            "now."
+        )
+    present, _ = _content(Path(record.source))
+    if present.sha256 != record.sha256 and not accept_changed:
+        what = change(record, present, called(record, records))
+        raise PluginError(f"The run was begun with other plugins: {what}. {advice()}")

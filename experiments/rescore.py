@@ -51,7 +51,7 @@ class RescoreConfig:
 def main(config: RescoreConfig) -> Path:
     """Print where the ranking changes, and write the rescored offers; return their file."""
     pandas = require("pandas", "plots")
-    run = configuration_of(config.run, config.plugins)
+    run = configuration_of(config.run, config.plugins, accept_changed=True)
     for what in changes(recorded(values_of(config.run).get("plugins", ())), run.plugins):
         console.print(f"Since the run, {what}.", style="yellow", markup=False, highlight=False)
     refuse_descriptions(str(config.run), vars(run.options))  # the agent is not needed

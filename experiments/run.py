@@ -21,7 +21,7 @@ from experiments.logs import LOGS, Logs, complete
 from experiments.player import fresh, refuse_descriptions
 from experiments.progress import console, progress_bar
 from experiments.replay import Replay
-from experiments.runs import read_runs
+from experiments.runs import Runs, read_runs
 from experiments.spelling import elsewhere, spelled
 from experiments.summary import draw, show
 from signal_env.learner.experiment import experiment_sizes
@@ -61,8 +61,26 @@ def main(config: RunConfig) -> Path:
         raise
     runs = read_runs([config.folder], unfinished=True)
     show(runs, "accuracy", draw(runs, config.folder / "curve.png"))
+    if said := invalid_offers(runs):
+        console.print(said, style="yellow", markup=False, highlight=False)
     console.print(f"Written to {config.folder}")
     return config.folder
+
+
+def invalid_offers(runs: Runs) -> str:
+    """Return how many offers were not valid, and the most frequent reason, if that is most of them; otherwise ""."""
+    made, wrong = (int(runs.rounds[name].sum()) for name in ("offers", "invalid_offers"))
+    if 2 * wrong <= made:
+        return ""
+    reasons = runs.offers["invalid"].value_counts().drop("", errors="ignore")
+    reason, count = str(reasons.index[0]), int(reasons.iloc[0])
+    hint = ""
+    if reason == "duplicate":
+        hint = (
+            " Texts submitted earlier in the round are still in `unlabeled`: an agent that chooses from it remembers "
+            "them if num_envs is less than offers_per_round."
+        )
+    return f"{wrong} of {made} offers were invalid, {count} of them for the reason {reason!r}.{hint}"
 
 
 def play_visibly(config: RunConfig, resume: bool | None) -> None:
@@ -136,9 +154,8 @@ def play(
             resume = (config.folder / "config.yaml").exists() and (begun(config) or not config.overwrite)
         if resume and not begun(config):
             raise RunError(refusal(config))
-        if resume and config.accept_changed_plugins:
-            accept_plugins(config)
         if resume and finished(config):
+            accept_plugins(config)
             return
         _play(config, on_round, resume)
 
@@ -188,6 +205,7 @@ def _steps(
     with closing(Logs(envs, config, meter, checkpoint["logs"])) as logs:
         for step in rollout(logs.envs, agent, config.seed, checkpoint["episode"]):
             if step.round is not None:
+                accept_plugins(config)  # not before: an error of theirs leaves the run as it was
                 index = int(step.round["index"])
                 logs.round(index, step.metrics)
                 written = logs.state_dict()
@@ -195,6 +213,7 @@ def _steps(
                     save_checkpoint(config.folder, index, {"logs": written, "episode": state_of(envs, agent)})
             yield step
         agent.save(config.folder)
+    accept_plugins(config)
     sync(config.folder)
     write_text(config.folder / FINISHED, _lengths(config.folder))
 

@@ -36,3 +36,13 @@ def spelled(shell: str, python: str) -> str:
 def elsewhere() -> str:
     """Return how the user gives a run another folder."""
     return spelled("--out another folder", "out=FOLDER")
+
+
+def anew(replaceable: bool = True) -> str:
+    """Return how the user plays a run anew whose folder holds another.
+
+    Args:
+        replaceable: Whether the command has an option that replaces the run: `sweep` has none.
+    """
+    overwrite = f"{spelled('--overwrite', 'overwrite=True')} to replace it"
+    return f"{elsewhere()}, or {overwrite if replaceable else 'remove it'}"

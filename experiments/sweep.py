@@ -120,7 +120,7 @@ def refuse_others(runs: Sequence[RunConfig], replaceable: bool = False) -> None:
         what = next((what for what in ("content", "plugins") if f"with other {what}" in first), "options")
         raise RunError(f"{len(others)} folders hold runs with other {what} than the study's. The first: {first}")
     for run in runs:
-        if run.accept_changed_plugins and (run.folder / "config.yaml").exists():
+        if finished(run):  # the others record it when they go on
             accept_plugins(run)
 
 

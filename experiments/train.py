@@ -147,8 +147,10 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> None:
     from stable_baselines3.common.callbacks import ConvertCallback
     from stable_baselines3.common.logger import configure
 
+    from agents.sb3.normalization import check_wrappers
     from agents.sb3.saved import save_policy
 
+    check_wrappers(model)  # now, since Ctrl-C ends the processes of the environments too
     remove(config.folder, FILES)
     write_text(config.folder / "config.yaml", config.as_yaml())
     model.set_logger(configure(str(config.folder / "logs"), ["csv", "tensorboard"]))
@@ -165,13 +167,13 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> None:
     callbacks = [ConvertCallback(show), *([evaluation] if evaluation else [])]
     try:
         model.learn(config.timesteps, callback=callbacks, log_interval=LOG_INTERVAL[config.algorithm])
-        save_policy(model, config.folder / "policy")
+        save_policy(model, config.folder / "policy", checked=True)
     except KeyboardInterrupt:
-        save_policy(model, config.folder / "policy")
+        save_policy(model, config.folder / "policy", checked=True)
         raise
     finally:
         model.logger.close()
-        with suppress(EOFError, OSError):  # Ctrl-C has ended the processes of the environments too
+        with suppress(EOFError, OSError):  # they may have ended
             envs.close()
 
 

@@ -45,7 +45,11 @@ class LearnerAccess:
 
     @property
     def unlabeled(self) -> View:
-        """The unlabeled set as the round opened, under the current classifier: no labels, and read-only."""
+        """The unlabeled set as the round opened, under the current classifier. It is read-only.
+
+        Texts submitted earlier in the round are still in it: remember them if `num_envs` is less than
+        `offers_per_round`. `labels` are those of `labeled_texts`; those of `texts` are hidden.
+        """
         return self.learner.unlabeled
 
     def _offer(self, texts: Any, prompts: Any) -> tuple[Offer, Round | None]:

@@ -111,7 +111,7 @@ class ModelAgent(ChoosingAgent):
         require("stable_baselines3", "sb3")
         from agents.sb3.normalization import normalization_of
 
-        normalization = normalization_of(self.model, transformed=self.transform is not None)
+        normalization = normalization_of(self.model, ask=self.transform is None)
         observe = [function for function in (self.transform, normalization) if function is not None]
         n_candidates, embedding_size = self._sizes()
         self.begin(

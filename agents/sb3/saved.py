@@ -99,7 +99,7 @@ class SavedPolicy:
         )
 
 
-def save_policy(model: Any, folder: str | Path) -> None:
+def save_policy(model: Any, folder: str | Path, checked: bool = False) -> None:
     """Save the policy of a model of SB3 that chooses among candidates, for `load_policy` and the agent "sb3".
 
     The statistics of a `VecNormalize` around the model's environments are saved with it.
@@ -108,12 +108,14 @@ def save_policy(model: Any, folder: str | Path) -> None:
         model: A model, such as MaskablePPO, PPO, A2C or DQN, with a policy of `agents.sb3.policies` or SB3's own
             "MlpPolicy", trained on `CandidateSelection`.
         folder: The folder to write. A policy in it is replaced.
+        checked: Whether `agents.sb3.normalization.check_wrappers(model)` has passed already. Ctrl-C ends the processes
+            of environments too, which then cannot be asked.
 
     Raises:
         PolicyError: If the model has another policy or other observations.
         FileExistsError: If the folder holds something else.
     """
-    policy, normalization = model.policy, normalization_of(model)
+    policy, normalization = model.policy, normalization_of(model, ask=not checked)
     _check_saved(policy)
     algorithms = {name.replace("_", ""): name for name in POLICIES}
     kinds = _names(type(model))

@@ -1,6 +1,7 @@
 """Tables of the scoreboard, made from its protocol, the reference runs and the results that have joined.
 
 - `standings()`: table of normalized scores of all methods;
+- `paired()`: what the standings leave to the paired differences;
 - `methods()`: rows of what each method does, with its generator;
 - `settings()`: table of the protocol's settings, with what scores are relative to;
 - `fixed()`: the options that the protocol fixes;
@@ -37,6 +38,13 @@ def standings() -> str:
         [f"`{name}`", *(cell.replace("-", "−") for cell in cells)] for name, *cells in found.itertuples(index=False)
     ]
     return _table([*found], rows)
+
+
+def paired() -> str:
+    """Return what the seeds of the standings mean, and what they leave to the paired differences."""
+    from experiments.scoreboard.page import PAIRED
+
+    return PAIRED
 
 
 def methods() -> str:
@@ -106,5 +114,5 @@ def made() -> str:
     return _table(("command", "commit", "runs", "versions"), rows)
 
 
-FUNCTIONS = {function.__name__: function for function in (protocol, standings, methods, settings, fixed, made)}
+FUNCTIONS = {function.__name__: function for function in (protocol, standings, paired, methods, settings, fixed, made)}
 """The functions that pages may call."""

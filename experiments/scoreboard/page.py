@@ -14,7 +14,7 @@ from experiments.report.page import Part, write_page
 from experiments.report.tables import curves
 from experiments.scoreboard.replay import sentence
 from experiments.scoreboard.results import rounds_of
-from experiments.scoreboard.scores import BASE, Scoreboard, aggregate, interval
+from experiments.scoreboard.scores import BASE, FEWEST, Scoreboard, aggregate, interval
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
 
@@ -38,10 +38,18 @@ SCORED = (
 )
 
 
+PAIRED = (
+    "Seeds are their number, in brackets where it differs by setting. Values of methods on other seeds are not paired: "
+    "compare by the paired differences."
+)
+"""What the standings leave to the differences."""
+
+
 def standings(board: Scoreboard, own: Mapping[str, Any], settings: Sequence[str]) -> Any:
     """Return a table of methods by the interquartile means of their normalized scores, the best first.
 
     A method that has not played all settings has no such mean and stands below. One that has played none is left out.
+    A method with other numbers of seeds in other settings has them in brackets behind its scores.
 
     Args:
         board: The scoreboard, whose references are in the table.
@@ -55,9 +63,13 @@ def standings(board: Scoreboard, own: Mapping[str, Any], settings: Sequence[str]
             continue
         whole = aggregate(scores, settings) if played == [*settings] else dict.fromkeys(("iqm", "low", "high"))
         seeds = scores.groupby("setting").size()[played]
-        row = {"method": name, "order": whole["iqm"], "IQM": _between(whole)}
-        row |= {each: _half(interval(scores.loc[[each]]), "{:.1f}") if each in played else "" for each in settings}
-        rows.append(row | {"seeds": f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"})
+        row: dict[str, Any] = {"method": name}
+        row |= {"seeds": f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"}
+        row |= {"order": whole["iqm"], "IQM": _between(whole)} | dict.fromkeys(settings, "")
+        for each in played:
+            marked = f" ({seeds[each]})" if seeds.nunique() > 1 else ""
+            row[each] = _half(interval(scores.loc[[each]]), "{:.1f}") + marked
+        rows.append(row)
     table = pandas.DataFrame(rows).astype({"order": float})
     return table.sort_values("order", ascending=False, kind="stable", ignore_index=True).drop(columns="order")
 
@@ -97,8 +109,8 @@ def parts_of(result: Mapping[str, Any], board: Scoreboard) -> list[Part]:
             "Standings",
             standings(board, {f"{method} (this result)": own}, played),
             f"Normalized scores: the interquartile mean (IQM) over {over}, with its 95 % stratified bootstrap "
-            "interval; and means by setting with 95 % intervals (Student's t). Methods that have not "
-            "played all of these settings have no IQM.",
+            f"interval from {FEWEST} runs on; and means by setting with 95 % intervals (Student's t). Methods that "
+            f"have not played all of these settings have no IQM. {PAIRED}",
         ),
         Part(
             "differences",
@@ -163,9 +175,11 @@ def show(result: Mapping[str, Any], parts: Sequence[Part]) -> None:
         if part.name == "scores":
             content = content.drop(columns=[HEADS["macro_f1_at_100"], "random", "all labels"])
         if part.name == "differences":
+            content = content.assign(difference=content["difference"] + " (" + content["pairs"].astype(str) + ")")
             content = content.pivot(index="reference", columns="setting", values="difference").fillna("")
             content = content[[name for name in result["scores"]["settings"]]].reset_index()
-        table = Table(*map(str, content), title=part.title, box=SIMPLE, title_justify="left")
+        title = "Differences (pairs of runs)" if part.name == "differences" else part.title
+        table = Table(*map(str, content), title=title, box=SIMPLE, title_justify="left")
         for row in content.itertuples(index=False):
             table.add_row(*map(str, row))
         console.print(table)

@@ -22,6 +22,9 @@ SCORES = ("area", *AT, "macro_f1_area", "macro_f1_at_100")
 BASE = "random"
 """The method whose normalized score is 0."""
 
+FEWEST = 5
+"""Fewest runs, over all settings, of a bootstrap interval. With fewer it is much too narrow."""
+
 Interval = dict[str, float | None]
 """A mean and the 95 % interval around it: `mean`, `low`, `high`; None where there is none."""
 
@@ -154,11 +157,14 @@ def differences(own: Any, theirs: Any) -> dict[str, dict[str, Any]]:
 def aggregate(scores: Any, settings: Sequence[str]) -> dict[str, float | None]:
     """Return the interquartile mean of normalized scores over settings, with its 95 % stratified bootstrap interval.
 
-    `iqm`, `low` and `high` are None where a run has no score, and the last two also where a setting has one run.
+    `iqm`, `low` and `high` are None where a run has no score. The last two are None also where a setting has one run,
+    and where there are fewer than `FEWEST` runs in all.
     """
     samples = [scores.loc[name].to_numpy(np.float64) for name in settings]
+    runs = sum(map(len, samples))
     whole = bool(samples) and not np.isnan(np.concatenate(samples)).any()
-    values = stratified(samples, iqm) if whole else (np.nan,) * 3
+    fewest = 2 if runs >= FEWEST else FEWEST  # of one setting: in the second case no setting has as many
+    values = stratified(samples, iqm, fewest) if whole else (np.nan,) * 3
     return dict(zip(("iqm", "low", "high"), map(plain, values), strict=True))
 
 

@@ -33,8 +33,10 @@ class View:
         >>> env = gym.make("SignalEnv-reviews-v0", pool_size=100, round_size=10)
         >>> _ = env.reset(seed=0)
         >>> unlabeled = env.get_wrapper_attr("unlabeled")
-        >>> len(unlabeled), unlabeled.probabilities.shape, unlabeled.labeled.probabilities.shape
-        (90, (90, 2), (10, 2))
+        >>> unlabeled
+        View(90 texts, 10 labeled texts)
+        >>> unlabeled.probabilities.shape, unlabeled.labeled.probabilities.shape
+        ((90, 2), (10, 2))
         >>> most_uncertain = unlabeled.texts[unlabeled.probabilities.max(axis=1).argmin()]
     """
 
@@ -88,6 +90,10 @@ class View:
         copied = memo[id(self)] = View.__new__(View)
         copied.__dict__.update(self.__dict__, _round=deepcopy(self._round, memo))
         return copied
+
+    def __repr__(self) -> str:
+        """Return the numbers of texts and of labeled texts."""
+        return f"View({len(self)} texts, {len(self.labeled_texts)} labeled texts)"
 
     def __len__(self) -> int:
         """Return the number of texts."""

@@ -41,7 +41,7 @@ class Before(NamedTuple):
 
 
 class Stopping:
-    """All registered stopping criteria, and the one that ends the episode.
+    """The stopping criteria registered at this moment, and the one that ends the episode.
 
     Args:
         chosen: The criterion that ends the episode: a registered name, a function, or None.
@@ -63,18 +63,16 @@ class Stopping:
     def __init__(
         self, chosen: str | StoppingCriterion | None = None, options: Mapping[str, Any] = MappingProxyType({})
     ) -> None:
-        criteria = {name: stopping_criteria[name] for name in stopping_criteria}
-        self.chosen: str | None = None
-        if isinstance(chosen, str):
-            stopping_criteria[chosen]
-            self.chosen = chosen
-        elif callable(chosen):
+        self.chosen = chosen if isinstance(chosen, str) else None
+        if self.chosen is not None:
+            stopping_criteria[self.chosen]  # an installed package may register it
+        criteria = {name: stopping_criteria[name] for name in stopping_criteria.registered()}
+        if callable(chosen):
             self.chosen = getattr(chosen, "__name__", type(chosen).__name__).strip("_<>") or "own"
             criteria[self.chosen] = chosen
-        elif chosen is not None:
+        elif chosen is not None and self.chosen is None:
             raise StoppingError(
-                f"stopping must be the name of a criterion ({', '.join(stopping_criteria)}), a function or None; got "
-                f"{chosen!r}."
+                f"stopping must be the name of a criterion ({', '.join(criteria)}), a function or None; got {chosen!r}."
             )
         self._criteria = {
             name: Plugin(criterion, name, "stopping criterion", plugins.STOPPING, StoppingError)

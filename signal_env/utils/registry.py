@@ -74,6 +74,10 @@ class Registry(Generic[T]):
         """Return whether a name is registered at this moment, whatever plugins of installed packages would add."""
         return name in self._entries
 
+    def registered(self) -> list[str]:
+        """Return the names registered at this moment in alphabetical order; imports nothing, unlike iterating."""
+        return sorted(self._entries)
+
     def __getitem__(self, name: str) -> T:
         if name not in self:
             known = list(self)
@@ -89,7 +93,7 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         load_installed()
-        return iter(sorted(self._entries))
+        return iter(self.registered())
 
 
 @contextmanager

@@ -1,7 +1,11 @@
 """The examples and commands of the documentation work."""
 
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -51,8 +55,14 @@ def commands() -> list[str]:
     return list(found)
 
 
-OWN = {"mine.py": "plugins.md", "my_agent.py": "scoreboard.md"}
-"""The files of one's own that pages show, each as the page's first example."""
+OWN = {"mine.py": ("plugins.md", 0), "my_agent.py": ("scoreboard.md", 0), "my_model.py": ("agents/sb3.md", 2)}
+"""The files of one's own that pages show, each with its page and its place among the page's examples."""
+
+
+def own(name: str) -> str:
+    """Return the content of a file of one's own."""
+    page, place = OWN[name]
+    return blocks(ROOT / "docs" / page, "python")[place]
 
 
 @pytest.mark.parametrize("command", commands())
@@ -61,7 +71,7 @@ def test_every_command_is_understood(command, monkeypatch, tmp_path, forget_plug
     if shown := OWN.keys() & set(arguments):
         monkeypatch.chdir(tmp_path)
         for name in shown:
-            Path(name).write_text(blocks(ROOT / "docs" / OWN[name], "python")[0])
+            Path(name).write_text(own(name))
     if "--help" in arguments:
         with pytest.raises(SystemExit, match="0"):
             main(arguments)
@@ -78,6 +88,17 @@ def test_every_command_is_understood(command, monkeypatch, tmp_path, forget_plug
     monkeypatch.setattr(module, "main", record)
     assert main(arguments) == 0
     assert len(seen) == 1
+
+
+def test_a_model_in_a_file_of_ones_own_plays_by_name(monkeypatch, tmp_path, forget_plugins):
+    monkeypatch.chdir(tmp_path)
+    Path("my_model.py").write_text(own("my_model.py"))
+    subprocess.run([sys.executable, "my_model.py"], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
+    (command,) = (shlex.split(one) for one in commands() if "--agent my_model" in one)
+    assert main([*command, "--out", "run", "--no-tensorboard"]) == 0
+    rounds = [json.loads(line) for line in Path("run/rounds.jsonl").read_text().splitlines()]
+    assert [line["labeled"] for line in rounds][:2] == [10, 20]
+    assert rounds[-1]["finished"]
 
 
 def test_there_are_commands_and_examples():

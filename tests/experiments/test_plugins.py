@@ -16,6 +16,7 @@ from experiments import plugins
 from experiments.__main__ import main
 from experiments.config import configuration_of, make_config
 from experiments.engines import play_plain
+from experiments.plugin_record import accepted, recorded
 from experiments.study import Study
 from signal_env.rewards import reward_terms
 from signal_env.utils.errors import PluginError
@@ -65,6 +66,12 @@ def sha256(file):
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
+def hash_of_mine():
+    """The hash of the plugin, which imports one neighbor."""
+    lines = [f" {sha256(MINE)}", f"neighbor.py {sha256(MINE.with_name('neighbor.py'))}"]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 AGENT = """
 import dataclasses
 from agents.agent import Agent, agents
@@ -86,7 +93,7 @@ def test_one_of_each_kind_plays_in_every_command(tmp_path, capsys):
     out = tmp_path / "run"
     assert run(out, *OWN) == 0
     config = yaml.safe_load((out / "config.yaml").read_text())
-    assert [(one["source"], one["sha256"]) for one in config["plugins"]] == [(str(MINE), sha256(MINE))]
+    assert [(one["source"], one["sha256"]) for one in config["plugins"]] == [(str(MINE), hash_of_mine())]
     rounds = [json.loads(line) for line in (out / "rounds.jsonl").read_text().splitlines()]
     assert rounds[-1]["stopping"]["mine_enough"] == {"value": 40.0, "met_at": 40.0}
     offer = json.loads((out / "offers.jsonl").read_text().splitlines()[0])
@@ -126,7 +133,7 @@ def test_train_and_benchmarks_know_plugins_too(tmp_path, capsys):
     training += ["--reward", "mine_brief", "--shaping", "mine_half", "--classifier", "mine_words"]
     assert main([*training, "--selection", "submitted", "--out", str(trained)]) == 0
     (kept,) = yaml.safe_load((trained / "config.yaml").read_text())["plugins"]
-    assert kept["sha256"] == sha256(MINE)
+    assert kept["sha256"] == hash_of_mine()
     sizes = [
         "--sizes",
         "300",
@@ -239,7 +246,7 @@ def test_a_run_whose_plugin_has_changed_goes_on_only_if_told(tmp_path, capsys):
     assert main(["run", "--resume", str(folder)]) == 1
     error = capsys.readouterr().err
     assert f"the plugin own.py has changed (sha256 {old[:12]}, now {sha256(file)[:12]})" in error
-    assert "--accept-changed-plugins" in error
+    assert "--accept-changed-plugins. The run of an agent whose state is not kept is then played anew." in error
     assert files(folder) == before
     assert main(["run", "--resume", str(folder), "--accept-changed-plugins"]) == 0
     (kept,) = yaml.safe_load((folder / "config.yaml").read_text())["plugins"]
@@ -248,6 +255,141 @@ def test_a_run_whose_plugin_has_changed_goes_on_only_if_told(tmp_path, capsys):
     assert main(["run", "--resume", str(folder)]) == 0  # it is recorded
     assert main(["run", "--resume", str(folder), "--seed", "1"]) == 1
     assert "without other options" in capsys.readouterr().err
+
+
+def test_a_changed_plugin_is_refused_before_it_is_imported(tmp_path, capsys):
+    file, folder = begun(tmp_path)
+    imported = tmp_path / "imported"
+    file.write_text(f"{file.read_text()}\nopen({str(imported)!r}, 'w').close()\n")
+    forget()
+    values = make_config("SignalEnv-reviews-v0", "random", plugins=[]).plain()
+    record = yaml.safe_load((folder / "config.yaml").read_text())["plugins"]
+    assert main(["run", "--resume", str(folder)]) == 1
+    assert "the plugin own.py has changed" in capsys.readouterr().err
+    with pytest.raises(PluginError, match=r"Since the run was described, the plugin own.py has changed"):
+        make_config(**values | {"plugins": record})
+    assert not imported.exists()
+    assert main(["rescore", str(folder), "--reward", "signal"]) == 0
+    assert imported.exists()
+    imported.unlink()
+    forget()
+    assert main(["run", "--resume", str(folder), "--plugin", str(file)]) == 1  # it is named
+    assert imported.exists()
+
+
+def test_a_changed_neighbor_is_a_changed_plugin(tmp_path, capsys):
+    write(tmp_path / "beside_it.py", "WORD = 'tender'\n")
+    file = tmp_path / "own.py"
+    agent_file(file)
+    file.write_text(f"import beside_it\n{file.read_text()}")
+    assert run(tmp_path / "run", "--agent", "own", plugin=file) == 0
+    write(tmp_path / "beside_it.py", "WORD = 'cold'\n")
+    forget()
+    assert main(["run", "--resume", str(tmp_path / "run")]) == 1
+    assert "the plugin own.py has changed" in capsys.readouterr().err
+    assert not agents.has("own")
+
+
+@pytest.mark.parametrize("source", ["own.py", "./own.py", "~/own.py", 7])
+def test_a_recorded_plugin_is_an_absolute_path_or_a_module(tmp_path, monkeypatch, capsys, source):
+    _, folder = begun(tmp_path)
+    values = yaml.safe_load((folder / "config.yaml").read_text())
+    values["plugins"][0]["source"] = source
+    (folder / "config.yaml").write_text(yaml.safe_dump(values))
+    forget()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["run", "--resume", str(folder)]) == 1
+    assert f"recorded by an absolute path or a module's name; got {source!r}" in capsys.readouterr().err
+    assert not agents.has("own")
+
+
+def test_two_plugins_of_one_name_are_told_apart(tmp_path, capsys):
+    one, two = (Path(write(tmp_path / name / "same.py", f"WORD = {name!r}\n")) for name in ("one", "two"))
+    args = [*SMALL, "--plugin", str(one), "--plugin", str(two), "--out", str(tmp_path / "run")]
+    assert main(["run", *args]) == 0
+    resume = ["run", "--resume", str(tmp_path / "run")]
+    (tmp_path / "run" / "finished").unlink()
+    assert main([*resume, "--plugin", str(one)]) == 0
+    assert [record.source for record in configuration_of(tmp_path / "run").plugins] == [str(one), str(two)]
+    old = sha256(two)
+    two.write_text("WORD = 'other'\n")
+    plugins._loaded.clear()
+    for args in (resume, [*resume, "--plugin", str(two)]):
+        assert main(args) == 1
+        said = f"the plugin {two} has changed (sha256 {old[:12]}, now {sha256(two)[:12]})"
+        assert said in capsys.readouterr().err
+    assert main([*resume, "--plugin", str(two), "--accept-changed-plugins"]) == 0
+    kept = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["plugins"]
+    assert [(record["source"], record["formerly"]) for record in kept] == [(str(one), []), (str(two), [old])]
+    moved = [tmp_path / "elsewhere" / place.parent.name / place.name for place in (one, two)]
+    shutil.copytree(one.parent, moved[0].parent)
+    shutil.move(two.parent, moved[1].parent)
+    plugins._loaded.clear()
+    assert main([*resume, "--plugin", str(moved[1]), "--plugin", str(moved[0])]) == 0
+
+
+FRAGILE = """
+import dataclasses
+from agents.agent import Agent, agents
+
+BROKEN = False
+
+@agents.register("own")
+@dataclasses.dataclass
+class Own(Agent):
+    def act(self, observations):
+        self.acted = getattr(self, "acted", 0) + 1
+        if BROKEN or self.acted > 1:
+            raise RuntimeError("a bug")
+        return [f"a film of {i} words" for i, _ in enumerate(observations["prompt"])]
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        if BROKEN == "loading":
+            raise RuntimeError("a bug")
+"""
+
+
+def test_an_accepted_change_is_recorded_once_a_round_is_played_with_it(tmp_path):
+    file, folder = tmp_path / "own.py", tmp_path / "run"
+    write(file, FRAGILE)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run(folder, "--agent", "own", "--round-size", "10", plugin=file)
+    before = files(folder)
+    assert before["rounds.jsonl"].count(b"\n") == 2  # with the one before the first offer
+    for broken in ("True", "'loading'"):
+        write(file, FRAGILE.replace("BROKEN = False", f"BROKEN = {broken}"))
+        forget()
+        with pytest.raises(RuntimeError, match="a bug"):
+            main(["run", "--resume", str(folder), "--accept-changed-plugins"])
+        assert files(folder) == before
+    write(file, FRAGILE + "# mended\n")
+    forget()
+    with pytest.raises(RuntimeError, match="a bug"):  # in the next round but one
+        main(["run", "--resume", str(folder), "--accept-changed-plugins"])
+    (kept,) = yaml.safe_load((folder / "config.yaml").read_text())["plugins"]
+    assert kept["formerly"] == [hashlib.sha256(FRAGILE.encode()).hexdigest()]
+    assert files(folder)["rounds.jsonl"].count(b"\n") == 3
+
+
+def test_every_accepted_content_stays_recorded(tmp_path):
+    places = [tmp_path / name for name in ("own.py", "more.py")]
+    agent_file(places[0])
+    write(places[1], "WORD = 1\n")
+    assert run(tmp_path / "run", "--agent", "own", "--plugin", str(places[1]), plugin=places[0]) == 0
+    hashes = [[sha256(place)] for place in places]
+    for i, text in ((0, "# a\n"), (1, "# b\n"), (0, "# c\n")):
+        places[i].write_text(places[i].read_text() + text)
+        hashes[i].append(sha256(places[i]))
+        forget()
+        assert main(["run", "--resume", str(tmp_path / "run"), "--accept-changed-plugins"]) == 0
+    kept = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["plugins"]
+    assert [[*record["formerly"], record["sha256"]] for record in kept] == hashes
+    told = recorded([dict(record) | {"formerly": []} for record in kept])  # as a sweep describes the run
+    assert [one.formerly for one in accepted(recorded(kept), told)] == [tuple(all_[:-1]) for all_ in hashes]
 
 
 def test_a_run_that_is_played_anew_repeats_its_logs_unless_its_plugin_has_changed(tmp_path):
@@ -392,7 +534,7 @@ def test_a_file_in_a_package_is_its_module(tmp_path):
     plugins.load_plugins([file])
     assert sys.modules["own_package.terms"].WORD == "tender"
     (record,) = plugins.load_plugins(["own_package.terms"])
-    assert record.sha256 == sha256(file)
+    assert [record.sha256] == [one.sha256 for one in plugins.load_plugins([file])]
 
 
 def test_a_plugin_is_not_imported_anew_when_it_changes(tmp_path):

@@ -43,6 +43,25 @@ def test_a_run_writes_its_folder(tmp_path, capsys):
     assert "random" in capsys.readouterr().out
 
 
+def test_a_run_whose_offers_are_mostly_invalid_names_the_reason(tmp_path, capsys, forget_plugins):
+    plugin = tmp_path / "first_texts.py"
+    plugin.write_text(
+        "import dataclasses\n\nfrom agents.agent import Agent, agents\n\n\n"
+        "@agents.register('first_texts')\n@dataclasses.dataclass\nclass FirstTexts(Agent):\n"
+        "    env_options = {'selection': 'submitted'}\n    stateless = True\n\n"
+        "    def reset(self, envs, seed):\n        self.envs = envs\n\n"
+        "    def act(self, observations):\n        n = self.envs.num_envs\n"
+        "        return (list(self.envs.unwrapped.unlabeled.texts) + [''] * n)[:n]\n"
+    )
+    own = ["--plugin", str(plugin), "--agent", "first_texts", "--budget", "14"]
+    assert run(tmp_path, *own, "--num-envs", "2") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    # each of the two rounds offers its first two texts in five steps, and labels those two
+    assert "16 of 20 offers were invalid, 16 of them for the reason 'duplicate'. Texts submitted earlier" in said
+    assert run(tmp_path, *own, name="whole_rounds") == 0
+    assert "offers were invalid" not in capsys.readouterr().out
+
+
 def test_a_run_repeats_from_its_own_configuration(tmp_path):
     assert run(tmp_path, "--agent", "generator", "--budget", "30", "--temperature", "0.9") == 0
     assert main(["run", "--config", str(tmp_path / "run" / "config.yaml"), "--out", str(tmp_path / "again")]) == 0

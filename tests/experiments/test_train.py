@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -121,17 +122,18 @@ def heed_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_an_interruption_keeps_what_was_learned(tmp_path):
+@pytest.mark.parametrize("processes", [[], ["--processes"]])
+def test_an_interruption_keeps_what_was_learned(tmp_path, processes):
     folder = tmp_path / "trained"
     command = [sys.executable, "-m", "experiments", "train", *SMALL, *FAST, *STEPS["maskable_ppo"]]
-    command += ["--timesteps", "1000000", "--out", str(folder)]
+    command += ["--timesteps", "1000000", "--out", str(folder), *processes]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, preexec_fn=heed_interrupts, **pipes) as training:
+    with subprocess.Popen(command, preexec_fn=heed_interrupts, start_new_session=True, **pipes) as training:
         csv = folder / "logs" / "progress.csv"
         deadline = time.monotonic() + 120
         while not (csv.is_file() and csv.stat().st_size) and training.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
-        training.send_signal(signal.SIGINT)
+        os.killpg(training.pid, signal.SIGINT)  # as Ctrl-C in a terminal: the processes of environments too
         out, error = training.communicate(timeout=60)
     assert training.returncode == 130, error
     assert "what was learned until then is in" in out.replace("\n", " ")

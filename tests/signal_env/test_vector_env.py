@@ -112,7 +112,7 @@ def test_the_time_limit_truncates_all():
 def test_the_number_of_texts_is_checked(wrong):
     envs = gym.make_vec(REVIEWS, num_envs=2, **SMALL)
     envs.reset(seed=0)
-    with pytest.raises(ValueError, match="Expected a sequence of 2 texts, .*; got (1: |3: |'ab'|None.* act return|2)"):
+    with pytest.raises(ValueError, match=r"Expected a sequence of 2 texts, .*; got (1: |3: |'ab'|None.* act return|2)"):
         envs.step(wrong)
 
 

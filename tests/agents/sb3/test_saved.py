@@ -10,8 +10,9 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecMonitor, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecFrameStack, VecMonitor, VecNormalize
 
+from agents.sb3.normalization import check_wrappers
 from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
 from agents.sb3.saved import PolicyError, load_policy, save_policy
 from signal_env.wrappers import CandidateSelection
@@ -169,20 +170,61 @@ def test_other_changes_of_observations_are_refused(tmp_path):
             save_policy(PPO("MlpPolicy", envs), tmp_path / "policy")
 
 
-def test_a_normalized_model_that_was_loaded_without_its_statistics_is_refused(tmp_path):
+def test_wrappers_are_checked_while_the_processes_of_environments_run(tmp_path):
+    small = dict(SMALL)
+    envs = SubprocVecEnv([lambda: CandidateSelection(gym.make("SignalEnv-reviews-v0", **small))])  # no test's module
+    model = PPO(CandidatePolicy, envs, seed=0)
+    check_wrappers(model)
+    envs.close()
+    with pytest.raises(PolicyError, match=r"processes of the model's environments have ended.*checked=True"):
+        save_policy(model, tmp_path / "policy")
+    save_policy(model, tmp_path / "policy", checked=True)
+    assert load_policy(tmp_path / "policy")[1].any_number
+
+
+LEARNING = {
+    MaskablePPO: {"n_steps": 16, "batch_size": 16},
+    PPO: {"n_steps": 16, "batch_size": 16},
+    A2C: {},
+    DQN: {"learning_starts": 4, "buffer_size": 100},
+}
+
+
+@pytest.mark.parametrize("algorithm", LEARNING)
+def test_a_model_that_was_loaded_without_its_normalization_is_refused(algorithm, tmp_path):
     envs = VecNormalize(DummyVecEnv([make]))
-    model = PPO("MlpPolicy", envs, n_steps=16, batch_size=16, seed=0).learn(16)
-    model.save(tmp_path / "model")
+    algorithm("MlpPolicy", envs, **LEARNING[algorithm], seed=0).learn(16).save(tmp_path / "model")
     envs.save(str(tmp_path / "statistics.pkl"))
-    with pytest.raises(PolicyError, match="loaded without its environments"):
-        save_policy(PPO.load(tmp_path / "model"), tmp_path / "policy")
+    for env in (None, DummyVecEnv([make])):
+        model = algorithm.load(tmp_path / "model", env=env)
+        with pytest.raises(PolicyError, match=rf"{algorithm.__name__}\.load\(FILE, env=VecNormalize\.load"):
+            save_policy(model, tmp_path / "policy")
     again = VecNormalize.load(str(tmp_path / "statistics.pkl"), DummyVecEnv([make]))
-    save_policy(PPO.load(tmp_path / "model", env=again), tmp_path / "policy")
+    save_policy(algorithm.load(tmp_path / "model", env=again), tmp_path / "policy")
     _, saved = load_policy(tmp_path / "policy")
     assert np.array_equal(saved.normalization.mean, envs.obs_rms.mean)
-    plain = PPO("MlpPolicy", make(), n_steps=16, batch_size=16, seed=0).learn(16)
-    plain.save(tmp_path / "plain")
-    save_policy(PPO.load(tmp_path / "plain"), tmp_path / "policy")
+
+
+@pytest.mark.parametrize("algorithm", [PPO, DQN])
+def test_a_model_that_learned_without_a_normalization_of_observations_is_loaded_as_it_was(algorithm, tmp_path):
+    for envs in (DummyVecEnv([make]), VecNormalize(DummyVecEnv([make]), norm_obs=False)):
+        model = algorithm("MlpPolicy", envs, **LEARNING[algorithm], seed=0).learn(16)
+        model.save(tmp_path / "model")
+        save_policy(model, tmp_path / "policy")
+        rewards = VecNormalize(DummyVecEnv([make]), norm_obs=False)
+        save_policy(algorithm.load(tmp_path / "model", env=rewards), tmp_path / "policy")
+        assert load_policy(tmp_path / "policy")[1].normalization is None
+    model = algorithm("MlpPolicy", make(), **LEARNING[algorithm], seed=0).learn(16)
+    model.save(tmp_path / "model")
+    save_policy(algorithm.load(tmp_path / "model"), tmp_path / "policy")
+    plain = algorithm.load(tmp_path / "model", env=make())
+    if algorithm is PPO:
+        save_policy(plain, tmp_path / "policy")
+    else:  # its file does not tell, once it is loaded with environments
+        with pytest.raises(PolicyError, match=r"may have learned.*wrap its environments: VecNormalize\(ENVS"):
+            save_policy(plain, tmp_path / "policy")
+        plain.set_env(VecNormalize(plain.get_env(), norm_obs=False))
+        save_policy(plain, tmp_path / "policy")
 
 
 def test_a_folder_of_an_earlier_version_plays(tmp_path):

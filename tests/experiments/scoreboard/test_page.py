@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from experiments.scoreboard.page import HEADS, difference_table, score_table, standings
+from experiments.progress import console
+from experiments.scoreboard.page import HEADS, difference_table, parts_of, score_table, show, standings
+from experiments.scoreboard.results import runs_of
 from experiments.scoreboard.scores import Scoreboard
 
 
@@ -24,6 +26,15 @@ def test_the_best_stand_first_and_those_without_all_settings_last(board, rounds)
     middle = np.sort(scores["better"])[2:-2].mean()
     assert table.loc["better", "IQM"].startswith(f"{middle:.1f} [")
     assert (table.loc["few", "seeds"], table.loc["random", "seeds"]) == ("2", "5")
+    assert "(" not in "".join(table.loc["random"])
+
+
+def test_standings_mark_seeds_that_differ_by_setting(board, rounds):
+    own = rounds[(rounds["method"] == "better") & ((rounds["setting"] == "a") | (rounds["seed"] < 3))]
+    row = standings(board, {"own": board.normalized(own)}, ["a", "b"]).set_index("method").loc["own"]
+    assert row["seeds"] == "3 to 5"
+    assert row["a"].endswith(" (5)")
+    assert row["b"].endswith(" (3)")
 
 
 def test_tables_have_means_with_half_of_their_intervals(board, rounds):
@@ -37,3 +48,14 @@ def test_tables_have_means_with_half_of_their_intervals(board, rounds):
     mean = found["differences"]["better"]["mean"]
     assert table.loc[("a", "better"), "difference"].startswith(f"{100 * mean:+.2f} ± ")
     assert table.loc[("a", "few"), "pairs"] == 2
+
+
+def test_the_terminal_has_the_pairs_of_each_difference(board, rounds):
+    own = rounds[rounds["method"] == "writer"]
+    result = {"method": "own", "protocol": "made-v1", "runs": runs_of(own), "scores": board.score(own)}
+    parts = parts_of(result, board)
+    with console.capture() as shown:
+        show(result, parts)
+    lines = {line.split()[0]: line for line in shown.get().partition("pairs of runs)")[2].splitlines() if line.strip()}
+    assert (lines["few"].count("(2)"), lines["random"].count("(5)")) == (2, 2)
+    assert "compare by the paired differences" in next(part.caption for part in parts if part.name == "standings")

@@ -95,6 +95,16 @@ def test_the_interquartile_mean_is_over_all_runs_with_an_interval_of_resampled_o
     assert aggregate(scores, ["a", "b"]) == found  # the draws are seeded
 
 
+def test_fewer_than_five_runs_have_no_bootstrap_interval(board, rounds):
+    scores = board.normalized(rounds[rounds["method"] == "writer"])
+    few, enough = ({"a": 2, "b": 2}, {"a": 3, "b": 2})
+    for runs, has_interval in ((few, False), (enough, True)):
+        kept = scores[[seed < runs[setting] for setting, seed in scores.index]]
+        found = aggregate(kept, ["a", "b"])
+        assert found["iqm"] == pytest.approx(stats.trim_mean(kept, 0.25))
+        assert (found["low"] is not None, found["high"] is not None) == (has_interval, has_interval)
+
+
 def test_settings_that_were_not_played_are_named(board, rounds):
     overall = board.score(rounds[(rounds["method"] == "better") & (rounds["setting"] == "b")])["overall"]
     assert (overall["settings"], overall["not_played"], overall["runs"]) == (["b"], ["a"], 5)

@@ -1,11 +1,16 @@
 """Plugins of installed packages: imported when a name is missing or names are listed, once, and named if they fail."""
 
+import json
 import subprocess
 import sys
 
+import gymnasium as gym
 import pytest
 
+from agents.agent import get_agent
+from experiments import play
 from signal_env.rewards import Reward, reward_terms
+from signal_env.stopping.measure import Stopping
 from signal_env.utils import installed
 from signal_env.utils.errors import PluginError
 from signal_env.utils.installed import load_installed
@@ -23,6 +28,7 @@ def brevity(texts):
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch):
     """Begins as a process that has asked no registry, and forgets what a test's packages register."""
+    get_agent("random")  # the built-in agents are registered
     entries, modules = {registry: dict(registry._entries) for registry in _registries}, set(sys.modules)
     monkeypatch.setattr(installed, "_versions", None)
     yield
@@ -82,6 +88,65 @@ def test_a_broken_plugin_names_its_package_every_time(tmp_path, monkeypatch, cod
     for _ in range(2):
         with pytest.raises(PluginError, match=rf"installed package packaged-broken 1.2 cannot be imported: {reason}"):
             list(Registry("color"))
+
+
+BROKEN = """
+from signal_env.rewards import reward_terms
+
+@reward_terms.register("packaged_brevity")
+def brevity(texts):
+    return [1 / (1 + len(text)) for text in texts]
+
+raise RuntimeError("a bug of the package.")
+"""
+
+
+def test_what_a_broken_plugin_registered_is_taken_back_and_its_own_error_stays(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(install(tmp_path, "packaged_broken", BROKEN))
+    for _ in range(2):
+        with pytest.raises(PluginError) as caught:
+            reward_terms["packaged_nothing"]
+        assert str(caught.value).endswith(
+            "imported: RuntimeError: a bug of the package. Mend the package, or uninstall it."
+        )
+        assert isinstance(caught.value.__cause__, RuntimeError)
+    assert not reward_terms.has("packaged_brevity")
+
+
+def test_making_an_environment_imports_no_installed_plugin(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(install(tmp_path, "packaged_broken", BROKEN))
+    env = gym.make("SignalEnv-reviews-v0", pool_size=40, round_size=20)
+    env.reset(seed=0)
+    env.step("a warm film")
+    assert "packaged_broken" not in sys.modules
+    assert installed._versions is None
+
+
+CRITERIA = """
+from signal_env.stopping import stopping_criteria
+
+@stopping_criteria.register("packaged_enough")
+def enough(labels):
+    return float(len(labels)), len(labels) >= 2
+
+@stopping_criteria.register("packaged_other")
+def other(labels):
+    return float(len(labels)), False
+"""
+
+
+def test_a_stopping_criterion_of_an_installed_package_is_found_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(install(tmp_path, "packaged_criteria", CRITERIA))
+    assert Stopping()._criteria.keys().isdisjoint(["packaged_enough", "packaged_other"])
+    assert Stopping("packaged_enough")._criteria.keys() >= {"packaged_enough", "packaged_other"}
+
+
+def test_every_part_of_a_run_measures_the_criteria_of_installed_packages(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(install(tmp_path, "packaged_criteria", CRITERIA))
+    small = {"pool_size": 40, "round_size": 20, "evaluation_size": 40, "tensorboard": False}
+    play("SignalEnv-reviews-v0", "random", seed=0, out=tmp_path / "run", **small)
+    rounds = [json.loads(line) for line in (tmp_path / "run" / "rounds.jsonl").read_text().splitlines()]
+    assert [one["stopping"]["packaged_other"]["value"] for one in rounds] == [20.0, 40.0]
 
 
 def test_without_such_packages_a_missing_name_is_unknown():
