@@ -177,6 +177,8 @@ def make_config(env: str, agent: Any, **values: Any) -> RunConfig:
         'submitted'
     """
     plugins = load_plugins(values.pop("plugins", None))
+    if isinstance(values.get("references"), list):  # as a file holds it
+        values["references"] = tuple(values["references"])
     module, _, plain_id = env.rpartition(":")
     if module:
         load_plugins([module])

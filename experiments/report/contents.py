@@ -139,7 +139,7 @@ def _differences(table: Any, metric: Metric) -> Any:
             rows[f"{MEASURES[measure]} − {short}"] = column
             if baseline == "random":
                 rows[f"{MEASURES[measure]}: p (Holm)"] = compared["p_holm"].map(_p_value)
-    return rows.fillna("").reset_index()
+    return rows.astype(object).fillna("").reset_index()
 
 
 def _pairs(table: Any, keys: list[str], baselines: dict[str, str]) -> Any:
@@ -165,7 +165,7 @@ def _aggregate(table: Any, metric: Metric) -> Any:
             column = cells(compared, name, "{:.2f}", " [{low:.2f}, {high:.2f}]")
             other = (name == "pool") & (compared["pool_pairs"] != compared["pairs"]) & (column != "")
             rows[f"P > {title}"] = column + compared["pool_pairs"].map(" (n = {})".format).where(other, "")
-    return rows.fillna("").reset_index()
+    return rows.astype(object).fillna("").reset_index()
 
 
 def _p_value(p: float) -> str:

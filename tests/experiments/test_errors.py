@@ -172,7 +172,7 @@ def test_a_file_that_the_users_code_misses_keeps_the_traceback(broken):
     ("fails", "message"),
     [
         ("own message", "the words have run out (this came out of the agent Own (act))"),
-        ("count", "one per sub-environment; got ['one text']. (this came out of the agent Own (act))"),
+        ("count", "one per sub-environment; got 1: ['one text']. (this came out of the agent Own (act))"),
         ("type", "An action must be a text (str); got int: 1. (this came out of the agent Own (act))"),
     ],
 )
