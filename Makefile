@@ -19,7 +19,7 @@ demo: install
 	$(BIN)/python -m experiments demo
 
 test: install
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 # RLOO and GRPO with the newest TRL, which has no PPO any more.
 test-newest-trl: install

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,6 +121,14 @@ def run_killed(module, at, *args):
     assert code == -signal.SIGKILL
 
 
+@pytest.fixture(scope="module")
+def killed(module, tmp_path_factory):
+    """A run of an agent without state methods, killed in the middle of round 5."""
+    folder = tmp_path_factory.mktemp("killed") / "run"
+    run_killed(module, 10, "run", *SMALL, "--agent", "forgetful", "--no-tensorboard", "--out", str(folder))
+    return folder
+
+
 @pytest.mark.parametrize("agent", ["forgetful", "keeping"])
 def test_a_run_killed_in_round_5_ends_as_an_undisturbed_one(tmp_path, module, agent, capsys):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -148,18 +157,6 @@ def test_a_run_killed_in_round_5_ends_as_an_undisturbed_one(tmp_path, module, ag
     assert [row["rescored"] for row in rows if not row["invalid"]] == expected
 
 
-def test_a_run_killed_while_it_is_played_anew_ends_as_an_undisturbed_one(tmp_path, module):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    args = ["run", *SMALL, "--agent", "forgetful", "--no-tensorboard"]
-    assert main([*args, "--out", str(whole)]) == 0
-    run_killed(module, 10, *args, "--out", str(killed))
-    run_killed(module, 6, "run", "--resume", str(killed))
-    assert main(["run", "--resume", str(killed)]) == 0
-    for name in LOGS:
-        assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
-    assert not (killed / ASIDE).exists()
-
-
 def test_a_run_that_does_not_repeat_itself_is_not_continued(tmp_path, module, capsys):
     folder = tmp_path / "run"
     args = ["run", *SMALL, "--agent", "unseeded", "--no-tensorboard", "--out", str(folder)]
@@ -173,9 +170,8 @@ def test_a_run_that_does_not_repeat_itself_is_not_continued(tmp_path, module, ca
     assert main([*args, "--overwrite"]) == 0
 
 
-def test_a_reward_that_differs_is_not_called_the_agents_fault(tmp_path, module, capsys):
-    folder = tmp_path / "run"
-    run_killed(module, 10, "run", *SMALL, "--agent", "forgetful", "--no-tensorboard", "--out", str(folder))
+def test_a_reward_that_differs_is_not_called_the_agents_fault(tmp_path, killed, capsys):
+    folder = shutil.copytree(killed, tmp_path / "run")
     log = folder / "offers.jsonl"
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     lines[3]["reward"] += 0.5
@@ -206,12 +202,12 @@ class Dying(Inline):
         return over
 
 
-def test_a_sweep_plays_such_a_run_anew_when_its_worker_dies(tmp_path, module):
-    args = ["run", *SMALL, "--agent", "forgetful", "--no-tensorboard", "--seed", "1"]
-    assert main([*args, "--out", str(tmp_path / "whole")]) == 0
-    run_killed(module, 4, *args, "--out", str(tmp_path / "few"))
-    engine = Dying(module, 10, 0)
-    *_, (_, over, error) = played([configuration_of(tmp_path / "few")], engine)
-    assert (over.folder, error, engine.deaths) == (tmp_path / "few", None, [])
+def test_a_sweep_plays_such_a_run_anew_when_its_worker_dies(tmp_path, module, killed):
+    whole, few = tmp_path / "whole", shutil.copytree(killed, tmp_path / "few")
+    assert main(["run", *SMALL, "--agent", "forgetful", "--no-tensorboard", "--out", str(whole)]) == 0
+    engine = Dying(module, 6, 0)  # its worker is killed while the run is played anew
+    *_, (_, over, error) = played([configuration_of(few)], engine)
+    assert (over.folder, error, engine.deaths) == (few, None, [])
     for name in LOGS:
-        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "few" / name).read_bytes(), name
+        assert (whole / name).read_bytes() == (few / name).read_bytes(), name
+    assert not (few / ASIDE).exists()

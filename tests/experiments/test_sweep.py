@@ -40,7 +40,7 @@ WRITES = """
 seeds: [0]
 defaults:
   tensorboard: false
-  options: {pool_size: 40, round_size: 4, offers_per_round: 8, evaluation_size: 50, budget: 80}
+  options: {pool_size: 40, round_size: 4, offers_per_round: 8, evaluation_size: 50, budget: 40}
 settings: {few: {env: SignalEnv-reviews-v0}}
 methods:
   writes: {agent: generator, num_envs: 4, agent_options: {max_new_tokens: 24}}
@@ -236,7 +236,7 @@ def test_a_worker_that_dies_costs_nothing(tmp_path, start):
         args = ["--engine", engine, "--workers", "1"]
         process = start("sweep", study, "--out", out, *args)
         offers = out / "few" / "writes" / "seed-0" / "offers.jsonl"
-        while not offers.exists() or offers.read_bytes().count(b"\n") < 20:  # in the third of 19 rounds
+        while not offers.exists() or offers.read_bytes().count(b"\n") < 20:  # in the third of 9 rounds
             assert process.is_alive()
             time.sleep(0.01)
         (player,) = {found.pid for found in psutil.process_iter() if str(offers) in opened(found)}
