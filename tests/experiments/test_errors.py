@@ -246,7 +246,7 @@ def file(folder, name="file"):
         (["bench", "classifiers", "--recipes", "none"], "Expected recipes among"),
         (["bench", "generation"], "--agent ppo, rloo or grpo"),
         (["annotator", "--task", "nothing"], "Unknown task 'nothing'"),
-        (["annotator", "--holdout", "2"], "above 0 and below 1"),
+        (["annotator", "--task", "reviews", "--encoder", "embedded", "--holdout", "2"], "above 0 and below 1"),
     ],
 )
 def test_bad_input_is_one_line_in_every_command(tmp_path, capsys, args, message):

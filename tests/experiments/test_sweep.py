@@ -226,24 +226,23 @@ def test_a_worker_trusts_a_folder_only_once_it_has_it(study, tmp_path):
     assert after == {file: what for file, what in before.items() if file.name != "finished"}
 
 
-def test_a_worker_that_dies_costs_nothing(tmp_path, start):
+@pytest.mark.parametrize("engine", ["local", "ray"])  # two tests, so that two processes share their time
+def test_a_worker_that_dies_costs_nothing(tmp_path, start, engine):
     psutil = pytest.importorskip("psutil")
     study = tmp_path / "writes.yaml"
     study.write_text(WRITES)
     assert sweep(study, tmp_path / "whole", "--workers", "0") == 0
-    for engine in ("local", "ray"):
-        out = tmp_path / engine
-        args = ["--engine", engine, "--workers", "1"]
-        process = start("sweep", study, "--out", out, *args)
-        offers = out / "few" / "writes" / "seed-0" / "offers.jsonl"
-        while not offers.exists() or offers.read_bytes().count(b"\n") < 20:  # in the third of 9 rounds
-            assert process.is_alive()
-            time.sleep(0.01)
-        (player,) = {found.pid for found in psutil.process_iter() if str(offers) in opened(found)}
-        os.kill(player, signal.SIGKILL)
-        process.join()
-        assert process.exitcode == 0
-        assert files(out) == files(tmp_path / "whole"), engine
+    out = tmp_path / engine
+    process = start("sweep", study, "--out", out, "--engine", engine, "--workers", "1")
+    offers = out / "few" / "writes" / "seed-0" / "offers.jsonl"
+    while not offers.exists() or offers.read_bytes().count(b"\n") < 20:  # in the third of 9 rounds
+        assert process.is_alive()
+        time.sleep(0.01)
+    (player,) = {found.pid for found in psutil.process_iter() if str(offers) in opened(found)}
+    os.kill(player, signal.SIGKILL)
+    process.join()
+    assert process.exitcode == 0
+    assert files(out) == files(tmp_path / "whole")
 
 
 def test_a_cluster_has_the_sweeps_places(study, tmp_path, monkeypatch):
