@@ -18,9 +18,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/python -m experiments demo
 
-# One process more than cores: some tests wait for processes of their own.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist worksteal -n $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))')
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # RLOO and GRPO with the newest TRL, which has no PPO any more.
 test-newest-trl: install

@@ -10,7 +10,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture
-def play(tmp_path, monkeypatch, capsys):
+def play(tmp_path, monkeypatch, capsys, forget_plugins):
     """Return a function that runs an example in an empty folder and returns the printed lines."""
     monkeypatch.chdir(tmp_path)
 

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -164,28 +162,3 @@ def test_lists_of_numbers_are_on_one_line(coin):
     text = (folder / "benchmark.json").read_text()
     assert json.loads(text)["runs"] == result["runs"]
     assert f'"labeled": [ {", ".join(map(str, result["runs"]["reviews"]["0"]["labeled"]))} ]' in text
-
-
-def test_a_changed_plugin_is_refused_or_replaces_the_runs(tmp_path, capsys, forget_plugins):
-    plugin = tmp_path / "changing.py"
-    text = (Path(__file__).parents[1] / "plugins" / "coin.py").read_text().replace('"coin"', '"changing"')
-    plugin.write_text(text)
-    code = "import sys; from experiments.__main__ import main; sys.exit(main(sys.argv[1:]))"
-    options = ["benchmark", "--plugin", str(plugin), "--agent", "changing", *SHORT, "--out", str(tmp_path / "runs")]
-    options[options.index("--seeds") + 1] = "1"
-
-    def play(*more):  # in a process of its own: a plugin is imported once
-        command = [sys.executable, "-c", code, *options, *more]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-    assert play().returncode == 0
-    first = json.loads((tmp_path / "runs" / "benchmark.json").read_text())
-    assert first["plugins"] == [{"name": "changing.py", "sha256": hashlib.sha256(text.encode()).hexdigest()}]
-    plugin.write_text(text + "\n# changed\n")
-    refused = play()
-    assert refused.returncode == 1
-    assert "changing.py" in refused.stderr
-    assert main([*options, "--overwrite"]) == 0  # here, where the plugin has not been imported yet
-    again = json.loads((tmp_path / "runs" / "benchmark.json").read_text())
-    assert again["plugins"] != first["plugins"]
-    assert again["runs"] == first["runs"]
