@@ -104,9 +104,8 @@ def test_a_file_in_another_format_and_a_run_without_a_record_are_no_change(mood)
     (folder / "train.jsonl").write_text("\n".join(lines) + "\n")
     assert finished(run)
     (run.folder / FILE).unlink()  # a run of an earlier version
-    grow_jsonl = (folder / "train.jsonl").open("a")
-    with grow_jsonl:
-        grow_jsonl.write('{"text": "one more", "label": 1}\n')
+    with (folder / "train.jsonl").open("a") as rows_file:
+        rows_file.write('{"text": "one more", "label": 1}\n')
     assert finished(run)
 
 
