@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import gymnasium as gym
 import numpy as np
@@ -24,6 +24,8 @@ from signal_env.learner.outcomes import Offer, Round
 from signal_env.shared.verbs import ExperimentEnded, Info, Offered, Prompts, Scored, State
 from signal_env.utils.errors import in_round
 
+Result = TypeVar("Result")
+
 
 class Observer(Protocol):
     """A log of an experiment."""
@@ -43,11 +45,12 @@ class LocalExperiment(LearnerAccess):
 
     Attributes:
         learner: The learner.
+        observers: The logs of the offers and rounds.
 
     Args:
         env: A registered id, such as "SignalEnv-sst2-v0".
         seed: The seed of the experiment.
-        observers: Logs of the offers and rounds, in order.
+        observers: Logs of the offers and rounds, told of each in order.
         options: The fields of `signal_env.config.SignalConfig`.
 
     Raises:
@@ -65,7 +68,7 @@ class LocalExperiment(LearnerAccess):
 
     def __init__(self, env: str, seed: int = 0, observers: Sequence[Observer] = (), **options: Any) -> None:
         self.learner = Learner(make_config({**gym.spec(env).kwargs, **options}))
-        self._observers = tuple(observers)
+        self.observers = list(observers)
         self._lock = threading.RLock()
         self._answers: dict[str, tuple[Any, Any]] = {}  # by key: the request and its result
         self._random, _ = np_random(seed)
@@ -73,7 +76,7 @@ class LocalExperiment(LearnerAccess):
             self._last_round = self.learner.reset(experiment_seed(self._random))
         self._drawn = self._offered = 0
         self._state = self._now(self._last_round)
-        for observer in self._observers:
+        for observer in self.observers:
             observer.round(reset_info(self._last_round)["round"])
 
     def prompts(self, n: int, key: str | None = None) -> Prompts:
@@ -128,17 +131,17 @@ class LocalExperiment(LearnerAccess):
             self._drawn, self._offered = state["drawn"], state["offered"]
             self._state = self._now(self._last_round)
 
-    def _once(self, key: str | None, request: Any, answer: Callable[[], Any]) -> Any:
+    def _once(self, key: str | None, request: Any, answer: Callable[[], Result]) -> Result:
         """Answer a request, or repeat the answer to the request that had its key."""
         with self._lock:
-            if key is None:
-                return answer()
-            if key not in self._answers:
-                self._answers[key] = (request, answer())
-            known, result = self._answers[key]
-            if known != request:
+            known, result = self._answers.get(key, (None, None)) if key is not None else (None, None)
+            if known is None:
+                result = answer()
+                if key is not None:
+                    self._answers[key] = (request, result)
+            elif known != request:
                 raise ValueError(f"The key {key!r} belongs to another request: give each request a key of its own.")
-            return result
+            return cast(Result, result)
 
     def _play(self, texts: tuple[str, ...], prompts: tuple[str, ...]) -> Offered:
         """Offer a batch in parts, none of which crosses a round's end."""
@@ -172,7 +175,7 @@ class LocalExperiment(LearnerAccess):
     def _record(self, offer: Offer, infos: Sequence[Info], closed: Round | None) -> None:
         self._offered += len(infos)
         self._state = self._now(require_running(self._last_round, False))
-        for observer in self._observers:
+        for observer in self.observers:
             for info, reward in zip(infos, offer.rewards.tolist(), strict=True):
                 observer.offer(info["text"], reward, info)
             if closed is not None:
@@ -189,7 +192,8 @@ class LocalExperiment(LearnerAccess):
             classifier=learner.state(learner.offers_made),
             feature_names=learner.feature_names,
             weights={**learner.episode.reward.weights, "invalid": float(learner.config.invalid_reward)},
-            ended=learner.finished,
+            terminated=learner.terminated,
+            truncated=learner.truncated,
         )
 
 

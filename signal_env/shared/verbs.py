@@ -120,7 +120,7 @@ class State:
         classifier: The classifier vector of the observation, float32.
         feature_names: The names of its features.
         weights: The reward's terms with their weights; "invalid" is the term of texts that are not valid.
-        ended: Whether the experiment is over.
+        terminated, truncated: Whether the experiment is over, and how; see `SignalEnv`.
     """
 
     round: Info
@@ -131,7 +131,13 @@ class State:
     classifier: NDArray[np.float32]
     feature_names: tuple[str, ...]
     weights: dict[str, float]
-    ended: bool
+    terminated: bool
+    truncated: bool
+
+    @property
+    def ended(self) -> bool:
+        """Whether the experiment is over."""
+        return self.terminated or self.truncated
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state as plain data."""

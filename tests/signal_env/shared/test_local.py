@@ -125,7 +125,7 @@ def test_it_goes_on_from_its_state():
 
 def test_threads_share_it():
     experiment, log = make(), []
-    experiment._observers = (Log(log),)
+    experiment.observers.append(Log(log))
     threads = [threading.Thread(target=experiment.offer, args=(TEXTS[i : i + 3],)) for i in range(0, 9, 3)]
     for thread in threads:
         thread.start()
