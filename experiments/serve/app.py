@@ -96,7 +96,9 @@ class Service:
 
     def __init__(self, worker: Worker, bounds: Bounds) -> None:
         self._worker, self._bounds = worker, bounds
-        self._pending: dict[str, tuple[Change, asyncio.Future[Any]]] = {}  # requests with a key that are not answered yet
+        self._pending: dict[
+            str, tuple[Change, asyncio.Future[Any]]
+        ] = {}  # requests with a key that are not answered yet
 
     async def health(self) -> Response:
         """Return the status: "ready", "retraining", "ended" or "failed"; the last one with the status 500."""
@@ -245,4 +247,3 @@ def problem(status: int, kind: str, reason: str) -> Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
-
