@@ -1,4 +1,4 @@
-"""`python -m experiments serve`: one experiment over HTTP, shared by writers in other processes and on other machines."""
+"""`python -m experiments serve`: one experiment over HTTP, for writers in other processes and on other machines."""
 
 import dataclasses
 import ipaddress
@@ -148,9 +148,7 @@ def token_of(config: ServeConfig) -> str | None:
     """Return the token of a service; raise a RunError if it needs one and has none."""
     token = config.token or os.environ.get(TOKEN) or None
     if token is not None and (len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token):
-        raise RunError(
-            "The token must have 16 or more printable ASCII characters, without spaces: openssl rand -hex 32."
-        )
+        raise RunError("The token must have 16 or more ASCII characters, without spaces: openssl rand -hex 32.")
     if token is None and not is_loopback(config.host):
         raise RunError(
             f"A service on {config.host} can be reached from other machines: give a token, as in "

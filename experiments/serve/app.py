@@ -22,11 +22,16 @@ from signal_env.shared.reading import ABILITIES, RoundOver, asked, experiment_da
 RETRY = 1
 """Seconds after which a request that was told to come again may be repeated."""
 
-ABOUT = """One active-learning experiment, shared by all clients. `POST /prompts` {"n": 8, "key": "a"} draws prompts, `POST
-/offer` {"texts": [...], "prompts": [...], "key": "b"} offers texts and returns their rewards, `POST /score` {"texts": [...]}
-returns the rewards without offering, `GET /state` and `GET /health` answer at once. A request repeated with its key is answered
-as the first one was. 503 with `Retry-After` means that the classifier is being retrained, or that too many requests wait:
-repeat the request. Every error is {"error": KIND, "reason": TEXT}."""
+ABOUT = """One active-learning experiment, shared by all clients.
+
+- `POST /prompts` {"n": 8, "key": "a"} draws prompts.
+- `POST /offer` {"texts": [...], "prompts": [...], "key": "b"} offers texts and returns their rewards.
+- `POST /score` {"texts": [...]} returns the rewards without offering.
+- `GET /state` and `GET /health` answer at once.
+
+A request repeated with its key is answered as the first one was. 503 with `Retry-After` means that the classifier is
+being retrained, or that too many requests wait: repeat the request. Every error is {"error": KIND, "reason": TEXT}.
+"""
 
 
 def make_app(worker: Worker, token: str | None = None, bounds: Bounds | None = None) -> FastAPI:
