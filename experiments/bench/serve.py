@@ -69,7 +69,8 @@ class BenchServeConfig:
 def main(config: BenchServeConfig) -> dict[str, Any]:
     """Print the three measurements, and return them."""
     with tempfile.TemporaryDirectory() as folder:
-        load = measure_load(config, Path(folder) / "load")
+        with service_of(config, Path(folder) / "load") as service:
+            load = measure_load(config, service.url)
         console.print(_table(load))
         killed = survive_kills(config, Path(folder) / "killed")
         console.print(
@@ -77,11 +78,12 @@ def main(config: BenchServeConfig) -> dict[str, Any]:
             "{lost} lost, {doubled} doubled, {mixed} mixed up, by a replay of the log in one process; requests were "
             "repeated {repeated:,} times.".format(**killed)
         )
-        cost = measure_cost(config, Path(folder) / "cost")
+        with service_of(config, Path(folder) / "cost", **rounds_of(config)) as service:
+            cost = measure_cost(config, service.url)
         console.print(
             "A round of {batch} texts in ms: {write:.1f} to write them ({generator}); {local:.1f} to offer them here, "
-            "{served:.1f} served; {local_close:.1f} to close the round here, {served_close:.1f} served. The service adds "
-            "{added:.1f}, {share:.2%} of a round.".format(batch=config.batch, generator=config.generator, **cost)
+            "{served:.1f} served; {local_close:.1f} to close the round here, {served_close:.1f} served. The service "
+            "adds {added:.1f}, {share:.2%} of a round.".format(batch=config.batch, generator=config.generator, **cost)
         )
     return {"load": load, "killed": killed, "cost": cost}
 
@@ -148,7 +150,7 @@ def service_of(config: BenchServeConfig, out: Path, **options: Any) -> Iterator[
         service.kill()
 
 
-def measure_load(config: BenchServeConfig, out: Path) -> dict[tuple[str, int], dict[str, float]]:
+def measure_load(config: BenchServeConfig, url: str) -> dict[tuple[str, int], dict[str, float]]:
     """Return requests per second and percentiles of the latency in ms, by request and number of clients."""
     asks: dict[str, Ask] = {
         "state": lambda client, name: client.state(),
@@ -156,12 +158,11 @@ def measure_load(config: BenchServeConfig, out: Path) -> dict[tuple[str, int], d
         "offer of 1": lambda client, name: client.offer([f"a film of {name}"]),
         "offer of 8": lambda client, name: client.offer([f"a film of {name} and {i}" for i in range(8)]),
     }
-    with service_of(config, out) as service:
-        return {
-            (name, clients): _latencies(service.url, ask, clients, config.seconds, name)
-            for name, ask in asks.items()
-            for clients in config.clients
-        }
+    return {
+        (name, clients): _latencies(url, ask, clients, config.seconds, name)
+        for name, ask in asks.items()
+        for clients in config.clients
+    }
 
 
 def _latencies(url: str, ask: Ask, clients: int, seconds: float, label: str) -> dict[str, float]:
@@ -266,14 +267,18 @@ def _compare(config: BenchServeConfig, out: Path, told: Mapping[str, tuple[list[
     }
 
 
-def measure_cost(config: BenchServeConfig, out: Path) -> dict[str, float]:
+def rounds_of(config: BenchServeConfig) -> dict[str, int]:
+    """Return the sizes of the rounds whose cost is measured."""
+    return {"offers_per_round": config.batch + 1, "round_size": min(config.batch, 32)}
+
+
+def measure_cost(config: BenchServeConfig, url: str) -> dict[str, float]:
     """Return the ms of a round's parts, here and served, what the service adds, and its fraction of a round.
 
     A round is written, offered in one batch, and closed by the last text, which comes alone. The experiment here has no
     logs and no checkpoints, which the service writes as a run does.
     """
-    options = {"offers_per_round": config.batch + 1, "round_size": min(config.batch, 32)}
-    local = LocalExperiment(config.env, 0, **{**vars(config.options), **options})
+    local = LocalExperiment(config.env, 0, **{**vars(config.options), **rounds_of(config)})
     model = frozen_language_model(config.generator, "cpu", "float32")
     times: dict[str, list[float]] = {}
 
@@ -282,15 +287,14 @@ def measure_cost(config: BenchServeConfig, out: Path) -> dict[str, float]:
         function()
         times.setdefault(name, []).append(1e3 * (time.perf_counter() - begun))
 
-    with service_of(config, out, **options) as service:
-        client, rng = Client(service.url), np.random.default_rng(0)
-        for i in range(config.repeats):
-            prompts = client.prompts(config.batch).texts
-            texts = [f"a film of {i} and {j}" for j in range(config.batch)]
-            timed("write", lambda prompts=prompts: _write(model, prompts, rng))  # type: ignore[misc]
-            for name, batch in (("", texts), ("_close", [f"the last film of {i}"])):
-                timed(f"local{name}", lambda batch=batch: local.offer(batch))  # type: ignore[misc]
-                timed(f"served{name}", lambda batch=batch: client.offer(batch))  # type: ignore[misc]
+    client, rng = Client(url), np.random.default_rng(0)
+    for i in range(config.repeats):
+        prompts = client.prompts(config.batch).texts
+        texts = [f"a film of {i} and {j}" for j in range(config.batch)]
+        timed("write", lambda prompts=prompts: _write(model, prompts, rng))  # type: ignore[misc]
+        for name, batch in (("", texts), ("_close", [f"the last film of {i}"])):
+            timed(f"local{name}", lambda batch=batch: local.offer(batch))  # type: ignore[misc]
+            timed(f"served{name}", lambda batch=batch: client.offer(batch))  # type: ignore[misc]
     cost = {name: float(np.median(taken)) for name, taken in times.items()}
     added = cost["served"] + cost["served_close"] - cost["local"] - cost["local_close"]
     return cost | {"added": added, "share": added / (cost["write"] + cost["served"] + cost["served_close"])}
