@@ -134,7 +134,7 @@ def _quiet(url: str) -> None:
 
 def _answers(client: Client) -> bool:
     try:
-        return client.health()["status"] != "failed"
+        return bool(client.health()["status"] != "failed")
     except RuntimeError:  # it is not there yet
         return False
 
