@@ -165,7 +165,7 @@ def submitting(envs: Envs, who: str = "This agent") -> Learner:
 
 
 agents: Registry[type[Agent]] = Registry("agent")
-"""The agents by name; importing `agents.pool`, `agents.llm` and `agents.sb3` registers the built-in ones."""
+"""The agents by name; importing `agents.pool`, `agents.llm`, `agents.sb3` and `agents.served` registers the built-in ones."""
 
 
 def get_agent(name: str) -> type[Agent]:
@@ -178,7 +178,7 @@ def get_agent(name: str) -> type[Agent]:
         >>> get_agent("random").env_options
         {'selection': 'submitted'}
     """
-    for package in ("agents.pool", "agents.llm", "agents.sb3"):
+    for package in ("agents.pool", "agents.llm", "agents.sb3", "agents.served"):
         importlib.import_module(package)
     if name not in agents and name in acquisitions:
         made: type[Agent] = importlib.import_module("agents.pool").pool_agent(name)

@@ -22,6 +22,7 @@ COMMANDS = {
     "rescore": "Scores the texts of a run by another reward, and shows where their ranking changes.",
     "demo": "Agents play the embedded corpus, PPO among them, into one table and figure.",
     "annotator": "Fine-tunes a model on a task's full training split, to label synthetic texts.",
+    "serve": "Serves one experiment over HTTP to writers elsewhere, such as trainers of language models.",
     "pretrain": "Trains the embedded models, or a small generator on a task's own text.",
     "scoreboard collect": "Finished runs become references of the scoreboard.",
     "bench run": "Measures the time that each part of a run takes.",

@@ -35,7 +35,10 @@ FINISHED = "finished"
 RESCORED = "rescored.jsonl"
 """The file that `rescore` writes."""
 
-FILES = (FINISHED, *LOGS, "curve.png", "checkpoints", "adapter", CONTENT, "config.yaml")
+SERVED = ("requests.jsonl", "answers.jsonl")
+"""The files that `serve` writes beside those of a run."""
+
+FILES = (FINISHED, *LOGS, *SERVED, "curve.png", "checkpoints", "adapter", CONTENT, "config.yaml")
 """The files of a run, in the order of their removal. A removal that is cut short leaves no finished run, and as long as
 any file is left `config.yaml` identifies the run."""
 
@@ -108,7 +111,7 @@ def begun(run: RunConfig) -> bool:
 def finished(run: RunConfig) -> bool:
     """Return whether this very run has been played to its end and its logs have the lengths that they had then."""
     file = run.folder / FINISHED
-    return begun(run) and file.is_file() and file.read_text(encoding="utf-8") == _lengths(run.folder)
+    return begun(run) and file.is_file() and file.read_text(encoding="utf-8") == lengths(run.folder)
 
 
 def clear(folder: Path) -> None:
@@ -117,7 +120,7 @@ def clear(folder: Path) -> None:
         remove(folder, (RESCORED, *FILES))
 
 
-def _lengths(folder: Path) -> str:
+def lengths(folder: Path) -> str:
     """Return the lengths of the environment's logs in bytes, as the file `finished` holds them."""
     logs = [folder / name for name in ("rounds.jsonl", "offers.jsonl", "labels.jsonl")]
     return json.dumps({log.name: log.stat().st_size for log in logs if log.is_file()})
@@ -215,7 +218,7 @@ def _steps(
         agent.save(config.folder)
     accept_plugins(config)
     sync(config.folder)
-    write_text(config.folder / FINISHED, _lengths(config.folder))
+    write_text(config.folder / FINISHED, lengths(config.folder))
 
 
 @contextmanager
