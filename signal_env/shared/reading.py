@@ -66,8 +66,10 @@ def asked(learner: Learner, what: str, texts: Sequence[str], index: int) -> dict
     """
     opened = learner.opened
     if index != learner.episode.round:
-        raise RoundOver(f"Round {index + 1} is over, and so is its classifier; the last closed round is "
-                        f"{learner.episode.round}: ask for the state first.")
+        raise RoundOver(
+            f"Round {index + 1} is over, and so is its classifier; the last closed round is "
+            f"{learner.episode.round}: ask for the state first."
+        )
     texts = tuple(texts)
     if what == "predict":
         return _packed(opened.classifier.predict(texts))
