@@ -165,7 +165,7 @@ def submitting(envs: Envs, who: str = "This agent") -> Learner:
 
 
 agents: Registry[type[Agent]] = Registry("agent")
-"""The agents by name; importing `agents.pool`, `agents.llm`, `agents.sb3` and `agents.served` registers the built-in ones."""
+"""The agents by name. `agents.pool`, `agents.llm`, `agents.sb3` and `agents.served` register the built-in ones."""
 
 
 def get_agent(name: str) -> type[Agent]:

@@ -1,4 +1,4 @@
-"""`python -m experiments serve`: one experiment over HTTP, shared by writers in other processes and on other machines."""
+"""`python -m experiments serve`: one experiment over HTTP, for writers in other processes and on other machines."""
 
 import dataclasses
 import ipaddress
@@ -27,7 +27,7 @@ class ServeConfig:
     interrupted; an experiment that is over still answers what has been asked before.
     """
 
-    env_options: ClassVar[Mapping[str, Any]] = {}
+    env_options: ClassVar[Mapping[str, Any]] = {"selection": "acquisition"}
     env: str = "SignalEnv-reviews-v0"
     """The environment's id."""
     seed: int = 0
@@ -101,7 +101,7 @@ def serve(config: ServeConfig, on_ready: Callable[[str], None]) -> None:
         RunError: If a token is missing or too short, or a bound is not positive.
         MissingExtra: If FastAPI or uvicorn is not installed.
     """
-    uvicorn = require("uvicorn", "serve")
+    require("uvicorn", "serve")
     require("fastapi", "serve")
     from experiments.serve.app import make_app
     from experiments.serve.served_run import served
@@ -111,13 +111,9 @@ def serve(config: ServeConfig, on_ready: Callable[[str], None]) -> None:
     with listening(config.host, config.port) as place, served(run) as played:
         address = f"http://{f'[{config.host}]' if ':' in config.host else config.host}:{place.getsockname()[1]}"
         worker = Worker(played, bounds.waiting, lambda: setattr(server, "should_exit", True))
-        app = make_app(worker, token, bounds)
-        app.router.on_startup.append(lambda: on_ready(address))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app, log_level="warning", access_log=False, limit_concurrency=config.max_clients, timeout_keep_alive=75
-            )
-        )
+        server = server_of(make_app(worker, token, bounds), config.max_clients)
+        place.listen(config.max_clients)
+        on_ready(address)
         try:
             server.run(sockets=[place])
         finally:
@@ -126,8 +122,17 @@ def serve(config: ServeConfig, on_ready: Callable[[str], None]) -> None:
             raise worker.failure
 
 
+def server_of(app: Any, max_clients: int) -> Any:
+    """Return uvicorn's server of an application; `run(sockets=[...])` serves until `should_exit` is set."""
+    import uvicorn
+
+    return uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, limit_concurrency=max_clients, timeout_keep_alive=75)
+    )
+
+
 def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on an address; an OSError says why it cannot."""
+    """Return a socket that is bound to an address; an OSError says why it cannot be."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     place = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -143,7 +148,7 @@ def token_of(config: ServeConfig) -> str | None:
     """Return the token of a service; raise a RunError if it needs one and has none."""
     token = config.token or os.environ.get(TOKEN) or None
     if token is not None and (len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token):
-        raise RunError("The token must have 16 or more printable ASCII characters, without spaces: openssl rand -hex 32.")
+        raise RunError("The token must have 16 or more ASCII characters, without spaces: openssl rand -hex 32.")
     if token is None and not is_loopback(config.host):
         raise RunError(
             f"A service on {config.host} can be reached from other machines: give a token, as in "

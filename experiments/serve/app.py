@@ -22,11 +22,16 @@ from signal_env.shared.reading import ABILITIES, RoundOver, asked, experiment_da
 RETRY = 1
 """Seconds after which a request that was told to come again may be repeated."""
 
-ABOUT = """One active-learning experiment, shared by all clients. `POST /prompts` {"n": 8, "key": "a"} draws prompts, `POST
-/offer` {"texts": [...], "prompts": [...], "key": "b"} offers texts and returns their rewards, `POST /score` {"texts": [...]}
-returns the rewards without offering, `GET /state` and `GET /health` answer at once. A request repeated with its key is answered
-as the first one was. 503 with `Retry-After` means that the classifier is being retrained, or that too many requests wait:
-repeat the request. Every error is {"error": KIND, "reason": TEXT}."""
+ABOUT = """One active-learning experiment, shared by all clients.
+
+- `POST /prompts` {"n": 8, "key": "a"} draws prompts.
+- `POST /offer` {"texts": [...], "prompts": [...], "key": "b"} offers texts and returns their rewards.
+- `POST /score` {"texts": [...]} returns the rewards without offering.
+- `GET /state` and `GET /health` answer at once.
+
+A request repeated with its key is answered as the first one was. 503 with `Retry-After` means that the classifier is
+being retrained, or that too many requests wait: repeat the request. Every error is {"error": KIND, "reason": TEXT}.
+"""
 
 
 def make_app(worker: Worker, token: str | None = None, bounds: Bounds | None = None) -> FastAPI:
@@ -96,7 +101,9 @@ class Service:
 
     def __init__(self, worker: Worker, bounds: Bounds) -> None:
         self._worker, self._bounds = worker, bounds
-        self._pending: dict[str, tuple[Change, asyncio.Future[Any]]] = {}  # requests with a key that are not answered yet
+        self._pending: dict[
+            str, tuple[Change, asyncio.Future[Any]]
+        ] = {}  # requests with a key that are not answered yet
 
     async def health(self) -> Response:
         """Return the status: "ready", "retraining", "ended" or "failed"; the last one with the status 500."""
@@ -245,4 +252,3 @@ def problem(status: int, kind: str, reason: str) -> Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
-

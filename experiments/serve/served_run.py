@@ -172,4 +172,3 @@ def served(config: RunConfig) -> Iterator[ServedRun]:
             yield run
         finally:
             run.close()
-

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from experiments.serve.request import BadRequest, Request
@@ -95,10 +96,8 @@ class Worker:
         """End the thread after the request that is at work; those that wait are told so, and may be repeated."""
         with self._lock:
             self._stopping = True
-        try:
+        with suppress(queue.Full):  # then it is not idle, and sees the mark above
             self._jobs.put_nowait(None)
-        except queue.Full:  # it is not idle, and sees the mark above
-            pass
         self._thread.join()
 
     def _work(self) -> None:
