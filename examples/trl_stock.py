@@ -2,7 +2,8 @@
 
 Usage: python examples/trl_stock.py [GRPO|RLOO] [STEPS] [URL]
 
-Several processes share a served experiment: accelerate launch --num_processes 2 --cpu examples/trl_stock.py GRPO 20 URL
+Several processes share a served experiment, here two on a CPU:
+ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes 2 examples/trl_stock.py GRPO 20 URL
 """
 
 import sys
@@ -28,7 +29,7 @@ def main(algorithm="GRPO", steps="20", target=""):
         reward_weights=spec.reward_weights,
         max_steps=int(steps),
         shuffle_dataset=False,  # the prompts are random already
-        per_device_train_batch_size=32,
+        per_device_train_batch_size=16,
         num_generations=8,
         max_completion_length=40,
         learning_rate=2e-3,
@@ -51,7 +52,8 @@ def main(algorithm="GRPO", steps="20", target=""):
     )
     trainer.train()
     if trainer.accelerator.is_main_process:
-        print(spec.experiment.state().round)
+        last = spec.experiment.state().round
+        print(f"round {last['index']}   labels {last['labeled']}   accuracy {last['accuracy']:.3f}")
 
 
 if __name__ == "__main__":
