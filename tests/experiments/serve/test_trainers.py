@@ -201,7 +201,7 @@ def test_two_ranks_train_on_one_experiment(serve, begins_with_this, tmp_path):
     with serve(seed=1, **LEARNING | {"offers_per_round": 2 * batch, "retrain": True}) as client:
         launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"]
         command = [*launch, script, TRAINERS, client.url, tmp_path, str(limit), str(batch)]
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
         run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr[-2000:]
         state = client.state()
