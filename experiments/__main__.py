@@ -28,6 +28,7 @@ COMMANDS = {
     "bench run": "Measures the time that each part of a run takes.",
     "bench steps": "Measures steps per second of the choice among candidate texts.",
     "bench generation": "Measures an agent that learns to write: tokens per second, beside TRL without an environment.",
+    "bench serve": "Loads a service, kills it beside 64 clients, and measures the cost of an offer over HTTP.",
     "bench classifiers": "Compares classifiers on random labeled sets: accuracy and training time.",
     "bench logistic": "Solves random problems of logistic regression, beside scikit-learn.",
     "bench acquisition": "Times the strategies that choose texts, beside other libraries'.",

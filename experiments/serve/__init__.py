@@ -134,7 +134,7 @@ def server_of(app: Any, max_clients: int) -> Any:
 def listening(host: str, port: int) -> socket.socket:
     """Return a socket that is bound to an address; an OSError says why it cannot be."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    place = socket.socket(family, socket.SOCK_STREAM)
+    place = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sends at once if it sees TCP named
     try:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         place.bind((host, port))

@@ -146,7 +146,7 @@ class ServedRun:
             return
         state = self.experiment.state()
         self.journal.sync()
-        kept = {"logs": self._logs.state_dict(), "experiment": self.experiment.state_dict()}
+        kept: dict[str, Any] = {"logs": self._logs.state_dict(), "experiment": self.experiment.state_dict()}
         kept |= {"answered": self.journal.size, "done": self._done, "parts": [part.to_dict() for part in self._parts]}
         save_checkpoint(self._folder, int(state.round["index"]), kept)
         if state.ended:

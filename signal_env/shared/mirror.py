@@ -114,8 +114,10 @@ class MirrorLearner(Learner):
         scored = self._source.score(texts, prompts)
         names = dict.fromkeys(name for info in scored.infos for name in info["reward_terms"])
         terms = {name: TermValues(scored.term(name, "raw"), scored.term(name), 1.0) for name in names}
-        told = {name: tuple(info[name] for info in scored.infos) for name in ("invalid", "real", "passed")}
-        return Offer(tuple(info["text"] for info in scored.infos), terms, **told)
+        texts, invalid, real, passed = (
+            tuple(info[name] for info in scored.infos) for name in ("text", "invalid", "real", "passed")
+        )
+        return Offer(texts, terms, invalid, real, passed)
 
     def check_texts(self, texts: Sequence[str]) -> Checked:
         """Return which texts would be valid if they were offered now. Nothing enters U, and nothing changes."""
@@ -223,7 +225,8 @@ class MirrorRound(OpenRound):
     def __init__(
         self, source: Source, config: SignalConfig, batch_size: int, episode: Episode, data: dict[str, Any]
     ) -> None:
-        self._source, self._followed, self._offered_data = source, -1, {}
+        self._source, self._followed = source, -1
+        self._offered_data: dict[str, Any] = {}
         known = source.known.round
         metrics = Metrics(*(float(known[name]) for name in Metrics._fields))
         pairs = list(episode.labeled.items())[: episode.n_trained]

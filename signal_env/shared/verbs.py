@@ -120,7 +120,8 @@ class State:
         classifier: The classifier vector of the observation, float32.
         feature_names: The names of its features.
         weights: The reward's terms with their weights; "invalid" is the term of texts that are not valid.
-        terminated, truncated: Whether the experiment is over, and how; see `SignalEnv`.
+        terminated: Whether the experiment has ended; see `SignalEnv`.
+        truncated: Whether it was cut off.
     """
 
     round: Info

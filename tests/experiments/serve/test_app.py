@@ -218,4 +218,3 @@ def test_what_is_served_holds_no_hidden_label(serve):
         evaluation, _ = learner._evaluation
         assert not [text for text in evaluation if text not in learner.pool and json.dumps(text) in told]
         assert set(client.learner.episode.gold.values()) == {-1}
-
