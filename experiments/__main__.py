@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "Agents play the embedded corpus, PPO among them, into one table and figure.",
     "annotator": "Fine-tunes a model on a task's full training split, to label synthetic texts.",
     "serve": "Serves one experiment over HTTP to writers elsewhere, such as trainers of language models.",
+    "openenv": "Makes the folder of an OpenEnv environment that plays an experiment, shared or one a session.",
     "pretrain": "Trains the embedded models, or a small generator on a task's own text.",
     "scoreboard collect": "Finished runs become references of the scoreboard.",
     "bench run": "Measures the time that each part of a run takes.",
