@@ -36,8 +36,8 @@ class OpenEnvConfig:
     sessions: int = 256
     """Sessions at a time, at most."""
     requirement: str | None = None
-    """What pip installs as signal_env in the image, such as the URL of a wheel; default: signal-env with the extras that
-    the experiment needs."""
+    """What pip installs in the image, such as the URL of a wheel; default: signal-env with the extras that the
+    experiment needs."""
     reward_range: tuple[float, float] = (-1000.0, 1000.0)
     """The bounds between which rewards lie, as declared to `openenv validate`. The default score has no upper bound."""
     execution: bool = False
@@ -74,7 +74,7 @@ def main(config: OpenEnvConfig) -> Path:
         raise RunError("The folder does not take --plugin: import your files in its server/app.py.")
     chosen = config.chosen()
     if config.url is not None and (chosen or not config.shared):
-        raise RunError("A served experiment has its options, and is shared: give --url without options and --no-shared.")
+        raise RunError("A served experiment is shared and has its options: give --url without options and --no-shared.")
     for path, content in files(config, name, chosen).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,7 @@ build-backend = "setuptools.build_meta"
 [project]
 name = "openenv-$dashed"
 version = "0.1.0"
-description = "Generative active learning for OpenEnv: the action is a text, the reward is how much it would teach a classifier."
+description = "Generative active learning: the action is a text, the reward is how much it would teach a classifier."
 requires-python = ">=3.11"
 dependencies = ["openenv>=0.10,<0.11", $requirement]
 

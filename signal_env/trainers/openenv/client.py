@@ -12,7 +12,7 @@ TIMEOUT = 600.0
 """Seconds that a step may take. The one that closes a round retrains the classifier."""
 
 
-class SignalEnvClient(EnvClient):  # type: ignore[misc, type-arg]  # it has no types
+class SignalEnvClient(EnvClient):  # type: ignore[misc]  # it has no types
     """OpenEnv's client with typed actions, observations and states, and time for a step that retrains.
 
     Args:
@@ -33,7 +33,7 @@ class SignalEnvClient(EnvClient):  # type: ignore[misc, type-arg]  # it has no t
     def _step_payload(self, action: SignalAction) -> dict[str, Any]:
         return {"text": action.text}
 
-    def _parse_result(self, payload: Mapping[str, Any]) -> StepResult:  # type: ignore[type-arg]
+    def _parse_result(self, payload: Mapping[str, Any]) -> StepResult:
         told = {name: payload[name] for name in ("reward", "done")}
         observation = SignalObservation(**payload["observation"], **told)
         return StepResult(observation=observation, metadata=observation.metadata, **told)

@@ -98,7 +98,7 @@ class Experiments:
         return self._status if experiment is None or experiment is self.shared else experiment
 
 
-class SignalEnvironment(Environment):  # type: ignore[misc, type-arg]  # it has no types
+class SignalEnvironment(Environment):  # type: ignore[misc]  # it has no types
     """One session: the action is a text, the reward is how much it would teach a classifier; see `SignalEnv`.
 
     Args:
@@ -178,15 +178,15 @@ class SignalEnvironment(Environment):  # type: ignore[misc, type-arg]  # it has 
     @property
     def state(self) -> SignalState:
         """The session's episode, and the state of its experiment."""
-        state = SignalState(episode_id=self._episode_id, step_count=self._steps)
+        session = {"episode_id": self._episode_id, "step_count": self._steps}
         status = self._experiments.status(self._experiment)
         if status is None:
-            return state
+            return SignalState(**session)
         known = status.state()
         numbers = {name: getattr(known, name) for name in ("offered", "offers_made", "offers_per_round", "ended")}
         numbers |= {name: known.round[name] for name in ("accuracy", "labeled", "budget")}
         features = dict(zip(known.feature_names, known.classifier.tolist(), strict=True))
-        return state.model_copy(update={**numbers, "round": known.round["index"], "classifier": features})
+        return SignalState(**session, **numbers, round=known.round["index"], classifier=features)
 
     def get_metadata(self) -> EnvironmentMetadata:
         """Return the environment's name and description."""

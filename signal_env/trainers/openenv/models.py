@@ -21,13 +21,13 @@ def as_text(value: Any) -> Any:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-class SignalAction(Action):
+class SignalAction(Action):  # type: ignore[misc]  # it has no types
     """A text. It is the only required field, so that generic clients may send a model's answer as it is."""
 
     text: Annotated[str, BeforeValidator(as_text)] = Field(..., description="The text to offer.")
 
 
-class SignalObservation(Observation):
+class SignalObservation(Observation):  # type: ignore[misc]
     """The next prompt, and what the last text has earned.
 
     `metadata` has the text's info, with its `reward_terms`; see `SignalEnv`, section "Information". `offered` is false
@@ -37,7 +37,7 @@ class SignalObservation(Observation):
     prompt: str = Field(default="", description="The prompt to answer; empty once the episode is done.")
 
 
-class SignalState(State):
+class SignalState(State):  # type: ignore[misc]
     """The session's episode, and the state of its experiment."""
 
     round: int | None = Field(default=None, description="Index of the last closed round; null before an experiment.")

@@ -6,13 +6,13 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-openenv = pytest.importorskip("openenv", reason="needs the extra openenv; make test-openenv installs it")
+pytest.importorskip("openenv", reason="needs the extra openenv; make test-openenv installs it")
 
 from openenv import GenericEnvClient
 from openenv.cli._validation import validate_running_environment
-from openenv.validation.manifest import NormalizedManifest
 from openenv.validation.graders import Subject
 from openenv.validation.graders.runtime import ObservationSchemaGrader, RewardWellFormedGrader, StateContractGrader
+from openenv.validation.manifest import NormalizedManifest
 from openenv.validation.runtime.collector import collect_runtime_evidence
 from openenv.validation.runtime.contracts import RuntimePlan
 
