@@ -10,7 +10,7 @@ from signal_env.trainers.openenv import make_app
 
 
 def test_a_served_experiment_is_played_by_sessions(serve):
-    with serve() as client, TestClient(make_app(client.url)) as server:
+    with serve(initial_labeled=12) as client, TestClient(make_app(client.url)) as server:
         prompts = [server.post("/reset", json={"seed": 1}).json()["observation"]["prompt"] for _ in range(2)]
         assert prompts == list(client.prompts(1, key="openenv/prompt/1").texts) * 2
         with server.websocket_connect("/ws") as one, server.websocket_connect("/ws") as other:
@@ -21,6 +21,6 @@ def test_a_served_experiment_is_played_by_sessions(serve):
                 expected = client.score([text])
                 session.send_json({"type": "step", "data": {"text": text}})
                 rewards.append(session.receive_json()["data"]["reward"])
-                assert rewards[-1] == expected.rewards[0]
+                assert rewards[-1] == expected.rewards[0] > 0
             one.send_json({"type": "state"})
             assert one.receive_json()["data"]["offered"] == client.state().offered == 2

@@ -24,7 +24,14 @@ from signal_env.shared.verbs import plain
 from signal_env.trainers.openenv import SignalAction, SignalEnvClient, make_app
 
 ENV = "SignalEnv-reviews-v0"
-TINY = {"pool_size": 20, "round_size": 2, "budget": 6, "classifier": "linear", "annotator": "rule"}
+TINY = {
+    "pool_size": 20,
+    "round_size": 2,
+    "initial_labeled": 8,
+    "budget": 12,
+    "classifier": "linear",
+    "annotator": "rule",
+}
 TEXTS = ["a warm film of rain", "a dull plot of four", "", "a warm film of snow"]
 
 
@@ -38,12 +45,13 @@ def test_an_experiment_of_a_session_is_that_of_the_environment(serve):
             result = client.step(SignalAction(text=text))
             observation, reward, ended, _, info = env.step(text)
             assert result.reward == reward
+            assert (reward > 0) == (text != "")
             assert result.metadata == {**plain(info), "offered": True}
         assert result.done
         assert ended
         assert result.observation.prompt == ""
         state = client.state()
-        assert (state.step_count, state.round, state.labeled, state.budget, state.ended) == (4, 2, 6, 6, True)
+        assert (state.step_count, state.round, state.labeled, state.budget, state.ended) == (4, 2, 12, 12, True)
         assert state.accuracy == info["accuracy"]
         assert list(state.classifier) == list(env.unwrapped.feature_names)
         with pytest.raises(RuntimeError, match="call reset before step"):
@@ -79,7 +87,7 @@ def test_sessions_have_classifiers_of_their_own(serve):
 
 
 def test_many_sessions_at_once_are_one_experiment(serve):
-    url, rewards = serve(ENV, sessions=12, **{**TINY, "budget": 18}), {}
+    url, rewards = serve(ENV, sessions=12, **{**TINY, "budget": 22}), {}
 
     def play(number):
         with SignalEnvClient(url).sync() as client:
@@ -95,7 +103,7 @@ def test_many_sessions_at_once_are_one_experiment(serve):
         state = client.state()
     assert len(rewards) == 12
     assert np.isfinite(list(rewards.values())).all()
-    assert (state.offered, state.round, state.labeled) == (12, 6, 14)
+    assert (state.offered, state.round, state.labeled) == (12, 6, 20)
 
 
 def test_after_the_end_texts_are_scored(serve):
@@ -112,7 +120,7 @@ def test_after_the_end_texts_are_scored(serve):
 
 
 def test_odd_requests_leave_the_session_alive(serve):
-    with GenericEnvClient(serve(ENV, texts=0, **{**TINY, "round_size": 4, "budget": 8})).sync() as client:
+    with GenericEnvClient(serve(ENV, texts=0, **{**TINY, "round_size": 4, "budget": 16})).sync() as client:
         with pytest.raises(RuntimeError, match="reset takes seed and episode_id; got task"):
             client.reset(task=3)
         client.reset()
@@ -125,7 +133,7 @@ def test_odd_requests_leave_the_session_alive(serve):
 
 
 def test_the_server_holds_what_openenv_validates(serve):
-    url = serve(ENV, texts=0, **{**TINY, "round_size": 4, "budget": 8})
+    url = serve(ENV, texts=0, **{**TINY, "round_size": 4, "budget": 16})
     report = validate_running_environment(url)
     assert report["passed"], report["criteria"]
     declared = {**manifest(OpenEnvConfig(), "tiny"), **manifest(OpenEnvConfig(), "tiny")["validation"]}
