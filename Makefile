@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo test test-newest-trl lint docs clean
+.PHONY: install demo test test-newest-trl test-openenv lint docs clean
 
 install: $(VENV)/installed
 
@@ -26,6 +26,15 @@ test-newest-trl: install
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(VENV)/newest-trl trl
 	PYTHONPATH=$(VENV)/newest-trl $(BIN)/python -m pytest -n auto tests/agents/llm -k 'RLOO or GRPO'
 	PYTHONPATH=$(VENV)/newest-trl LONG_TESTS=1 $(BIN)/python -m pytest -n auto tests/signal_env/trainers tests/experiments/serve/test_trainers.py
+
+# The OpenEnv server, played by OpenEnv and by verifiers, each in a virtual environment of its own: their requirements clash.
+test-openenv:
+	$(PYTHON) -m venv $(VENV)/openenv
+	$(PYTHON) -m venv $(VENV)/verifiers
+	grep -vi '^pillow==' constraints.txt > $(VENV)/openenv/constraints.txt
+	$(VENV)/openenv/bin/pip install --quiet --disable-pip-version-check --constraint $(VENV)/openenv/constraints.txt --editable '.[openenv,serve]' hypothesis pytest pytest-timeout
+	$(VENV)/verifiers/bin/pip install --quiet --disable-pip-version-check 'verifiers[openenv]==0.4.0' uv
+	PATH="$(CURDIR)/$(VENV)/verifiers/bin:$$PATH" $(VENV)/openenv/bin/python -m pytest signal_env/trainers/openenv tests/signal_env/trainers/openenv tests/experiments/test_openenv.py tests/experiments/serve/test_openenv.py
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """Configuration of the documentation's build, `make docs`."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ myst_heading_anchors = 3
 
 default_role = "literal"
 smartquotes = False  # quotes in texts are those of Python
+autodoc_mock_imports = ["openenv"] if importlib.util.find_spec("openenv") is None else []
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_type_aliases = {}

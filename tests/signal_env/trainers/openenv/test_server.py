@@ -1,6 +1,8 @@
 """The server, played with OpenEnv's own client: rewards of the environment, one classifier or one for each session."""
 
+import re
 import threading
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -32,6 +34,7 @@ TINY = {
     "classifier": "linear",
     "annotator": "rule",
 }
+PAGE = Path(__file__).parents[4] / "docs" / "openenv.md"
 TEXTS = ["a warm film of rain", "a dull plot of four", "", "a warm film of snow"]
 
 
@@ -104,6 +107,16 @@ def test_many_sessions_at_once_are_one_experiment(serve):
     assert len(rewards) == 12
     assert np.isfinite(list(rewards.values())).all()
     assert (state.offered, state.round, state.labeled) == (12, 6, 20)
+
+
+def test_the_lines_of_the_page_play(serve, capsys):
+    (block,) = re.findall(r"```{code-block} python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    address = "http://127.0.0.1:8000"
+    assert address in block
+    exec(block.replace(address, serve(ENV, **TINY)), {})
+    told, state = capsys.readouterr().out.splitlines()[-2:]
+    assert told.split()[1:4] == ["True", "{'raw':", told.split()[0] + ","]
+    assert state.split()[0] == "1"
 
 
 def test_after_the_end_texts_are_scored(serve):
