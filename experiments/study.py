@@ -1,20 +1,24 @@
 """A study: methods play settings on equal seeds. It is a file or is made in Python, and becomes a list of runs."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
-import yaml
+import numpy as np
 
 from experiments.config import RunConfig, RunError, check_names, make_config
 from experiments.metric import METRICS, MetricName
-from experiments.plugin_record import PluginRecord
+from experiments.places import existing, on_each_path, path_options, settled, written
+from experiments.plugin_record import PluginRecord, is_file
 from experiments.plugins import Source, load_plugins
+from signal_env.config import ConfigError
 from signal_env.utils.errors import PluginError, SignalError
 from signal_env.utils.objects import described
+from signal_env.utils.reading import dump_yaml, parse_yaml, read_text
+from signal_env.utils.typed import type_hints, typed
 
 STUDIES = Path(__file__).parent / "studies"
 """The studies that come with the package."""
@@ -22,12 +26,14 @@ STUDIES = Path(__file__).parent / "studies"
 RUN = ("env", "agent", "num_envs", "tensorboard", "seeds", "options", "agent_options")
 """The values of a run that a part of a study may set; the last two are mappings, and are merged."""
 
-PARTS = {"caption": str, "metric": str, "seeds": object}
-PARTS |= {"plugins": list, "defaults": dict, "settings": dict, "methods": dict, "overrides": list}
-"""The parts of a study and their types; see `seeds_of` for the seeds."""
-
 Values = Mapping[str, Any]
 Seeds = int | Sequence[int]
+
+PARTS = ("caption", "metric", "seeds", "plugins", "defaults", "settings", "methods", "overrides")
+"""The parts of a study. A file may have its `name` too."""
+
+TYPED = ("caption", "defaults", "settings", "methods", "overrides")
+"""The parts that are only to be of their types; see `seeds_of` and `load_plugins` for others."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +98,7 @@ class Study:
             for pattern in patterns:
                 met = any(fnmatchcase(name, pattern) for name in parts[part])
                 _expect(met, f"{owner} is for {pattern!r}, and none of the {part} has such a name.")
-        object.__setattr__(self, "text", self.text or yaml.safe_dump(parts, sort_keys=False, allow_unicode=True))
+        object.__setattr__(self, "text", self.text or dump_yaml(parts))
 
     runs: tuple[RunConfig, ...] = dataclasses.field(init=False)
     """The runs, each with its folder; those of one seed and setting follow each other."""
@@ -108,6 +114,31 @@ class Study:
         parts: dict[str, Any] = described({name: getattr(self, name) for name in PARTS} | {"plugins": plugins})
         return parts
 
+    def text_in(self, folder: Path) -> str:
+        """Return the study as the file `study.yaml` of its runs' folder, from which it can be played too.
+
+        It is the text of the study's own file and its name. If it names paths, it is made from the parts, with those
+        that lie below the folder relative to it.
+        """
+        named = []
+
+        def place(name: str, value: Any) -> Any:
+            path = existing(name, value)
+            if path is None:
+                return value
+            named.append(name)
+            return written(str(settled(path, folder)), folder, folder)
+
+        own = self.parts()
+        names = {name for run in self.runs for name in path_options(run.agent_options)}
+        parts = {"name": self.name} | on_layers(own, lambda layer: on_each_path(layer, sorted(names), place))
+        parts["plugins"] = [written(source, folder, folder) for source in own["plugins"]]
+        kept = parse_yaml(self.text, "The study") or {}
+        changed = any(kept.get(part, own[part]) != own[part] for part in PARTS) or self.text.lstrip().startswith("{")
+        if changed or named or any(map(is_file, own["plugins"])):
+            return dump_yaml(parts)
+        return self.text if "name" in kept else f"{self.text.rstrip()}\n{dump_yaml({'name': self.name})}"
+
     def _runs(self) -> Iterator[RunConfig]:
         pairs = {
             (setting, method): self._values(setting, method)
@@ -120,7 +151,13 @@ class Study:
                 if seed in seeds[setting, method]:
                     folder = self.folder / setting / method / f"seed-{seed}"
                     about: dict[str, Any] = {"seed": seed, "setting": setting, "method": method, "out": folder}
-                    yield make_config(**values, **about, plugins=self.plugins)
+                    yield self._run(f"{setting}/{method}", values | about)
+
+    def _run(self, name: str, values: Values) -> RunConfig:
+        try:
+            return make_config(**values, plugins=self.plugins)
+        except (RunError, ConfigError) as error:
+            raise RunError(f"{name}: {error}") from error
 
     def _values(self, setting: str, method: str) -> dict[str, Any]:
         """Return the values of the runs of a method in a setting, with their `seeds`."""
@@ -134,8 +171,7 @@ class Study:
             own = {name: value for name, value in layer.items() if name not in ("settings", "methods")}
             check_names(own, RUN, "a run")
             for name in ("options", "agent_options"):
-                inner = own.pop(name, {})
-                _expect(isinstance(inner, Mapping), f"{name} is a mapping; got {inner!r:.80}.")
+                inner = typed(own.pop(name, {}), Mapping[str, Any], name, RunError)
                 values[name] = {**values[name], **inner}
             values |= own
         _expect("env" in values, f"{setting} names no env.")
@@ -162,17 +198,17 @@ def read_study(study: str, out: Path | None = None, plugins: Sequence[PluginReco
     if not file.is_file():
         known = ", ".join(sorted(place.stem for place in STUDIES.glob("*.yaml")))
         raise RunError(f"No study {study!r}: give a .yaml file, or one of {known}.")
+    text = read_text(file, f"The study {file}", RunError)
+    parts = parse_yaml(text, f"The study {file}", RunError)
     try:
-        text = file.read_text(encoding="utf-8")
-        parts = yaml.safe_load(text)
         _expect(isinstance(parts, dict), f"it is a mapping with {', '.join(PARTS)}; got {parts!r:.80}.")
-        check_names(parts, PARTS, "it")
+        check_names(parts, (*PARTS, "name"), "it")
+        name = typed(parts.pop("name", file.stem), str, "name", RunError)
         for part in ("settings", "methods", "seeds"):
             _expect(bool(parts.get(part)), f"it needs {part}.")
         named = load_plugins(parts.get("plugins"), file.parent)
-        return Study(**parts | {"plugins": (*named, *plugins)}, name=file.stem, out=out, text=text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RunError(f"The study {file} cannot be read: {error}") from error
+        parts = on_layers(_checked(parts), lambda layer: _located(layer, file.parent))
+        return Study(**parts | {"plugins": (*named, *plugins)}, name=name, out=out, text=text)
     except (SignalError, TypeError, ValueError) as error:
         if isinstance(error, PluginError):
             raise
@@ -190,21 +226,54 @@ def seeds_of(seeds: Any, owner: str = "") -> Sequence[int]:
         ([0, 1, 2], [5, 3])
     """
     what = f"the seeds of {owner}" if owner else "seeds"
+    seeds = as_plain(seeds)
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         _expect(seeds > 0, f"{what} are a list or a whole number from 1; got {seeds}.")
         return range(seeds)
     fits = isinstance(seeds, list | tuple | range) and len(seeds) > 0
     _expect(fits, f"{what} are a list or a whole number from 1; got {seeds!r:.80}.")
+    seeds = [as_plain(seed) for seed in seeds]
     whole = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
     _expect(whole, f"{what} are whole numbers from 0; got {list(seeds)!r:.80}.")
     _expect(len(set(seeds)) == len(seeds), f"{what} are different; got {list(seeds)!r:.80}.")
     return tuple(seeds)
 
 
+def as_plain(value: Any) -> Any:
+    """Return a number or an array of numpy as plain data, and 3.0 as 3; any other value as it is."""
+    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def on_layers(parts: Values, change: Callable[[Values], Values]) -> dict[str, Any]:
+    """Return the parts of a study with each layer of values of its runs changed."""
+    changed = dict(parts)
+    for part in ("settings", "methods"):
+        if part in parts:
+            changed[part] = {name: change(layer) for name, layer in parts[part].items()}
+    if "defaults" in parts:
+        changed["defaults"] = change(parts["defaults"])
+    if "overrides" in parts:
+        changed["overrides"] = [change(layer) for layer in parts["overrides"]]
+    return changed
+
+
+def _located(layer: Values, folder: Path) -> Values:
+    """Return values of runs with absolute paths. A relative one starts from the study's folder, or the current one."""
+    names = path_options(layer.get("agent", "random"))
+    return on_each_path(layer, names, lambda name, value: str(existing(name, value, (folder, Path())) or value))
+
+
+def _checked(parts: Values) -> dict[str, Any]:
+    """Return the parts of a study as the types that they have; raise a RunError for one that is not of its type."""
+    hints = type_hints(Study)
+    own = {name: typed(parts[name], hints[name], name, RunError) for name in TYPED if name in parts}
+    return {**parts, **own}
+
+
 def _check(parts: Values) -> None:
     """Raise a RunError if a part of a study is not well formed."""
-    for part, form in PARTS.items():
-        _expect(isinstance(parts[part], form), f"{part} is a {form.__name__}; got {parts[part]!r:.80}.")
+    _checked(parts)
     seeds_of(parts["seeds"])
     check_names([parts["metric"]], METRICS, "a report")
     for name, values in (*parts["settings"].items(), *parts["methods"].items()):

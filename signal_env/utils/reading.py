@@ -16,7 +16,11 @@ FLOAT = re.compile(
     r"[-+]?((0|[1-9][0-9]*(_[0-9]+)*)\.[0-9]*([eE][-+]?[0-9]+)?|\.[0-9]+([eE][-+]?[0-9]+)?"
     r"|(0|[1-9][0-9]*)[eE][-+]?[0-9]+|\.(inf|Inf|INF))|\.(nan|NaN|NAN)"
 )
-"""Numbers as YAML 1.2 writes them: 1e-3 is one, as in JSON. 12:30 and 010, which YAML 1.1 reads as 750 and 8, are not."""
+"""Numbers as YAML 1.2 writes them: 1e-3 is one, as in JSON. 12:30 and 010 are none; YAML 1.1 reads them as 750 and 8."""
+
+
+UNNAMED = 'in "<unicode string>", '
+"""What PyYAML says of the place of a text without a name."""
 
 
 class ReadingError(SignalError, ValueError):
@@ -49,7 +53,7 @@ def parse_yaml(text: str, what: str, error: type[SignalError] = ReadingError) ->
         name, first, second = twice.args
         raise error(f"{what} has {name!r} twice (lines {first} and {second}): keep one of them.") from None
     except yaml.YAMLError as wrong:
-        raise error(f"{what} is not valid YAML: {' '.join(str(wrong).split())}") from wrong
+        raise error(f"{what} is not valid YAML: {' '.join(str(wrong).replace(UNNAMED, '').split())}") from wrong
 
 
 def read_yaml(file: Path, what: str, error: type[SignalError] = ReadingError) -> Any:
@@ -136,7 +140,9 @@ def _dumper() -> Any:
     class Dumper(yaml.SafeDumper):
         """Puts in quotes what any version of YAML reads as a number."""
 
-    Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(rf"(?:{FLOAT.pattern})\Z"), list("-+.0123456789"))
+    Dumper.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(rf"(?:{FLOAT.pattern})\Z"), list("-+.0123456789")
+    )
     return Dumper
 
 

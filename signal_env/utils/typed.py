@@ -13,7 +13,9 @@ import numpy as np
 from signal_env.utils.errors import SignalError
 from signal_env.utils.objects import is_description
 
-WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", Path: "a path", NoneType: "None"}
+WORDS = {bool: "True or False", int: "a whole number", float: "a number"}
+WORDS |= {str: "a text", Path: "a path", NoneType: "None"}
+"""The plain types, in words."""
 
 LISTS = (list, tuple, Sequence)
 
@@ -80,7 +82,7 @@ def type_hints(of: Any) -> dict[str, Any]:
 
     Types that cannot be found by their names, such as those imported for a type checker alone, are left out.
     """
-    described = of if not isinstance(of, type) or dataclasses.is_dataclass(of) else of.__init__
+    described: Any = of if not isinstance(of, type) or dataclasses.is_dataclass(of) else vars(of).get("__init__", of)
     try:
         return get_type_hints(described)
     except (NameError, TypeError, AttributeError):
@@ -162,7 +164,7 @@ def _fit(value: Any, annotation: Any) -> Any:
                 return one
     elif annotation in WORDS:
         found = _as_plain(value, annotation)
-        if found is not None or annotation is NoneType and value is None:
+        if found is not None or (annotation is NoneType and value is None):
             return found
     elif _is_list(annotation):
         return _fit_list(value, annotation)
