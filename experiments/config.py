@@ -188,7 +188,7 @@ def make_config(env: str, agent: Any, **values: Any) -> RunConfig:
     _refuse_foreign(env)
     name, player = player_of(agent, agent_options)
     own = {**gym.spec(env).kwargs, **getattr(player, "env_options", {})}
-    options = fill(EnvironmentOptions, {**own, **own_options}, "The environment")
+    options = fill(EnvironmentOptions, {**own, **own_options}, "The environment", SignalConfig)
     parts = {"env": env, "agent": name, "options": options, "agent_options": player, "plugins": plugins}
     run: RunConfig = fill(RunConfig, values | parts, "A run")
     return run

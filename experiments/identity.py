@@ -17,6 +17,9 @@ from signal_env.utils.objects import is_description, is_known
 from signal_env.utils.reading import dump_yaml
 from signal_env.utils.storage import write_text
 
+SHOWN = 5
+"""The number of options that a message shows."""
+
 
 def differences(run: RunConfig) -> list[str]:
     """Return what the run in a run's folder has that this run has not; nothing if it is this very run.
@@ -82,6 +85,7 @@ def refusal(run: RunConfig, replaceable: bool = True) -> str:
         unread = [
             name for name in path_options(run.agent_options) if any(one.startswith(f"{name} is") for one in others)
         ]
+        what = "; ".join([*others[:SHOWN], *([f"and {len(others) - SHOWN} more"] if len(others) > SHOWN else [])])
         hint = (
             f" Paths are compared by what lies there: the content of {', '.join(unread)} is another, or it cannot be "
             "read on this machine."
@@ -89,8 +93,8 @@ def refusal(run: RunConfig, replaceable: bool = True) -> str:
             else ""
         )
         return (
-            f"{run.folder} holds a run with other options{objects}: compare its config.yaml ({'; '.join(others)})."
-            f"{hint} Give {anew(replaceable)}."
+            f"{run.folder} holds a run with other options{objects} ({what}): compare its config.yaml.{hint} "
+            f"Give {anew(replaceable)}."
         )
     if content := content_changes(run):
         return (

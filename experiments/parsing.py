@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from experiments.config import RunConfig, RunError, configuration_of, in_file, make_config, read_yaml, values_of
-from experiments.places import existing, on_each_path, path_options
+from experiments.places import PATHS, existing, on_each_path, path_options
 from experiments.plugin_record import ACCEPT, PluginRecord
 from experiments.plugins import PLUGIN_HELP, listed, load_plugins
 from signal_env.classifiers import classifiers
@@ -105,7 +105,7 @@ def _spelled(typed: Mapping[str, str]) -> list[str]:
 def _resumed(folder: Path, args: Sequence[str], plugins: Sequence[PluginRecord]) -> RunConfig:
     """Return the run in a folder, from the arguments beside `--resume`: new places, and whether plugins may change."""
     accept, left, places = ACCEPT in args, [one for one in args if one != ACCEPT], {}
-    allowed = path_options(values_of(folder)["agent"])
+    allowed = path_options(values_of(folder)["agent"]) if (folder / "config.yaml").is_file() else PATHS
     while left:
         flag, mark, value = left.pop(0).partition("=")
         name = flag.removeprefix("--").replace("-", "_")

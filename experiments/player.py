@@ -134,19 +134,20 @@ def _options_of(player: Any) -> dict[str, Any] | None:
     return fields if same else None
 
 
-def fill(of: type[Any], values: Mapping[str, Any], owner: str = "") -> Any:
+def fill(of: type[Any], values: Mapping[str, Any], owner: str = "", types: type[Any] | None = None) -> Any:
     """Make an object from its options, see `signal_env.utils.typed`.
 
     Args:
         of: The class.
         values: The options.
         owner: Whose the options are, for the message; default: the class.
+        types: The class that has the options' types; default: the class.
 
     Raises:
         RunError: If a name is none of the options, or a value is not of its type.
     """
     check_names(values, option_names(of), owner or of.__name__, "option " if owner else "")
-    return of(**typed_values(values, of, RunError))
+    return of(**typed_values(values, types or of, RunError))
 
 
 def option_names(of: type[Any]) -> list[str]:

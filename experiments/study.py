@@ -157,7 +157,9 @@ class Study:
         try:
             return make_config(**values, plugins=self.plugins)
         except (RunError, ConfigError) as error:
-            raise RunError(f"{name}: {error}") from error
+            if self.text:  # it is a file, in which the place helps
+                raise RunError(f"{name}: {error}") from error
+            raise
 
     def _values(self, setting: str, method: str) -> dict[str, Any]:
         """Return the values of the runs of a method in a setting, with their `seeds`."""

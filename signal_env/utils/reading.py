@@ -16,7 +16,7 @@ FLOAT = re.compile(
     r"[-+]?((0|[1-9][0-9]*(_[0-9]+)*)\.[0-9]*([eE][-+]?[0-9]+)?|\.[0-9]+([eE][-+]?[0-9]+)?"
     r"|(0|[1-9][0-9]*)[eE][-+]?[0-9]+|\.(inf|Inf|INF))|\.(nan|NaN|NAN)"
 )
-"""Numbers as YAML 1.2 writes them: 1e-3 is one, as in JSON. 12:30 and 010 are none; YAML 1.1 reads them as 750 and 8."""
+"""Numbers as YAML 1.2 writes them: 1e-3 is one, as in JSON. 12:30 and 010, in YAML 1.1 750 and 8, are none."""
 
 
 UNNAMED = 'in "<unicode string>", '
