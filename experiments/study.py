@@ -90,8 +90,12 @@ class Study:
     text: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "seeds", as_plain(self.seeds))
+        _check(self.parts())
+        layers = {name: getattr(self, name) for name in ("settings", "methods", "defaults", "overrides")}
+        for name, value in on_layers(layers, _with_plain_seeds).items():
+            object.__setattr__(self, name, value)
         parts = self.parts()
-        _check(parts)
         object.__setattr__(self, "plugins", load_plugins(self.plugins))
         object.__setattr__(self, "runs", tuple(self._runs()))
         for owner, part, patterns in _patterns(parts):
@@ -258,6 +262,10 @@ def on_layers(parts: Values, change: Callable[[Values], Values]) -> dict[str, An
     if "overrides" in parts:
         changed["overrides"] = [change(layer) for layer in parts["overrides"]]
     return changed
+
+
+def _with_plain_seeds(layer: Values) -> Values:
+    return {**layer, "seeds": as_plain(layer["seeds"])} if "seeds" in layer else layer
 
 
 def _located(layer: Values, folder: Path) -> Values:
