@@ -7,13 +7,12 @@ from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from experiments.config import RunConfig, RunError, check_names, make_config
 from experiments.metric import METRICS, MetricName
 from experiments.places import existing, on_each_path, path_options, settled, written
 from experiments.plugin_record import PluginRecord, is_file
 from experiments.plugins import Source, load_plugins
+from experiments.seeds import Seeds, as_plain, expect, seeds_of
 from signal_env.config import ConfigError
 from signal_env.utils.errors import PluginError, SignalError
 from signal_env.utils.objects import described
@@ -27,7 +26,6 @@ RUN = ("env", "agent", "num_envs", "tensorboard", "seeds", "options", "agent_opt
 """The values of a run that a part of a study may set; the last two are mappings, and are merged."""
 
 Values = Mapping[str, Any]
-Seeds = int | Sequence[int]
 
 PARTS = ("caption", "metric", "seeds", "plugins", "defaults", "settings", "methods", "overrides")
 """The parts of a study. A file may have its `name` too."""
@@ -101,7 +99,7 @@ class Study:
         for owner, part, patterns in _patterns(parts):
             for pattern in patterns:
                 met = any(fnmatchcase(name, pattern) for name in parts[part])
-                _expect(met, f"{owner} is for {pattern!r}, and none of the {part} has such a name.")
+                expect(met, f"{owner} is for {pattern!r}, and none of the {part} has such a name.")
         object.__setattr__(self, "text", self.text or dump_yaml(parts))
 
     runs: tuple[RunConfig, ...] = dataclasses.field(init=False)
@@ -180,8 +178,8 @@ class Study:
                 inner = typed(own.pop(name, {}), Mapping[str, Any], name, RunError)
                 values[name] = {**values[name], **inner}
             values |= own
-        _expect("env" in values, f"{setting} names no env.")
-        _expect("agent" in values, f"{method} names no agent.")
+        expect("env" in values, f"{setting} names no env.")
+        expect("agent" in values, f"{method} names no agent.")
         return values
 
 
@@ -207,11 +205,11 @@ def read_study(study: str, out: Path | None = None, plugins: Sequence[PluginReco
     text = read_text(file, f"The study {file}", RunError)
     parts = parse_yaml(text, f"The study {file}", RunError)
     try:
-        _expect(isinstance(parts, dict), f"it is a mapping with {', '.join(PARTS)}; got {parts!r:.80}.")
+        expect(isinstance(parts, dict), f"it is a mapping with {', '.join(PARTS)}; got {parts!r:.80}.")
         check_names(parts, (*PARTS, "name"), "it")
         name = typed(parts.pop("name", file.stem), str, "name", RunError)
         for part in ("settings", "methods", "seeds"):
-            _expect(bool(parts.get(part)), f"it needs {part}.")
+            expect(bool(parts.get(part)), f"it needs {part}.")
         named = load_plugins(parts.get("plugins"), file.parent)
         parts = on_layers(_checked(parts), lambda layer: _located(layer, file.parent))
         return Study(**parts | {"plugins": (*named, *plugins)}, name=name, out=out, text=text)
@@ -219,36 +217,6 @@ def read_study(study: str, out: Path | None = None, plugins: Sequence[PluginReco
         if isinstance(error, PluginError):
             raise
         raise RunError(f"The study {file}: {error}") from error
-
-
-def seeds_of(seeds: Any, owner: str = "") -> Sequence[int]:
-    """Return the seeds that a study names: those of a list, or 0 to n - 1 for a whole number n.
-
-    Raises:
-        RunError: If it names no seeds, negative or equal ones; `owner` says whose they are.
-
-    Example:
-        >>> list(seeds_of(3)), list(seeds_of([5, 3]))
-        ([0, 1, 2], [5, 3])
-    """
-    what = f"the seeds of {owner}" if owner else "seeds"
-    seeds = as_plain(seeds)
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
-        _expect(seeds > 0, f"{what} are a list or a whole number from 1; got {seeds}.")
-        return range(seeds)
-    fits = isinstance(seeds, list | tuple | range) and len(seeds) > 0
-    _expect(fits, f"{what} are a list or a whole number from 1; got {seeds!r:.80}.")
-    seeds = [as_plain(seed) for seed in seeds]
-    whole = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
-    _expect(whole, f"{what} are whole numbers from 0; got {list(seeds)!r:.80}.")
-    _expect(len(set(seeds)) == len(seeds), f"{what} are different; got {list(seeds)!r:.80}.")
-    return tuple(seeds)
-
-
-def as_plain(value: Any) -> Any:
-    """Return a number or an array of numpy as plain data, and 3.0 as 3; any other value as it is."""
-    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def on_layers(parts: Values, change: Callable[[Values], Values]) -> dict[str, Any]:
@@ -271,7 +239,12 @@ def _with_plain_seeds(layer: Values) -> Values:
 def _located(layer: Values, folder: Path) -> Values:
     """Return values of runs with absolute paths. A relative one starts from the study's folder, or the current one."""
     names = path_options(layer.get("agent", "random"))
-    return on_each_path(layer, names, lambda name, value: str(existing(name, value, (folder, Path())) or value))
+
+    def place(name: str, value: Any) -> Any:
+        path = existing(name, value, (folder, Path()))
+        return value if path is None else str(path)
+
+    return on_each_path(layer, names, place)
 
 
 def _checked(parts: Values) -> dict[str, Any]:
@@ -286,15 +259,12 @@ def _check(parts: Values) -> None:
     _checked(parts)
     seeds_of(parts["seeds"])
     check_names([parts["metric"]], METRICS, "a report")
-    for name, values in (*parts["settings"].items(), *parts["methods"].items()):
+    for name in (*parts["settings"], *parts["methods"]):
         fits = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\")
-        _expect(fits, f"the names of settings and methods are names of folders too; got {name!r}.")
-        _expect(isinstance(values, Mapping), f"the values of {name} are a mapping; got {values!r:.80}.")
-    for override in parts["overrides"]:
-        _expect(isinstance(override, Mapping), f"an override is a mapping; got {override!r:.80}.")
+        expect(fits, f"the names of settings and methods are names of folders too; got {name!r}.")
     for owner, part, patterns in _patterns(parts):
         good = isinstance(patterns, list) and all(isinstance(pattern, str) for pattern in patterns)
-        _expect(good, f"{owner} has a list of names as {part}; got {patterns!r:.80}.")
+        expect(good, f"{owner} has a list of names as {part}; got {patterns!r:.80}.")
 
 
 def _patterns(parts: Values) -> Iterator[tuple[str, str, Any]]:
@@ -309,8 +279,3 @@ def _patterns(parts: Values) -> Iterator[tuple[str, str, Any]]:
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _expect(condition: bool, message: str) -> None:
-    if not condition:
-        raise RunError(message)

@@ -73,6 +73,7 @@ def test_values_that_are_what_the_type_says_are_taken(tmp_path):
         ("defaults: [num_envs]", "defaults must be a mapping"),
         ("caption: 5", "caption must be a text; got 5"),
         ("name: [mine]", "name must be a text; got ['mine']"),
+        ("defaults: {options: {encoder: ~}}", "a/b: encoder must be a text; got None"),
         ("seeds: 2", "has 'seeds' twice"),
     ],
 )
