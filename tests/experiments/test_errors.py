@@ -227,7 +227,7 @@ def file(folder, name="file"):
         (["run", "--data-dir", "{folder}/nowhere"], "expected"),
         (
             ["run", "--classifier-options", "class_weight", "heavy"],
-            "class_weight of the classifier 'linear' must be 'balanced' or None; got 'heavy'",
+            "class_weight of the classifier 'linear' must be",
         ),
         (["run", "--agent", "bgadl", "--real-share", "2"], "real_share must be from 0 to 1; got 2.0"),
         (["run", "--agent", "ppo", "--mini-batches", "3"], "mini_batches divides"),
