@@ -32,7 +32,7 @@ test-openenv:
 	$(PYTHON) -m venv $(VENV)/openenv
 	$(PYTHON) -m venv $(VENV)/verifiers
 	grep -vi '^pillow==' constraints.txt > $(VENV)/openenv/constraints.txt
-	$(VENV)/openenv/bin/pip install --quiet --disable-pip-version-check --constraint $(VENV)/openenv/constraints.txt --editable '.[openenv,serve]' hypothesis pytest pytest-timeout
+	$(VENV)/openenv/bin/pip install --quiet --disable-pip-version-check --constraint $(VENV)/openenv/constraints.txt --editable '.[data,openenv,plots,serve]' hypothesis pytest pytest-timeout
 	$(VENV)/verifiers/bin/pip install --quiet --disable-pip-version-check 'verifiers[openenv]==0.4.0' uv
 	PATH="$(abspath $(VENV))/verifiers/bin:$$PATH" $(VENV)/openenv/bin/python -m pytest signal_env/trainers/openenv tests/signal_env/trainers/openenv tests/experiments/test_openenv.py tests/experiments/serve/test_openenv.py
 

@@ -1,12 +1,13 @@
 """The files of an OpenEnv environment's folder."""
 
-import importlib.metadata
 import json
 from collections.abc import Mapping
 from string import Template
 from typing import Any
 
 import yaml
+
+from signal_env import __version__
 
 APP = '''"""The server of $name: `python -m server.app`, or `uvicorn server.app:app`. It runs in one process."""
 
@@ -174,7 +175,7 @@ def requirement(config: Any) -> str:
         extras.append("minilm")
     if config.url is None and config.options.task != "reviews":
         extras.append("data")
-    return f"signal-env[{','.join(extras)}]=={importlib.metadata.version('signal-env')}"
+    return f"signal-env[{','.join(extras)}]=={__version__}"
 
 
 def manifest(config: Any, name: str) -> dict[str, Any]:

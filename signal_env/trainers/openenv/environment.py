@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+import gymnasium as gym
 from gymnasium.error import ResetNeeded
 from openenv.core.env_server.interfaces import Environment
 from openenv.core.env_server.types import EnvironmentMetadata
 
-from signal_env.config import ConfigError
+from signal_env.config import ConfigError, make_config
 from signal_env.shared import ExperimentEnded, LocalExperiment, Scored, SharedExperiment
 from signal_env.shared.client import Client
 from signal_env.shared.verbs import plain
@@ -44,7 +45,8 @@ class Experiments:
         options: The options of experiments in this process, fields of `signal_env.config.SignalConfig`.
 
     Raises:
-        ConfigError: If the options do not fit together.
+        ConfigError: If the settings do not fit together.
+        TypeError: If an option is not known.
 
     Example:
         >>> import signal_env
@@ -81,6 +83,8 @@ class Experiments:
             self._status.state()
         elif shared:
             self.shared = self._status = LocalExperiment(target, seed, **options)
+        else:
+            make_config({**gym.spec(target).kwargs, **options})  # what is wrong is said now, not at the first reset
 
     def begin(self, seed: int | None) -> tuple[SharedExperiment, str]:
         """Return the experiment of an episode, and its first prompt."""

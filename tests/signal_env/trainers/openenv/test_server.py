@@ -166,8 +166,9 @@ def test_the_server_holds_what_openenv_validates(serve):
         ({"texts": -1}, "got texts=-1"),
         ({"target": "http://127.0.0.1:1", "shared": False}, "cannot give each session one of its own"),
         ({"target": "http://127.0.0.1:1", "pool_size": 3}, "got pool_size"),
+        ({"shared": False, "pool_sizes": 3}, "no option 'pool_sizes'"),
     ],
 )
 def test_wrong_settings_are_named(settings, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises((ConfigError, TypeError), match=message):
         make_app(**{"target": ENV, **settings})
