@@ -27,7 +27,7 @@ def queried(body: Mapping[str, Any], ends: Sequence[str], bounds: Bounds) -> Req
         >>> change.texts, change.prompts
         (('a warm film',), ('Write.',))
     """
-    lists = {name: body.get(name) for name in ("query", "prompts", "labels")}
+    lists: dict[str, Any] = {name: body.get(name) for name in ("query", "prompts", "labels")}
     if any(not isinstance(each, list) or not all(isinstance(one, str) for one in each) for each in lists.values()):
         raise BadRequest("The request needs three lists of strings: 'query', 'prompts' and 'labels'.")
     queries, prompts, labels = lists.values()
