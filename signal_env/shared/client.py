@@ -16,7 +16,7 @@ from signal_env.env import require_text
 from signal_env.shared.mirror import MirrorLearner
 from signal_env.shared.reading import RoundOver
 from signal_env.shared.verbs import ExperimentEnded, Offered, Prompts, Scored, State
-from signal_env.utils.errors import SignalError
+from signal_env.utils.errors import ActionError, SignalError
 
 TOKEN = "SIGNAL_ENV_TOKEN"
 """The environment variable with the token of a service."""
@@ -44,7 +44,7 @@ class Client:
         timeout: Seconds after which a request that is not answered becomes a `ServiceError`.
 
     Raises:
-        ValueError: If the address is not one of HTTP.
+        ServiceError: If the address is not one of HTTP.
 
     Example:
         >>> client = Client("http://127.0.0.1:8000")
@@ -55,7 +55,7 @@ class Client:
     def __init__(self, url: str, token: str | None = None, timeout: float = 600.0) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"Expected the address of a service, such as 'http://127.0.0.1:8000'; got {url!r}.")
+            raise ServiceError(f"Expected the address of a service, such as 'http://127.0.0.1:8000'; got {url!r}.")
         self.url, self.token, self.timeout = url.rstrip("/"), token or os.environ.get(TOKEN), timeout
         self._parts, self._local = parts, threading.local()
         self._known: State | None = None
@@ -100,6 +100,11 @@ class Client:
     def known(self) -> State:
         """The last state that was read."""
         return self._known or self.state()
+
+    @property
+    def seed(self) -> int:
+        """The seed of the experiment."""
+        return self.learner.seed
 
     @cached_property
     def learner(self) -> MirrorLearner:
@@ -181,5 +186,5 @@ def _texts(texts: Sequence[str], prompts: Sequence[str]) -> dict[str, Any]:
     for text in [texts] if isinstance(texts, str) else [*texts, *prompts]:
         require_text(text)
     if isinstance(texts, str) or isinstance(prompts, str):
-        raise ValueError(f"Expected lists of texts and prompts; got {texts!r:.80}, {prompts!r:.80}.")
+        raise ActionError(f"Expected lists of texts and prompts; got {texts!r:.80}, {prompts!r:.80}.")
     return {"texts": list(texts), "prompts": list(prompts)}

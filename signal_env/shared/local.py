@@ -45,6 +45,7 @@ class LocalExperiment(LearnerAccess):
 
     Attributes:
         learner: The learner.
+        seed: The seed.
         observers: The logs of the offers and rounds.
 
     Args:
@@ -68,7 +69,7 @@ class LocalExperiment(LearnerAccess):
 
     def __init__(self, env: str, seed: int = 0, observers: Sequence[Observer] = (), **options: Any) -> None:
         self.learner = Learner(make_config({**gym.spec(env).kwargs, **options}))
-        self.observers = list(observers)
+        self.seed, self.observers = seed, list(observers)
         self._lock = threading.RLock()
         self._answers: dict[str, tuple[Any, Any]] = {}  # by key: the request and its result
         self._random, _ = np_random(seed)

@@ -20,6 +20,11 @@ class ReadableExperiment(SharedExperiment, Protocol):
     """A shared experiment with a learner to read: `LocalExperiment`, `Client`."""
 
     @property
+    def seed(self) -> int:
+        """The seed."""
+        ...
+
+    @property
     def learner(self) -> Learner:
         """The learner."""
         ...
@@ -75,9 +80,10 @@ class SharedVectorEnv(SignalVectorEnv):
             StateError: If a seed is given that is not the experiment's.
         """
         refuse_options(options)
-        own = self.experiment.seed if hasattr(self.experiment, "seed") else getattr(self.learner, "seed", None)
-        if seed is not None and own is not None and seed != own:
-            raise StateError(f"The shared experiment has the seed {own}; got {seed}. Begin one with that seed.")
+        if seed not in (None, self.experiment.seed):
+            raise StateError(
+                f"The shared experiment has the seed {self.experiment.seed}; got {seed}. Begin one with that seed."
+            )
         self._state = self.experiment.state()
         self._last_round = _round_of(self._state)
         self.last_offer = None
