@@ -203,17 +203,22 @@ def test_a_stock_trainer_learns_a_known_optimum_at_a_service(algorithm, serve, b
 
 
 RANK = """
-import json, runpy, sys
+import json, os, runpy, sys
+from accelerate import debug_launcher
 from signal_env.trainers.trl import SignalSpec
 
 helpers, url, folder, steps, batch = sys.argv[1:]
 sizes = {"max_steps": int(steps), "per_device_train_batch_size": int(batch), "num_generations": 2 * int(batch)}
 trainer, stop_at, logs_of = map(runpy.run_path(helpers).get, ("trainer", "stop_at", "logs_of"))
-trained = trainer("GRPO", SignalSpec(url), folder, [stop_at(0.85)], **sizes)
-trained.train()
-if trained.accelerator.is_main_process:
-    print("LOGS", json.dumps(logs_of(trained)))
-print("RANK", trained.accelerator.process_index, trained.state.global_step, flush=True)
+
+def main():
+    trained = trainer("GRPO", SignalSpec(url), folder, [stop_at(0.85)], **sizes)
+    trained.train()
+    if trained.accelerator.is_main_process:
+        print("LOGS", json.dumps(logs_of(trained)), flush=True)
+    print("RANK", trained.accelerator.process_index, trained.state.global_step, flush=True)
+
+main() if "WORLD_SIZE" in os.environ else debug_launcher(main, num_processes=2)
 """
 """A training in which each prompt's group of texts comes from both processes."""
 
@@ -225,8 +230,9 @@ def test_two_ranks_train_on_one_experiment(serve, begins_with_this, tmp_path):
     script.write_text(RANK, encoding="utf-8")
     limit, batch = (12, 8) if LONG else (2, 2)
     with serve(seed=1, **LEARNING | {"offers_per_round": 2 * batch, "retrain": True}) as client:
-        launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"]
-        command = [*launch, script, TRAINERS, client.url, tmp_path, str(limit), str(batch)]
+        # without `accelerate launch`, the script forks: all is imported once
+        launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"] if LONG else []
+        command = [sys.executable, *launch, script, TRAINERS, client.url, tmp_path, str(limit), str(batch)]
         env = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
