@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.llm.language_model import GeneratorOptions
+from agents.llm.options import GeneratorOptions
 from experiments.config import RunConfig
 from signal_env import __version__
 from signal_env.annotators.builtin import find_model

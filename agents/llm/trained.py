@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, base
+from agents.llm.answers import Tokens
 from agents.llm.comparison import divergence, lift
 from agents.llm.exchange import Exchange, Random
-from agents.llm.language_model import GeneratorOptions, LanguageModel, Tokens, seeds
+from agents.llm.language_model import LanguageModel, seeds
+from agents.llm.options import GeneratorOptions
 from agents.llm.report import RoundReport
 from agents.llm.scale import RewardScale
 from agents.llm.trl_options import SET_ELSEWHERE, check_trl
@@ -189,7 +191,7 @@ class TrainedGenerator(GeneratorOptions, Agent):
     def _load(self, seed: int) -> LanguageModel:
         """Load the base, and check that a policy over it can learn when to end a text."""
         name = self.model_name(self._learner, seed)
-        model = LanguageModel(name, self.generator_device, self.generator_precision)
+        model = LanguageModel(name, self.generator_device, self.generator_precision, self.form(self._learner))
         if not model.own_padding:
             raise ModelError(
                 f"The tokenizer of {name} has no padding token of its own. A policy that learns when to end a text "

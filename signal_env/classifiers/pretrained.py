@@ -87,12 +87,38 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
         with quiet_transformers(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # Makes weights that the checkpoint lacks the same every time.
             model = auto_class.from_pretrained(path, use_safetensors=True, trust_remote_code=False, **options)
-            return model, AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelError(
             f"Cannot load the {role} {str(name)!r} from {path}. Give {offline[role]}, a folder with config.json, "
             f"model.safetensors and a tokenizer, or a hub name while connected. transformers reported: {error}"
         ) from error
+    _require_fit(model[0] if isinstance(model, tuple) else model, tokenizer, f"{role} {str(name)!r}")
+    return model, tokenizer
+
+
+def _require_fit(model: Any, tokenizer: Any, which: str) -> None:
+    """Raise a `ModelError` if a tokenizer gives texts tokens that its model has not.
+
+    Special tokens without a use may be more than the model has: transformers adds some to any tokenizer.
+    """
+    size = vocabulary_size(model)
+    used = {getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad", "cls", "sep")}
+    unused = set(tokenizer.all_special_ids) - used
+    last = max(token for token in tokenizer.get_vocab().values() if token not in unused)
+    if last >= size:
+        raise ModelError(
+            f"The tokenizer of the {which} has token ids up to {last}, and the model tokens 0 to {size - 1}: give the "
+            "tokenizer that the model was trained with, or resize the model's embeddings and save it."
+        )
+
+
+def vocabulary_size(model: Any) -> int:
+    """Return the number of tokens that a model knows."""
+    try:
+        return int(model.get_input_embeddings().num_embeddings)
+    except (AttributeError, NotImplementedError):  # its tokens have no table of embeddings
+        return int(model.config.vocab_size)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.agent import get_agent
 from agents.llm import GRPOAgent, PPOAgent, RLOOAgent
-from agents.llm.language_model import first_line
+from agents.llm.answers import Answer
 from agents.rollout import rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
@@ -75,7 +75,7 @@ def test_the_trainer_credits_exactly_the_environments_rewards(agent_class, monke
     raw = []
     for step, (responses, rewards) in zip(steps, exchanged, strict=True):
         decode = agent._model.tokenizer.decode
-        assert list(step.texts) == [first_line(decode(tokens, skip_special_tokens=True)) for tokens in responses]
+        assert list(step.texts) == [Answer().text(decode(tokens, skip_special_tokens=True)) for tokens in responses]
         raw += step.rewards.tolist()
         assert rewards == pytest.approx(step.rewards / np.std(raw))
     last = steps[-1].metrics
