@@ -209,6 +209,10 @@ class TextModel:
 
     def __init__(self, model: Any, tokenizer: Any, task: Task, max_length: int, device: str, batch_size: int = 64):
         require_device(device)
+        if tokenizer.pad_token_id is None:  # any token will do, since the attention mask leaves padding out
+            tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+        if getattr(model.config, "pad_token_id", None) is None:
+            model.config.pad_token_id = tokenizer.pad_token_id
         self.max_length = usable_length(model, tokenizer, max_length)
         self.model = model.to(device).eval()
         self.tokenizer = tokenizer
