@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 from agents.llm.answers import Part
-from signal_env.classifiers.pretrained import ModelError
-from signal_env.config import ConfigError
+from signal_env.classifiers.pretrained import ModelError, require_checkpoint
+from signal_env.config import ConfigError, SignalConfig
+from signal_env.learner.experiment import experiment_sizes, task_of
 from signal_env.learner.learner import Learner
+from signal_env.tasks import Task
 from signal_env.utils.storage import cache_dir
 
 PAPER = "Qwen/Qwen2.5-7B-Instruct"
@@ -45,6 +47,7 @@ class GeneratorOptions:
     """The options of agents that write: the language model and its sampling."""
 
     stateless: ClassVar[bool] = True  # for agents that take them as a base
+    offers_written: ClassVar[bool] = True  # the annotator labels written texts
 
     generator: str | None = None
     """The model: "embedded" (trained on the reviews corpus), "small" (made by `experiments pretrain --task` for the
@@ -79,32 +82,43 @@ class GeneratorOptions:
         fields = learner.task.field_names if len(learner.task.field_names) > 1 else ()
         return Form(self.prompt_style, tuple(self.template_options.items()), self.answer, fields)
 
+    def check_available(self, options: SignalConfig, seed: int) -> None:
+        """Look for the model, without loading it.
+
+        Raises:
+            ModelError: If there is no such model, or it does not suit the experiment.
+        """
+        require_checkpoint(self.model_for(task_of(options), experiment_sizes(options).pool, seed), "generator")
+
     def model_name(self, learner: Learner, seed: int) -> str:
-        """Return the folder or hub name of the model for an experiment.
+        """Return the folder or hub name of the model for an experiment, see `model_for`."""
+        return self.model_for(learner.task, learner.sizes.pool, seed)
+
+    def model_for(self, task: Task, pool_size: int, seed: int) -> str:
+        """Return the folder or hub name of the model for a task, the size of R, and a seed.
 
         Raises:
             ModelError: If the option is "small", and no small generator suits the experiment.
         """
-        name = self.generator or ("embedded" if learner.task.name == "reviews" else PAPER)
-        return str(small_generator(learner, seed)) if name == "small" else name
+        name = self.generator or ("embedded" if task.name == "reviews" else PAPER)
+        return str(small_generator(task, pool_size, seed)) if name == "small" else name
 
 
-def small_generator(learner: Learner, seed: int) -> Path:
+def small_generator(task: Task, pool_size: int, seed: int) -> Path:
     """Return the folder of the generator that `experiments pretrain --task` has made for the task.
 
     Raises:
         ModelError: If there is none, or it may have read texts of this experiment's pool.
     """
-    task = learner.task
     folder = cache_dir("generators", task.name)
     if not folder.is_dir():
         raise ModelError(
             f"No small generator at {folder}. Make it: `python -m experiments pretrain --task {task.name}`"
         )
     made = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    if seed >= made["excluded_seeds"] or learner.sizes.pool > made["excluded_pool_size"]:
+    if seed >= made["excluded_seeds"] or pool_size > made["excluded_pool_size"]:
         raise ModelError(
-            f"The generator at {folder} may have read this pool of {learner.sizes.pool} texts (seed {seed}). Only the "
+            f"The generator at {folder} may have read this pool of {pool_size} texts (seed {seed}). Only the "
             f"pools of up to {made['excluded_pool_size']} texts of seeds under {made['excluded_seeds']} were kept out "
             f"of its training: make it anew with other --exclude-seeds or --exclude-fraction."
         )

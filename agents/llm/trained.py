@@ -22,9 +22,9 @@ from agents.llm.report import RoundReport
 from agents.llm.scale import RewardScale
 from agents.llm.trl_options import SET_ELSEWHERE, check_trl
 from signal_env.classifiers.pretrained import ModelError, quiet_transformers
-from signal_env.config import ConfigError
+from signal_env.config import ConfigError, SignalConfig
 from signal_env.learner.learner import Learner
-from signal_env.utils.extras import require
+from signal_env.utils.extras import require, require_installed
 
 
 @dataclasses.dataclass
@@ -67,6 +67,12 @@ class TrainedGenerator(GeneratorOptions, Agent):
     """Texts of each round, its last ones, that are compared with texts of the reference at its close; 0: none."""
     trl: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
     """Any other field of TRL's own configuration, by its name."""
+
+    def check_available(self, options: SignalConfig, seed: int) -> None:
+        """Look for TRL, peft and the base, without loading them; `reset` documents the errors."""
+        for module in ("peft", "trl"):
+            require_installed(module, "trl")
+        super().check_available(options, seed)
 
     def reset(self, envs: Envs, seed: int, exchange: Exchange | None = None) -> None:
         """Load the base, and start the trainer with a new adapter.

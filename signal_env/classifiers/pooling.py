@@ -89,9 +89,9 @@ def load_classifier(encoder: str, task: Task, pooling: Pooling | None = None) ->
         task: The task, which sets the classes.
         pooling: How tokens are pooled. None decides by the checkpoint. If it has a sentence-transformers configuration,
             "first" or "last" where that pools this token, and else "mean". Without one, "last" if the model reads
-            forward only, as GPT-2 does, since only its last token has read the text, and "head" if it has the weights of all
-            layers below the last one, as BERT's has. Otherwise "mean": a layer that begins at random learns little from
-            few labels.
+            forward only, as GPT-2 does, since only its last token has read the text, and "head" if it has the weights
+            of all layers below the last one, as BERT's has. Otherwise "mean": a layer that begins at random learns
+            little from few labels.
 
     Returns:
         The model, its tokenizer, and the pooling.

@@ -81,7 +81,6 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
     from transformers import AutoTokenizer
 
     path = model_path(name, role)
-    offline = {"encoder": "'embedded', 'minilm'", "generator": "'embedded', 'small'"}
     options.setdefault("dtype", torch.float32)
     try:
         with quiet_transformers(), torch.random.fork_rng(devices=[]):
@@ -89,12 +88,44 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
             model = auto_class.from_pretrained(path, use_safetensors=True, trust_remote_code=False, **options)
             tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"Cannot load the {role} {str(name)!r} from {path}. Give {offline[role]}, a folder with config.json, "
-            f"model.safetensors and a tokenizer, or a hub name while connected. transformers reported: {error}"
-        ) from error
+        raise _not_loaded(name, path, role, f"transformers reported: {error}") from error
     _require_fit(model[0] if isinstance(model, tuple) else model, tokenizer, f"{role} {str(name)!r}")
     return model, tokenizer
+
+
+def require_checkpoint(name: str | Path, role: str = "encoder") -> None:
+    """Raise an error if there is no model of a name, without loading it. Of a model of the hub, its config.json is read.
+
+    Args:
+        name: See `model_path`.
+        role: See `model_path`.
+
+    Raises:
+        MissingExtra: If `name` is "minilm" and its package is not installed.
+        ModelError: If there is no such model, or its folder lacks a part.
+    """
+    path = model_path(name, role)
+    if Path(path).is_dir():
+        if not (Path(path) / "adapter_config.json").is_file():  # an adapter's base has the other parts
+            patterns = ("config.json", "*.safetensors")
+            if missing := [pattern for pattern in patterns if not any(Path(path).glob(pattern))]:
+                raise _not_loaded(name, path, role, f"The folder lacks {' and '.join(missing)}.")
+        return
+    from transformers.utils import cached_file
+
+    try:
+        with quiet_transformers():
+            cached_file(path, "config.json")
+    except (OSError, ValueError) as error:
+        raise _not_loaded(name, path, role, f"transformers reported: {error}") from error
+
+
+def _not_loaded(name: str | Path, path: str, role: str, reason: str) -> ModelError:
+    offline = {"encoder": "'embedded', 'minilm'", "generator": "'embedded', 'small'"}
+    return ModelError(
+        f"Cannot load the {role} {str(name)!r} from {path}. Give {offline[role]}, a folder with config.json, "
+        f"model.safetensors and a tokenizer, or a hub name while connected. {reason}"
+    )
 
 
 def _require_fit(model: Any, tokenizer: Any, which: str) -> None:

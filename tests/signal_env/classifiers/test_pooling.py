@@ -117,7 +117,7 @@ def test_a_body_that_does_not_run_on_texts_is_named(tmp_path):
     tokenizer.save_pretrained(tmp_path)
     config = transformers.T5Config(vocab_size=len(tokenizer), d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
     transformers.T5Model(config).save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match="is a T5Model, which does not run on texts .* a hidden state of each token"):
+    with pytest.raises(ModelError, match=r"is a T5Model, which does not run on texts .* a hidden state of each token"):
         LinearClassifier(TASK, str(tmp_path))
 
 
