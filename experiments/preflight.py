@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from experiments.config import RunConfig, RunError
@@ -67,8 +68,8 @@ def preflight_all(runs: Iterable[RunConfig]) -> None:
 def check_space(folder: Path) -> None:
     """Raise a RunError if a folder cannot be written to, or its disk is full. Nothing stays there."""
     probe = folder / f".probe-{os.getpid()}"
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with probe.open("wb") as file:
@@ -77,7 +78,8 @@ def check_space(folder: Path) -> None:
                 os.fsync(file.fileno())
         finally:
             probe.unlink(missing_ok=True)
-            for place in missing:
-                place.rmdir()
+            with suppress(OSError):  # another process writes there too
+                for place in missing:
+                    place.rmdir()
     except OSError as error:
         raise RunError(f"{folder} cannot be written to: {error}. Make space there, or give {elsewhere()}.") from error

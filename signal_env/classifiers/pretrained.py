@@ -94,7 +94,7 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
 
 
 def require_checkpoint(name: str | Path, role: str = "encoder") -> None:
-    """Raise an error if there is no model of a name, without loading it. Of a model of the hub, its config.json is read.
+    """Raise an error if there is no model of a name, without loading it. The config.json of the hub's is fetched.
 
     Args:
         name: See `model_path`.

@@ -1,12 +1,13 @@
 """Which package a name stands for: `agents` and `experiments` are names that other packages and scripts have too."""
 
 import sys
-from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
-import signal_env
 from signal_env.utils.errors import SignalError
+
+HOME = Path(__file__).resolve().parents[2]
+"""The folder of the packages."""
 
 OURS = ("agents", "experiments")
 """The packages that come with `signal_env`, in the same folder."""
@@ -28,9 +29,8 @@ def require_ours(*names: str) -> None:
     Example:
         >>> require_ours("agents", "experiments")
     """
-    home = Path(signal_env.__file__).resolve().parents[1]
     for name in names:
-        own, found = home / name / "__init__.py", _found(name)
+        own, found = HOME / name / "__init__.py", _found(name)
         if found is None:
             raise ForeignPackage(
                 f"The package {name!r} of signal_env is missing: expected {own}. Install signal_env anew."
@@ -53,7 +53,7 @@ def _found(name: str) -> Path | None:
     if imported is not None:
         file = getattr(imported, "__file__", None)
         return Path(file).resolve() if file else None
-    spec = PathFinder.find_spec(name) or find_spec(name)
+    spec = find_spec(name)
     if spec is None:
         return None
     place = spec.origin or next(iter(spec.submodule_search_locations or ()), None)
