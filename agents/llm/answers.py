@@ -141,11 +141,12 @@ def stop_at(model: Any, candidates: Sequence[int], ended: Callable[[Tokens], boo
     class TextEnd(StoppingCriteria):  # type: ignore[misc]  # its base has no types
         eos_token_id = None  # `generate` fills what has ended where a criterion has this attribute
 
-        def __init__(self, width: int) -> None:
-            self.width = width
+        def __init__(self, shown: "torch.Tensor") -> None:
+            self.width = shown.shape[1]
+            self.candidates = torch.tensor(candidates, dtype=torch.long, device=shown.device)
 
         def __call__(self, input_ids: "torch.Tensor", scores: Any, **_: Any) -> "torch.Tensor":
-            over = torch.isin(input_ids[:, -1], torch.tensor(candidates, device=input_ids.device))
+            over = torch.isin(input_ids[:, -1], self.candidates)
             for row in over.nonzero()[:, 0].tolist():
                 over[row] = ended(input_ids[row, self.width :].tolist())
             return over
@@ -154,7 +155,7 @@ def stop_at(model: Any, candidates: Sequence[int], ended: Callable[[Tokens], boo
 
     def generate(inputs: Any = None, **options: Any) -> Any:
         shown = options.get("input_ids") if inputs is None else inputs
-        criteria = StoppingCriteriaList([*(options.pop("stopping_criteria", None) or ()), TextEnd(shown.shape[1])])
+        criteria = StoppingCriteriaList([*(options.pop("stopping_criteria", None) or ()), TextEnd(shown)])
         return own(inputs, stopping_criteria=criteria, **options)
 
     model.generate = generate

@@ -4,6 +4,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,13 +112,21 @@ def require_checkpoint(name: str | Path, role: str = "encoder") -> None:
             if missing := [pattern for pattern in patterns if not any(Path(path).glob(pattern))]:
                 raise _not_loaded(name, path, role, f"The folder lacks {' and '.join(missing)}.")
         return
+    if problem := _hub_problem(path):
+        raise _not_loaded(name, path, role, f"transformers reported: {problem}")
+
+
+@lru_cache(maxsize=64)  # without a connection each try takes half a minute
+def _hub_problem(name: str) -> str:
+    """Return why a model of the hub cannot be had here; "" if it can."""
     from transformers.utils import cached_file
 
     try:
         with quiet_transformers():
-            cached_file(path, "config.json")
+            cached_file(name, "config.json")
     except (OSError, ValueError) as error:
-        raise _not_loaded(name, path, role, f"transformers reported: {error}") from error
+        return str(error)
+    return ""
 
 
 def _not_loaded(name: str | Path, path: str, role: str, reason: str) -> ModelError:

@@ -42,7 +42,7 @@ def test_what_is_missing_is_named(agent, agent_options, options, error, message)
         preflight(config(agent, agent_options, **options))
 
 
-@pytest.mark.parametrize(("agent", "module"), [("ppo", "trl"), ("grpo", "peft"), ("sb3", "stable_baselines3")])
+@pytest.mark.parametrize(("agent", "module"), [("ppo", "trl"), ("gaal", "peft"), ("sb3", "stable_baselines3")])
 def test_a_missing_package_is_named(agent, module, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra, match=f"{module!r} is not installed"):
