@@ -10,7 +10,7 @@ from experiments.config import RunConfig, RunError
 from experiments.content import may_write, writes
 from experiments.spelling import elsewhere
 from signal_env.annotators.builtin import check_model
-from signal_env.classifiers.pretrained import require_checkpoint
+from signal_env.classifiers.checkpoints import require_checkpoint
 from signal_env.learner.experiment import experiment_sizes, task_of
 from signal_env.utils.errors import SignalError
 

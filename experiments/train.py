@@ -17,7 +17,7 @@ from experiments.plugins import load_plugins
 from experiments.preflight import check_space
 from experiments.progress import console, progress_bar
 from signal_env.annotators.builtin import check_model
-from signal_env.classifiers.pretrained import require_checkpoint
+from signal_env.classifiers.checkpoints import require_checkpoint
 from signal_env.learner.experiment import experiment_sizes, task_of
 from signal_env.utils.extras import require, require_installed
 from signal_env.utils.storage import remove, write_text

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 from agents.llm.answers import Part
-from signal_env.classifiers.pretrained import ModelError, require_checkpoint
+from signal_env.classifiers.checkpoints import ModelError, require_checkpoint
 from signal_env.config import ConfigError, SignalConfig
 from signal_env.learner.experiment import experiment_sizes, task_of
 from signal_env.learner.learner import Learner

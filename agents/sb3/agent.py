@@ -9,7 +9,7 @@ from agents.agent import Envs, agents, base
 from agents.sb3.chooser import Chooser, ChoosingAgent, Observe, check_features, embedding_size_of
 from agents.sb3.errors import PolicyError
 from agents.sb3.places import find_policy
-from signal_env.classifiers.pretrained import require_checkpoint
+from signal_env.classifiers.checkpoints import require_checkpoint
 from signal_env.config import SignalConfig
 from signal_env.utils.extras import require, require_installed
 from signal_env.wrappers.candidate_draw import CandidateBox

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.annotators.annotator import Annotator, AnnotatorError, annotators
-from signal_env.classifiers.pretrained import model_path, require_checkpoint
+from signal_env.classifiers.checkpoints import model_path, require_checkpoint
 from signal_env.tasks import Task, TaskError
 from signal_env.utils.fingerprint import digest_of_folder
 from signal_env.utils.storage import cache_dir
