@@ -154,7 +154,7 @@ def stop_at(model: Any, candidates: Sequence[int], ended: Callable[[Tokens], boo
     own = model.generate
 
     def generate(inputs: Any = None, **options: Any) -> Any:
-        shown = options.get("input_ids") if inputs is None else inputs
+        shown: Any = options.get("input_ids") if inputs is None else inputs
         criteria = StoppingCriteriaList([*(options.pop("stopping_criteria", None) or ()), TextEnd(shown)])
         return own(inputs, stopping_criteria=criteria, **options)
 

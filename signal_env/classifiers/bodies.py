@@ -43,7 +43,11 @@ def is_causal(model: Any, tokenizer: Any) -> bool:
     """
     first, second, third = _some_tokens(tokenizer, 3)
     one, other = (_hidden_states(model, [first, after]) for after in (second, third))
-    return one is not None and bool((one[0, 0] - other[0, 0]).abs().max() <= 1e-6 * one[0, 0].abs().max())
+    return (
+        one is not None
+        and other is not None
+        and bool((one[0, 0] - other[0, 0]).abs().max() <= 1e-6 * one[0, 0].abs().max())
+    )
 
 
 def _some_tokens(tokenizer: Any, n: int) -> list[int]:
