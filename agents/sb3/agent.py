@@ -43,16 +43,9 @@ class SB3Agent(ChoosingAgent):
             ModelError: If there is no such language model.
         """
         require_installed("stable_baselines3", "sb3")
-        find_policy(self._place())
+        find_policy(_given(self.policy))
         if self.generator is not None:
             require_checkpoint(self.generator, "generator")
-
-    def _place(self) -> str:
-        if self.policy is None:
-            raise PolicyError(
-                "The agent 'sb3' needs a policy: give --policy FOLDER, made by `python -m experiments train`."
-            )
-        return self.policy
 
     def reset(self, envs: Envs, seed: int) -> None:
         """Load the policy and begin an episode.
@@ -65,7 +58,7 @@ class SB3Agent(ChoosingAgent):
         require("stable_baselines3", "sb3")
         from agents.sb3.saved import load_policy
 
-        place = self._place()
+        place = _given(self.policy)
         if self.n_candidates is not None and self.n_candidates < 1:
             raise PolicyError(f"n_candidates must be at least 1; got {self.n_candidates}.")
         policy, saved = load_policy(place, self.n_candidates)
@@ -174,3 +167,12 @@ class ModelAgent(ChoosingAgent):
             )
         size = self.embedding_size
         return int(actions.n), embedding_size_of(space.features) if size is None else size
+
+
+def _given(policy: str | None) -> str:
+    """Return the folder of a policy, or raise a PolicyError if there is none."""
+    if policy is None:
+        raise PolicyError(
+            "The agent 'sb3' needs a policy: give --policy FOLDER, made by `python -m experiments train`."
+        )
+    return policy
