@@ -337,6 +337,31 @@ def begin(agent, **options):
     steps.close()
 
 
+@pytest.mark.parametrize("agent_class", [GRPOAgent])  # it encodes prompts itself
+def test_a_trainer_reads_prompts_in_the_models_own_form(agent_class, folder):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = "<user>{{ messages[0].content }}{% if not thinks %}<no>{% endif %}"
+    tokenizer.save_pretrained(folder)
+    agent = agent_class(generator=str(folder), template_options={"thinks": False}, **QUICK)
+    envs, shown = make(agent_class), []
+    observations, _ = envs.reset(seed=0)
+    with closing(agent):
+        agent.reset(envs, 0)
+        inner = agent._model.model.get_base_model()
+        generate = inner.generate
+
+        def spy(*args, **options):
+            shown.extend(options.get("input_ids", args[0] if args else None).tolist())
+            return generate(*args, **options)
+
+        inner.generate = spy
+        agent.act(observations)
+        padding = agent._model.tokenizer.pad_token_id
+        read = [[token for token in row if token != padding] for row in shown]
+        assert read == agent._model.encode(observations["prompt"])
+        assert agent._model.tokenizer.decode(read[0]) == f"<user>{observations['prompt'][0]}<no>"
+
+
 def test_a_generator_without_padding_token_cannot_be_trained(folder):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.pad_token = None
