@@ -19,6 +19,7 @@ from signal_env import __version__
 from signal_env.classifiers import ClassifierError
 from signal_env.shared import ExperimentEnded
 from signal_env.shared.reading import ABILITIES, RoundOver, asked, experiment_data, offered_data, round_data
+from signal_env.utils.answers import Answer
 
 RETRY = 1
 """Seconds after which a request that was told to come again may be repeated."""
@@ -132,11 +133,12 @@ class Service:
 
         It waits for a retraining, as OpenRLHF gives up after five attempts. `?end=TOKEN` names the end of a response.
         """
-        ends = request.query_params.getlist("end")
-        answer = await self._submit(queried(await self._body(request), ends, self._bounds))
+        state, ends = self._worker.run.experiment.state(), request.query_params.getlist("end")
+        rule = Answer(fields=state.field_names)
+        answer = await self._submit(queried(await self._body(request), ends, rule, self._bounds))
         if "rewards" not in answer:
             raise ExperimentEnded(answer["ended"])
-        return answered(rewarded(answer, self._worker.run.experiment.state().weights))
+        return answered(rewarded(answer, state.weights))
 
     async def score(self, request: Request) -> Response:
         """Score texts without offering them: {"texts", "prompts"}; return {"rewards", "infos"}."""

@@ -7,7 +7,7 @@ from experiments.serve.request import BadRequest, Bounds, Request, texts_of
 from signal_env.utils.answers import Answer
 
 
-def queried(body: Mapping[str, Any], ends: Sequence[str], bounds: Bounds) -> Request:
+def queried(body: Mapping[str, Any], ends: Sequence[str], answer: Answer, bounds: Bounds) -> Request:
     """Return the offer that a request's body describes.
 
     A query is a prompt in its chat template followed by its response, with special tokens. A label is the prompt
@@ -16,6 +16,7 @@ def queried(body: Mapping[str, Any], ends: Sequence[str], bounds: Bounds) -> Req
     Args:
         body: The request's body, with the lists "query", "prompts" and "labels".
         ends: The tokens at which a response ends.
+        answer: The rule by which a text is found in a response.
         bounds: The bounds of requests.
 
     Raises:
@@ -23,7 +24,7 @@ def queried(body: Mapping[str, Any], ends: Sequence[str], bounds: Bounds) -> Req
 
     Example:
         >>> body = {"query": ["Write.[/INST] a warm film</s>"], "prompts": ["Write.[/INST]"], "labels": ["Write."]}
-        >>> change = queried(body, ["</s>"], Bounds())
+        >>> change = queried(body, ["</s>"], Answer(), Bounds())
         >>> change.texts, change.prompts
         (('a warm film',), ('Write.',))
     """
@@ -36,7 +37,7 @@ def queried(body: Mapping[str, Any], ends: Sequence[str], bounds: Bounds) -> Req
     responses = [query.removeprefix(prompt) for query, prompt in zip(queries, prompts, strict=True)]
     for end in ends:
         responses = [response.split(end)[0] for response in responses]
-    texts = [Answer().text(response) for response in responses]
+    texts = [answer.text(response) for response in responses]
     return Request("offer", None, 0, *texts_of({"texts": texts, "prompts": labels}, bounds))
 
 

@@ -35,7 +35,8 @@ class SignalSpec:
         seed: The seed of an experiment in this process.
         token: The token of a served one.
         conversational: Whether prompts are messages, for models with a chat template, or plain texts.
-        answer: The rule by which a text is found in a completion.
+        answer: The rule by which a text is found in a completion; default: its first line that is not empty, or a line
+            for each field of the task's texts.
         name: The name of this stream of prompts. Whoever gives the same name to the same experiment reads the same
             prompts, as the processes of a training must.
         options: The options of an experiment in this process, fields of `signal_env.config.SignalConfig`.
@@ -66,17 +67,17 @@ class SignalSpec:
         seed: int = 0,
         token: str | None = None,
         conversational: bool = False,
-        answer: Answer = Answer(),  # noqa: B008  (it never changes)
+        answer: Answer | None = None,
         name: str = "trl",
         **options: Any,
     ) -> None:
         self.experiment = _experiment(target, seed, token, options)
         self.conversational, self.name = conversational, name
-        offers = Offers(self.experiment, answer)
-        self._offers = offers
-        weights = self.experiment.state().weights
+        state = self.experiment.state()
+        self._offers = Offers(self.experiment, answer or Answer(fields=state.field_names))
+        weights = state.weights
         self.reward_funcs: list[Callable[..., list[float | None]]] = [
-            TermReward(offers, term, weight, logs=i == 0) for i, (term, weight) in enumerate(weights.items())
+            TermReward(self._offers, term, weight, logs=i == 0) for i, (term, weight) in enumerate(weights.items())
         ]
         self.reward_weights = list(weights.values())
 
