@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from experiments.serve.openrlhf import queried, rewarded
 from experiments.serve.request import BadRequest, Bounds, drawn, offered, texts_of
 from experiments.serve.request import Request as Change
 from experiments.serve.served_run import ServedRun
@@ -59,6 +60,7 @@ def make_app(worker: Worker, token: str | None = None, bounds: Bounds | None = N
     app.post("/prompts", summary="Draw prompts")(service.prompts)
     app.post("/offer", summary="Offer texts")(service.offer)
     app.post("/score", summary="Score texts without offering them")(service.score)
+    app.post("/get_reward", summary="Offer texts as OpenRLHF does")(service.get_reward)
     app.get("/experiment", summary="Options, task, sizes and the real pool")(service.experiment)
     app.get("/round", summary="The open round: unlabeled and labeled texts under the classifier")(service.round)
     app.get("/offered", summary="What has been offered in the open round")(service.offered)
@@ -124,6 +126,17 @@ class Service:
     async def offer(self, request: Request) -> Response:
         """Offer texts: {"texts", "prompts", "key"}; return {"rewards", "infos", "first", "offered", "ended"}."""
         return await self._change(offered(await self._body(request), self._bounds))
+
+    async def get_reward(self, request: Request) -> Response:
+        """Offer texts as OpenRLHF does: {"query", "prompts", "labels"}; return {"rewards", "scores", "extra_logs"}.
+
+        It waits for a retraining, as OpenRLHF gives up after five attempts. `?end=TOKEN` names the end of a response.
+        """
+        ends = request.query_params.getlist("end")
+        answer = await self._submit(queried(await self._body(request), ends, self._bounds))
+        if "rewards" not in answer:
+            raise ExperimentEnded(answer["ended"])
+        return answered(rewarded(answer, self._worker.run.experiment.state().weights))
 
     async def score(self, request: Request) -> Response:
         """Score texts without offering them: {"texts", "prompts"}; return {"rewards", "infos"}."""
