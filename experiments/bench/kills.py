@@ -18,18 +18,6 @@ from experiments.serve import ServeConfig, serve
 from signal_env.shared import LocalExperiment
 from signal_env.shared.client import Client
 
-PRELOAD = [
-    *(
-        "experiments.serve.app",
-        "experiments.serve.served_run",
-        "signal_env.classifiers.linear",
-        "agents.sb3",
-        "uvicorn",
-    ),
-    *("torch", "safetensors.torch", "transformers.models.bert.modeling_bert", "transformers.modeling_utils"),
-]
-"""Modules that a service finds loaded, so that it is soon back."""
-
 
 class Service:
     """A service in a process of its own, which can be killed and started again.
@@ -44,7 +32,6 @@ class Service:
             port = place.getsockname()[1]
         self._config = dataclasses.replace(config, port=port)
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOAD)
         self.url = f"http://127.0.0.1:{port}"
         self.start()
 

@@ -1,6 +1,7 @@
 """`python -m experiments bench serve`: load on a service, kills of the service, and the cost of an offer over HTTP."""
 
 import dataclasses
+import multiprocessing
 import tempfile
 import threading
 import time
@@ -21,6 +22,12 @@ from experiments.serve import ServeConfig
 from experiments.serve.logs import ServedLogs
 from signal_env.shared import LocalExperiment
 from signal_env.shared.client import Client
+
+PRELOAD = [
+    *("experiments.serve.app", "experiments.serve.served_run", "signal_env.classifiers.linear", "agents.sb3", "faiss"),
+    *("uvicorn", "safetensors.torch", "transformers.models.bert.modeling_bert", "transformers.models.bert"),
+]
+"""Modules that a service finds loaded, so that it is soon back."""
 
 Ask = Callable[[Client, str], Any]
 
@@ -55,6 +62,7 @@ class BenchServeConfig:
 
 def main(config: BenchServeConfig) -> dict[str, Any]:
     """Print the three measurements, and return them."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
     with tempfile.TemporaryDirectory() as folder:
         with service_of(service_config(config, Path(folder) / "load")) as service:
             load = measure_load(config, service.url)

@@ -1,11 +1,14 @@
 """A service in a process of its own that is killed beside its clients."""
 
+import pytest
+
 from experiments.bench.kills import survive_kills
 from experiments.config import EnvironmentOptions
 from experiments.serve import ServeConfig
 from tests.experiments.serve.conftest import SMALL
 
 
+@pytest.mark.usefixtures("start")  # where it has begun, processes find the heavy libraries loaded
 def test_a_service_that_is_killed_loses_and_doubles_nothing(tmp_path):
     options = EnvironmentOptions(task="reviews", encoder="embedded", **SMALL, offers_per_round=20, budget=1000)
     config = ServeConfig(out=tmp_path / "run", tensorboard=False, options=options)
