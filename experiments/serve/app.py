@@ -176,7 +176,7 @@ class Service:
             if len(data) > self._bounds.body:
                 raise BadRequest(f"A request has at most {self._bounds.body} bytes: send it in parts.", 413)
         try:
-            body = json.loads(data)
+            body = json.loads(data.decode())  # strictly: JSON would join halves of a character that came apart
         except (ValueError, RecursionError) as error:
             raise BadRequest(f"The request is not JSON: {error}.", 400) from error
         if not isinstance(body, dict):
@@ -208,7 +208,7 @@ class Service:
 
     def _submit(self, job: Any) -> "asyncio.Future[Any]":
         future = asyncio.wrap_future(self._worker.submit(job))
-        future.add_done_callback(lambda done: done.exception())  # nobody may wait for it any more
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may wait for it any more
         return future
 
     async def _result(self, future: "asyncio.Future[Any]") -> Any:
