@@ -14,8 +14,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from signal_env.utils.ownership import require_ours
-
 if TYPE_CHECKING:
     from experiments.api import compare, play, report, sweep
     from experiments.runs import Runs, read_runs
@@ -32,6 +30,8 @@ def __getattr__(name: str) -> Any:
     """Return a public name."""
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from signal_env.utils.ownership import require_ours  # only here, since it imports signal_env
+
     require_ours("agents")
     return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
 
