@@ -11,6 +11,7 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from signal_env.acquisition import acquisitions
+from signal_env.config import SignalConfig
 from signal_env.learner.learner import Learner
 from signal_env.utils.errors import SignalError
 from signal_env.utils.registry import Registry
@@ -52,6 +53,16 @@ class Agent(Protocol):
     env_options: ClassVar[Mapping[str, Any]] = {}
     stateless: ClassVar[bool] = False
 
+    def check_available(self, options: SignalConfig, seed: int) -> None:
+        """Raise an error if something that an episode needs is missing, such as a model. Nothing is loaded.
+
+        Runs and sweeps call it before anything is played.
+
+        Args:
+            options: The environment's options.
+            seed: The seed of the episode.
+        """
+
     def reset(self, envs: Envs, seed: int) -> None:
         """Begin an episode. The agent's actions must depend on nothing but the seed and its observations."""
 
@@ -79,7 +90,7 @@ class Agent(Protocol):
 
 STATE_METHODS = ("state_dict", "load_state_dict")
 
-OUTSIDE = ("reset", "save", "close")
+OUTSIDE = ("check_available", "reset", "save", "close")
 """The methods that are not called from one round to the next."""
 
 
@@ -92,7 +103,7 @@ def keeps_state(agent: Agent) -> bool:
 
     It can if each class with methods of its own has the state methods among them, or has `stateless = True`. The bases
     of a class that writes the state methods are not asked. Methods of its own are all, such as `act` or a hook of a
-    base, but `reset`, `save`, `close` and those between double underscores. Properties count too.
+    base, but `check_available`, `reset`, `save`, `close` and those between double underscores. Properties count too.
 
     Raises:
         AgentError: If the agent has one of the two state methods without the other.

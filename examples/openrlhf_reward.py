@@ -19,16 +19,17 @@ END = os.environ.get("END_TOKEN", "<|im_end|>")
 
 @cache
 def connected():
-    """Return the service's client and the names of its reward terms."""
+    """Return the service's client, the rule for answers, and the names of the reward terms."""
     experiment = Client(os.environ.get("SIGNAL_ENV_URL", "http://127.0.0.1:8000"))
-    return experiment, tuple(experiment.state().weights)
+    state = experiment.state()
+    return experiment, Answer(fields=state.field_names), tuple(state.weights)
 
 
 def reward_func(queries, prompts, labels):
     """Return rewards and contributions. A query is a prompt with its response; a label, the prompt without template."""
-    experiment, terms = connected()
+    experiment, answer, terms = connected()
     responses = [query.removeprefix(prompt).split(END)[0] for query, prompt in zip(queries, prompts, strict=True)]
-    offered = experiment.offer([Answer().text(response) for response in responses], labels)
+    offered = experiment.offer([answer.text(response) for response in responses], labels)
     rewards = torch.tensor(offered.rewards, dtype=torch.float32)
     logs = {name: torch.tensor(offered.term(name), dtype=torch.float32) for name in terms}
     return {"rewards": rewards, "scores": rewards, "extra_logs": logs}

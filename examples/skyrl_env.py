@@ -17,9 +17,10 @@ from signal_env.utils.answers import Answer
 
 @cache
 def connected():
-    """Return the service's client and the names of its reward terms."""
+    """Return the service's client, the rule for answers, and the names of the reward terms."""
     experiment = Client(os.environ.get("SIGNAL_ENV_URL", "http://127.0.0.1:8000"))
-    return experiment, tuple(experiment.state().weights)
+    state = experiment.state()
+    return experiment, Answer(fields=state.field_names), tuple(state.weights)
 
 
 class ServedTextEnv(BaseTextEnv):
@@ -27,7 +28,7 @@ class ServedTextEnv(BaseTextEnv):
 
     def __init__(self, env_config=None, extras=None):
         super().__init__()
-        self.experiment, self.terms = connected()
+        self.experiment, self.answer, self.terms = connected()
 
     def init(self, prompt):
         """Keep the prompt, for reward terms that read it."""
@@ -36,6 +37,6 @@ class ServedTextEnv(BaseTextEnv):
 
     def step(self, action):
         """Offer the text; its contributions are the step's metadata."""
-        offered = self.experiment.offer([Answer().text(action)], [self.prompt])
+        offered = self.experiment.offer([self.answer.text(action)], [self.prompt])
         terms = {name: float(offered.term(name)[0]) for name in self.terms}
         return BaseTextEnvStepOutput(observations=[], reward=float(offered.rewards[0]), done=True, metadata=terms)

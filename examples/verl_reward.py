@@ -13,14 +13,15 @@ from signal_env.utils.answers import Answer
 
 @cache
 def connected(url):
-    """Return the service's client and the names of its reward terms."""
+    """Return the service's client, the rule for answers, and the names of the reward terms."""
     experiment = Client(url)
-    return experiment, tuple(experiment.state().weights)
+    state = experiment.state()
+    return experiment, Answer(fields=state.field_names), tuple(state.weights)
 
 
 def compute_score(data_source, solution_str, ground_truth, extra_info=None, url="http://127.0.0.1:8000", **_):
     """Return the reward, and each term's contribution for verl's logs. Texts of a validation are only scored."""
-    (experiment, terms), about = connected(url), extra_info or {}
+    (experiment, answer, terms), about = connected(url), extra_info or {}
     say = experiment.offer if about.get("split") == "train" else experiment.score
-    result = say([Answer().text(solution_str)], [about.get("prompt", "")])
+    result = say([answer.text(solution_str)], [about.get("prompt", "")])
     return {"score": float(result.rewards[0])} | {name: float(result.term(name)[0]) for name in terms}

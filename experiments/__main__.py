@@ -9,6 +9,7 @@ from typing import get_type_hints
 
 from experiments.plugins import PLUGIN_HELP, load_plugins, take
 from signal_env.utils.errors import PluginError, SignalError, origin_of
+from signal_env.utils.ownership import require_ours
 from signal_env.utils.registry import UnknownName
 
 COMMANDS = {
@@ -45,6 +46,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     args = list(sys.argv[1:] if args is None else args)
     try:
+        require_ours("agents")
         plugins, args = take(args)
     except SignalError as error:
         return complain("signal-env", error)

@@ -14,11 +14,12 @@ from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, make_envs
 from experiments.content import FILE as CONTENT
-from experiments.content import check_annotator, record_content
+from experiments.content import record_content
 from experiments.cost import Meter
 from experiments.identity import accept_plugins, check_places, differences, is_mixed, record_places, refusal
 from experiments.logs import LOGS, Logs, complete
 from experiments.player import fresh, refuse_descriptions
+from experiments.preflight import check_space, preflight
 from experiments.progress import console, progress_bar
 from experiments.replay import Replay
 from experiments.runs import Runs, read_runs
@@ -167,8 +168,9 @@ def play(
 
 
 def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool) -> None:
+    check_space(config.folder)
+    preflight(config)
     budget, meter = experiment_sizes(config.options).budget, Meter()
-    check_annotator(config)
     with closing(make_envs(config)) as envs:
         known = keeps_state(config.agent_options)
         checkpoint = load_checkpoint(config.folder) if resume and known else None
@@ -229,10 +231,12 @@ def _steps(
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Lock a run's folder, until the process ends at the latest; raise `RunBusy` if another process has the lock."""
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
+    except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
+        raise RunError(f"{folder} cannot be written to: {error}. Give {elsewhere()}.") from error
     except Timeout:
         raise RunBusy(
             f"Another process plays the run in {folder} at this moment: wait for it, or give {elsewhere()}."

@@ -3,7 +3,9 @@
 import dataclasses
 import ipaddress
 import os
+import signal
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -90,7 +92,11 @@ class ServeConfig:
 
 def main(config: ServeConfig) -> Path:
     """Serve the experiment until the process is interrupted; return its folder."""
-    serve(config, lambda url: console.print(f"Serving {config.env}, seed {config.seed}, at {url}", soft_wrap=True))
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # it ends as by Ctrl-C
+    try:
+        serve(config, lambda url: console.print(f"Serving {config.env}, seed {config.seed}, at {url}", soft_wrap=True))
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return config.run().folder
 
 

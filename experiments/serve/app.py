@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from experiments.serve.openrlhf import queried, rewarded
 from experiments.serve.request import BadRequest, Bounds, drawn, offered, texts_of
 from experiments.serve.request import Request as Change
 from experiments.serve.served_run import ServedRun
@@ -18,6 +19,7 @@ from signal_env import __version__
 from signal_env.classifiers import ClassifierError
 from signal_env.shared import ExperimentEnded
 from signal_env.shared.reading import ABILITIES, RoundOver, asked, experiment_data, offered_data, round_data
+from signal_env.utils.answers import Answer
 
 RETRY = 1
 """Seconds after which a request that was told to come again may be repeated."""
@@ -59,6 +61,7 @@ def make_app(worker: Worker, token: str | None = None, bounds: Bounds | None = N
     app.post("/prompts", summary="Draw prompts")(service.prompts)
     app.post("/offer", summary="Offer texts")(service.offer)
     app.post("/score", summary="Score texts without offering them")(service.score)
+    app.post("/get_reward", summary="Offer texts as OpenRLHF does")(service.get_reward)
     app.get("/experiment", summary="Options, task, sizes and the real pool")(service.experiment)
     app.get("/round", summary="The open round: unlabeled and labeled texts under the classifier")(service.round)
     app.get("/offered", summary="What has been offered in the open round")(service.offered)
@@ -125,6 +128,18 @@ class Service:
         """Offer texts: {"texts", "prompts", "key"}; return {"rewards", "infos", "first", "offered", "ended"}."""
         return await self._change(offered(await self._body(request), self._bounds))
 
+    async def get_reward(self, request: Request) -> Response:
+        """Offer texts as OpenRLHF does: {"query", "prompts", "labels"}; return {"rewards", "scores", "extra_logs"}.
+
+        It waits for a retraining, as OpenRLHF gives up after five attempts. `?end=TOKEN` names the end of a response.
+        """
+        state, ends = self._worker.run.experiment.state(), request.query_params.getlist("end")
+        rule = Answer(fields=state.field_names)
+        answer = await self._submit(queried(await self._body(request), ends, rule, self._bounds))
+        if "rewards" not in answer:
+            raise ExperimentEnded(answer["ended"])
+        return answered(rewarded(answer, state.weights))
+
     async def score(self, request: Request) -> Response:
         """Score texts without offering them: {"texts", "prompts"}; return {"rewards", "infos"}."""
         texts, prompts = texts_of(await self._body(request, ("texts", "prompts")), self._bounds)
@@ -161,7 +176,7 @@ class Service:
             if len(data) > self._bounds.body:
                 raise BadRequest(f"A request has at most {self._bounds.body} bytes: send it in parts.", 413)
         try:
-            body = json.loads(data)
+            body = json.loads(data.decode())  # strictly: JSON would join halves of a character that came apart
         except (ValueError, RecursionError) as error:
             raise BadRequest(f"The request is not JSON: {error}.", 400) from error
         if not isinstance(body, dict):
@@ -193,7 +208,7 @@ class Service:
 
     def _submit(self, job: Any) -> "asyncio.Future[Any]":
         future = asyncio.wrap_future(self._worker.submit(job))
-        future.add_done_callback(lambda done: done.exception())  # nobody may wait for it any more
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may wait for it any more
         return future
 
     async def _result(self, future: "asyncio.Future[Any]") -> Any:

@@ -10,11 +10,12 @@ import numpy as np
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, check_seed
 from experiments.content import FILE as CONTENT
-from experiments.content import check_annotator, record_content
+from experiments.content import record_content
 from experiments.cost import Meter
 from experiments.identity import accept_plugins, refusal
 from experiments.logs import LOGS, complete
 from experiments.player import RunError, fresh
+from experiments.preflight import preflight
 from experiments.run import ASIDE, FINISHED, begun, finished, lengths, locked, set_aside
 from experiments.serve.journal import ANSWERS, Journal
 from experiments.serve.logs import ServedLogs
@@ -49,7 +50,7 @@ class ServedRun:
         self.config, self._folder, self.closing = config, config.folder, False
         is_new = self._is_new()
         load_installed()
-        check_annotator(config)
+        preflight(config)
         options = {name: fresh(name, value) for name, value in vars(config.options).items()}
         self.experiment = LocalExperiment(config.env, config.seed, **options)
         if is_new:

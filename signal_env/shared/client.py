@@ -24,6 +24,9 @@ TOKEN = "SIGNAL_ENV_TOKEN"
 PAUSE = 0.25
 """Seconds before a request is repeated whose connection has failed."""
 
+AGAIN = (502, 503, 504)
+"""The statuses of a service, or of a proxy before it, after which a request is repeated."""
+
 PATIENCE = 90.0
 """Seconds that one answer may take; the service itself answers a request that waits within a third of that."""
 
@@ -132,7 +135,7 @@ class Client:
             except (OSError, http.client.HTTPException) as error:
                 problem = f"{type(error).__name__}: {error}"
             else:
-                if status != 503:
+                if status not in AGAIN:
                     return self._read(status, data)
                 pause, problem = again, data.decode(errors="replace")[:200]
             if time.monotonic() + pause > end:
@@ -154,8 +157,9 @@ class Client:
             connection.request(method, self._parts.path.rstrip("/") + path, body, headers)
             response = connection.getresponse()
             data = response.read()
-            again = float(response.getheader("Retry-After", PAUSE))
-            return response.status, again, data if response.status == 503 else json.loads(data)
+            told = response.getheader("Retry-After", "")
+            again = float(told) if told.replace(".", "", 1).isdecimal() else PAUSE
+            return response.status, again, data if response.status in AGAIN else json.loads(data)
         except (OSError, http.client.HTTPException, ValueError) as error:
             connection.close()
             self._local.connection = None

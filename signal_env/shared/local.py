@@ -192,6 +192,7 @@ class LocalExperiment(LearnerAccess):
             offers_per_round=learner.sizes.offers,
             classifier=learner.state(learner.offers_made),
             feature_names=learner.feature_names,
+            field_names=learner.task.field_names,
             weights={**learner.episode.reward.weights, "invalid": float(learner.config.invalid_reward)},
             terminated=learner.terminated,
             truncated=learner.truncated,

@@ -119,6 +119,7 @@ class State:
         offers_per_round: The number at which a round closes.
         classifier: The classifier vector of the observation, float32.
         feature_names: The names of its features.
+        field_names: The names of the fields of the task's texts.
         weights: The reward's terms with their weights; "invalid" is the term of texts that are not valid.
         terminated: Whether the experiment has ended; see `SignalEnv`.
         truncated: Whether it was cut off.
@@ -131,6 +132,7 @@ class State:
     offers_per_round: int
     classifier: NDArray[np.float32]
     feature_names: tuple[str, ...]
+    field_names: tuple[str, ...]
     weights: dict[str, float]
     terminated: bool
     truncated: bool
@@ -143,13 +145,14 @@ class State:
     def to_dict(self) -> dict[str, Any]:
         """Return the state as plain data."""
         changed = {"round": plain(self.round), "classifier": self.classifier.tolist(), "weights": dict(self.weights)}
-        return vars(self) | changed | {"feature_names": list(self.feature_names)}
+        return vars(self) | changed | {name: list(getattr(self, name)) for name in ("feature_names", "field_names")}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Restore what `to_dict` returned."""
-        changed: dict[str, Any] = {"round": restored(data["round"]), "feature_names": tuple(data["feature_names"])}
-        return cls(**{**data, **changed, "classifier": np.array(data["classifier"], dtype=np.float32)})
+        changed: dict[str, Any] = {name: tuple(data[name]) for name in ("feature_names", "field_names")}
+        changed |= {"round": restored(data["round"]), "classifier": np.array(data["classifier"], dtype=np.float32)}
+        return cls(**{**data, **changed})
 
 
 class SharedExperiment(Protocol):

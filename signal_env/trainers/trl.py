@@ -35,7 +35,8 @@ class SignalSpec:
         seed: The seed of an experiment in this process.
         token: The token of a served one.
         conversational: Whether prompts are messages, for models with a chat template, or plain texts.
-        answer: The rule by which a text is found in a completion.
+        answer: The rule by which a text is found in a completion; default: its first line that is not empty, or a line
+            for each field of the task's texts.
         name: The name of this stream of prompts. Whoever gives the same name to the same experiment reads the same
             prompts, as the processes of a training must.
         options: The options of an experiment in this process, fields of `signal_env.config.SignalConfig`.
@@ -66,17 +67,17 @@ class SignalSpec:
         seed: int = 0,
         token: str | None = None,
         conversational: bool = False,
-        answer: Answer = Answer(),  # noqa: B008  (it never changes)
+        answer: Answer | None = None,
         name: str = "trl",
         **options: Any,
     ) -> None:
         self.experiment = _experiment(target, seed, token, options)
         self.conversational, self.name = conversational, name
-        offers = Offers(self.experiment, answer)
-        self._offers = offers
-        weights = self.experiment.state().weights
-        self.reward_funcs: list[Callable[..., list[float]]] = [
-            TermReward(offers, term, weight) for term, weight in weights.items()
+        state = self.experiment.state()
+        self._offers = Offers(self.experiment, answer or Answer(fields=state.field_names))
+        weights = state.weights
+        self.reward_funcs: list[Callable[..., list[float | None]]] = [
+            TermReward(self._offers, term, weight, logs=i == 0) for i, (term, weight) in enumerate(weights.items())
         ]
         self.reward_weights = list(weights.values())
 
@@ -133,8 +134,8 @@ class Offers:
         """Begin without batches."""
         self.__init__(**state)  # type: ignore[misc]
 
-    def result(self, term: str, prompts: Sequence[Any], completions: Sequence[Any]) -> tuple[Scored, bool]:
-        """Return the result of a batch for one term, and whether the batch is offered by this call.
+    def result(self, term: str, prompts: Sequence[Any], completions: Sequence[Any]) -> Scored:
+        """Return the result of a batch for one term; the first term that asks offers it.
 
         A term asks once for each batch: when it asks again, an equal batch is another one.
         """
@@ -144,10 +145,10 @@ class Offers:
             for known, result, readers in self._batches:
                 if known == (texts, asked) and term not in readers:
                     readers.add(term)
-                    return result, False
+                    return result
             result = self.offer(texts, asked)
             self._batches.append(((texts, asked), result, {term}))
-            return result, True
+            return result
 
     def offer(self, texts: Sequence[str], prompts: Sequence[str]) -> Scored:
         """Offer texts; after the experiment's end, score them."""
@@ -169,29 +170,37 @@ class TermReward:
         offers: The offered batches.
         term: The term, whose name the trainer logs.
         weight: Its weight.
+        logs: Whether it gives the experiment's state to the trainer's logs.
     """
 
-    def __init__(self, offers: Offers, term: str, weight: float) -> None:
+    def __init__(self, offers: Offers, term: str, weight: float, logs: bool) -> None:
         self.__name__ = term
-        self._offers, self._weight = offers, weight
+        self._offers, self._weight, self._logs = offers, weight, logs
 
     def __call__(
         self,
         prompts: Sequence[Any],
         completions: Sequence[Any],
-        environments: "Sequence[TextEnvironment] | None" = None,
+        environments: Sequence[Any] | None = None,
         log_metric: Callable[[str, float], None] | None = None,
         **_: Any,
-    ) -> list[float]:
-        """Return the term's value for each completion, or for all texts of its environment."""
-        if environments is not None:
-            return [float(self._values(each).sum()) for environment in environments for each in [environment._earned()]]
-        result, offered = self._offers.result(self.__name__, prompts, completions)
-        if offered and log_metric is not None:
+    ) -> list[float | None]:
+        """Return the term's value for each completion, or for all texts of its environment; None for others'."""
+        values: list[float | None]
+        if environments is None:
+            values = self._values(self._offers.result(self.__name__, prompts, completions)).tolist()
+        else:
+            values = [self._earned(environment) for environment in environments]
+        if self._logs and log_metric is not None:
             for name, value in self._offers.numbers().items():
                 log_metric(name, value)
-        values: list[float] = self._values(result).tolist()
         return values
+
+    def _earned(self, environment: Any) -> float | None:
+        """Return the sum over the texts of a rollout; None if the environment is another trainer's."""
+        if not isinstance(environment, TextEnvironment):
+            return None
+        return float(self._values(environment._earned()).sum())
 
     def _values(self, result: Scored) -> NDArray[np.float64]:
         """Return what the weight multiplies to the term's contribution: raw values after clipping and normalization."""

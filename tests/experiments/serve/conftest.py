@@ -6,7 +6,6 @@ import threading
 import pytest
 
 from experiments.serve import ServeConfig, listening, server_of
-from experiments.serve.app import make_app
 from experiments.serve.request import Bounds
 from experiments.serve.served_run import ServedRun
 from experiments.serve.worker import Worker
@@ -31,7 +30,10 @@ def config(tmp_path):
 
 @contextlib.contextmanager
 def serving(run, token=None, bounds=None, timeout=30.0):
-    """Serve a run in a thread; yield its client, its worker and its server's address."""
+    """Serve a run in a thread; yield its client and its worker."""
+    pytest.importorskip("fastapi", reason="needs FastAPI: pip install 'signal-env[serve]'")
+    from experiments.serve.app import make_app
+
     bounds = bounds or Bounds()
     played = ServedRun(run)
     worker = Worker(played, bounds.waiting)

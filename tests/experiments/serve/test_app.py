@@ -51,6 +51,7 @@ def test_bad_requests_are_refused_with_a_reason_and_change_nothing(serve):
             ("/offer", b'{"texts": [', 400, "not JSON"),
             ("/offer", b"\xff\xfe\xff", 400, "not JSON"),
             ("/offer", b"[" * 2900, 400, "not JSON"),
+            ("/offer", b'{"texts": ["\xed\xa0\xbd\xed\xb8\x80"]}', 400, "not JSON"),  # a character in halves
             ("/prompts", {"n": -1}, 422, "'n' must be a whole number"),
             ("/prompts", {"n": True}, 422, "got True"),
             ("/prompts", {"n": 5}, 422, "from 0 to 4"),

@@ -8,6 +8,8 @@ import pickle
 import subprocess
 import sys
 import types
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -109,6 +111,30 @@ def test_openrlhf(serve, monkeypatch, tmp_path):
         assert parts["invalid"] == 0
 
 
+def test_openrlhf_by_url(serve, tmp_path):
+    """OpenRLHF posts one query at a time, in this form, and reads `rewards`, `scores` and `extra_logs`."""
+    shown = "<|im_start|>user\nWrite.<|im_end|>\n<|im_start|>assistant\n"
+
+    def post(url, queries, prompts, labels):
+        body = json.dumps({"query": queries, "prompts": prompts, "labels": labels}).encode()
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as response:
+            return json.load(response)
+
+    with serve(reward=REWARD) as client:
+        url = f"{client.url}/get_reward?end=%3C%7Cim_end%7C%3E"
+        queries = [f"{shown}{text}<|im_end|><|endoftext|>" for text in TEXTS]
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(lambda query: post(url, [query], [shown], ["Write."]), queries))
+        with pytest.raises(urllib.error.HTTPError, match="422"):
+            post(url, ["a"], [], ["b"])
+    order = accepted(tmp_path)
+    assert [result["rewards"] for result in results] == [[order[text]] for text in TEXTS]
+    for result in results:
+        assert result["scores"] == result["rewards"]
+        assert sum(value for (value,) in result["extra_logs"].values()) == pytest.approx(result["rewards"][0])
+
+
 def test_skyrl(serve, monkeypatch):
     """SkyRL makes an environment for each response, calls init and step, and closes it."""
     try:
@@ -177,17 +203,22 @@ def test_a_stock_trainer_learns_a_known_optimum_at_a_service(algorithm, serve, b
 
 
 RANK = """
-import json, runpy, sys
+import json, os, runpy, sys
+from accelerate import debug_launcher
 from signal_env.trainers.trl import SignalSpec
 
 helpers, url, folder, steps, batch = sys.argv[1:]
 sizes = {"max_steps": int(steps), "per_device_train_batch_size": int(batch), "num_generations": 2 * int(batch)}
 trainer, stop_at, logs_of = map(runpy.run_path(helpers).get, ("trainer", "stop_at", "logs_of"))
-trained = trainer("GRPO", SignalSpec(url), folder, [stop_at(0.85)], **sizes)
-trained.train()
-if trained.accelerator.is_main_process:
-    print("LOGS", json.dumps(logs_of(trained)))
-print("RANK", trained.accelerator.process_index, trained.state.global_step, flush=True)
+
+def main():
+    trained = trainer("GRPO", SignalSpec(url), folder, [stop_at(0.85)], **sizes)
+    trained.train()
+    if trained.accelerator.is_main_process:
+        print("LOGS", json.dumps(logs_of(trained)), flush=True)
+    print("RANK", trained.accelerator.process_index, trained.state.global_step, flush=True)
+
+main() if "WORLD_SIZE" in os.environ else debug_launcher(main, num_processes=2)
 """
 """A training in which each prompt's group of texts comes from both processes."""
 
@@ -199,9 +230,15 @@ def test_two_ranks_train_on_one_experiment(serve, begins_with_this, tmp_path):
     script.write_text(RANK, encoding="utf-8")
     limit, batch = (12, 8) if LONG else (2, 2)
     with serve(seed=1, **LEARNING | {"offers_per_round": 2 * batch, "retrain": True}) as client:
-        launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"]
-        command = [*launch, script, TRAINERS, client.url, tmp_path, str(limit), str(batch)]
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+        # without `accelerate launch`, the script forks: all is imported once
+        launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"] if LONG else []
+        command = [sys.executable, *launch, script, TRAINERS, client.url, tmp_path, str(limit), str(batch)]
+        env = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "OMP_NUM_THREADS": "1",
+            "ACCELERATE_USE_CPU": "true",
+        }
         run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr[-2000:]
         state = client.state()

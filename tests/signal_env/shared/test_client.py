@@ -58,7 +58,7 @@ def unused_port():
 
 def test_it_comes_again_while_the_service_is_busy(elsewhere):
     url, answers = elsewhere
-    answers += [(503, b"busy"), (503, b'{"error": "retraining"}'), (200, b'{"status": "ready"}')]
+    answers += [(503, b"busy"), (502, b"<html>"), (503, b'{"error": "retraining"}'), (200, b'{"status": "ready"}')]
     assert Client(url).health() == {"status": "ready"}
     assert answers == []
 

@@ -145,6 +145,19 @@ def test_prompts_and_completions_may_be_messages():
     assert experiment.learner.opened.offered.texts == ("a warm film",)
 
 
+def test_texts_of_several_fields_may_be_written_with_a_line_for_each(tmp_path):
+    rows = [f"who {word}?,it {word} {i}.,{word[0]}" for i in range(8) for word in ("rained", "snowed")]
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.csv").write_text("\n".join(["question,sentence,label", *rows]), encoding="utf-8")
+    task = "name: weather\ninstruction: 'Write:'\nclass_names: [r, s]\ncolumns: [question, sentence]\n"
+    (tmp_path / "weather.yaml").write_text(task, encoding="utf-8")
+    options = {"pool_size": 12, "round_size": 2, "budget": 12, "annotator": "gold"}
+    experiment = LocalExperiment(REVIEWS, task=str(tmp_path / "weather.yaml"), **options)
+    function = SignalSpec(experiment).reward_funcs[0]
+    function(prompts=["Write."], completions=["\nQuestion: who hailed?\nSentence: it hailed.\nQuestion: who"])
+    assert experiment.learner.opened.offered.texts == ("Question: who hailed? Sentence: it hailed.",)
+
+
 def test_readers_of_one_stream_read_the_same_prompts():
     experiment = LocalExperiment(REVIEWS, **{**TINY, "n_examples": 2})
     first, second = (list(SignalSpec(experiment).train_dataset.take(70)) for _ in range(2))
