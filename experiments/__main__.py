@@ -30,6 +30,7 @@ COMMANDS = {
     "bench classifiers": "Compares classifiers on random labeled sets: accuracy and training time.",
     "bench logistic": "Solves random problems of logistic regression, beside scikit-learn.",
     "bench acquisition": "Times the strategies that choose texts, beside other libraries'.",
+    "bench robustness": "Tries hostile texts, kills, full disks and code that fails, and says what then holds.",
 }
 """The commands. Each is a module with a `main` of one configuration, a dataclass whose fields are the options."""
 

@@ -85,6 +85,9 @@ class RunConfig:
     """The experiment's name in tables and reports; default: the environment's id."""
     method: str | None = None
     """The method's name in tables and reports; default: the agent's."""
+    call_timeout: float | None = None
+    """Seconds after which a call of the agent, the classifier, the annotator, a term or another function of your own
+    ends the run with an error that says where it was. No part of the run: give it again with `--resume`."""
     config: Path | None = None
     """A YAML file with values; those on the command line replace them."""
     plugins: Plugins = ()
@@ -138,7 +141,7 @@ class RunConfig:
         It has the versions of installed packages with plugins too, where there are any.
         """
         plain = self.absolute().data()
-        for name in ("config", "overwrite", "out", "resume", "accept_changed_plugins"):
+        for name in ("config", "overwrite", "out", "resume", "accept_changed_plugins", "call_timeout"):
             plain.pop(name)
         if installed := load_installed():
             plain["installed_plugins"] = installed

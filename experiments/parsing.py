@@ -61,16 +61,20 @@ def _default(args: Sequence[str], form: type[Any], names: Collection[str], plugi
     for name in ("config", "env", "agent", "resume"):
         if name in names:
             first.add_argument(f"--{name}", default=argparse.SUPPRESS)
+    if "resume" in names:
+        first.add_argument("--call-timeout", type=float)
     known, others = first.parse_known_args(args)
     typed = vars(known)
+    call_timeout = typed.pop("call_timeout", None)
     if "resume" in typed:
         if set(others) - {ACCEPT} or len(typed) > 1:
             raise RunError(
-                f"--resume continues a run as it is; give it without other options than --plugin and {ACCEPT}."
+                f"--resume continues a run as it is; give it without other options than --plugin, --call-timeout "
+                f"and {ACCEPT}."
             )
         folder, accept = Path(typed["resume"]), ACCEPT in others
         run = configuration_of(folder, plugins, accept)
-        return dataclasses.replace(run, resume=folder, accept_changed_plugins=accept)
+        return dataclasses.replace(run, resume=folder, accept_changed_plugins=accept, call_timeout=call_timeout)
     values: dict[str, Any] = {
         "env": RunConfig.env,
         "agent": RunConfig.agent,
