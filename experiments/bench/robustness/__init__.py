@@ -1,4 +1,4 @@
-"""`python -m experiments bench robustness`: hostile texts, kills, full disks and code that fails, and what then holds."""
+"""`python -m experiments bench robustness`: hostile texts, kills, full disks, code that fails, and what then holds."""
 
 import dataclasses
 import json
@@ -33,7 +33,7 @@ class RobustnessConfig:
     """What is tried: hostile actions; SIGKILLs of a run and of a sweep; full disks, folders that cannot be written to,
     and caches; classifiers, annotators, terms and agents that fail."""
     actions: int = 100_000
-    """Hostile actions in all, in equal parts over the tasks. Each is played in the single and in the vector environment."""
+    """Hostile actions in all, in equal parts over the tasks. Each is played in both environments."""
     tasks: tuple[str, ...] = ("reviews", "sst2", "agnews", "qnli", "trec", "banking77")
     """Tasks of the hostile actions."""
     offers: int = 500
