@@ -223,9 +223,7 @@ class View:
         prediction = Prediction(*(np.concatenate(rows) for rows in zip(*(p.prediction for p in parts), strict=True)))
         alone, as_first = all(part._alone for part in parts), any(part._as_first for part in parts)
         joined = View(self._round, texts, prediction, prompts=prompts, alone=alone, as_first=as_first)
-        joined.__dict__["_parts"] = [
-            leaf for part in parts for leaf in part._parts or [part]
-        ]  # in one list: no recursion
+        joined.__dict__["_parts"] = [leaf for part in parts for leaf in part._parts or [part]]  # else they would nest
         return joined
 
     def _moved(self, to: "OpenRound", indices: Sequence[int] | NDArray[np.int64]) -> "View":

@@ -60,8 +60,8 @@ def call_limit(seconds: float | None) -> Iterator[None]:
         raise LimitError(f"A time limit must be a number of seconds above 0, or None; got {seconds!r}.")
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         raise LimitError(
-            "A time limit for calls is kept by a signal, which only the main thread of a process can receive, and not on "
-            "Windows. Play in the main thread, or without a limit."
+            "A time limit for calls is kept by a signal, which only the main thread of a process can receive, and not "
+            "on Windows. Play in the main thread, or without a limit."
         )
     outer, limit = errors.guard, _Limit(float(seconds))
     errors.guard = limit

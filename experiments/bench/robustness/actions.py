@@ -157,10 +157,8 @@ def _play(env: Single, seed: int, check: Check) -> Played:
         played.rewards += step.rewards
         played.infos += step.infos
         prompts = list(step.observation["prompt"])
-        numbers = [
-            *step.rewards,
-            *(v for info in step.infos for term in info["reward_terms"].values() for v in term.values()),
-        ]
+        terms = [term for info in step.infos for term in info["reward_terms"].values()]
+        numbers = [*step.rewards, *(number for term in terms for number in term.values())]
         check.expect(bool(np.isfinite(numbers).all()), f"a number of the actions from {start} on is not finite")
         vector = step.observation["classifier"]
         check.expect(bool(((vector >= 0) & (vector <= 1)).all()), f"the observation after {start} is out of its space")

@@ -11,6 +11,9 @@ BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069
 INVISIBLE = "\u00ad\u034f\u115f\u180e\u200b\u200c\u200d\u2060\u2061\u3164\ufe0f\ufeff\uffa0\U000e0001\U000e0061"
 """Characters without width, among them those of emoji sequences and tags."""
 
+CONTROLS = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
+"""The control characters, from NUL on."""
+
 SEPARATORS = "\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 """Characters that some readers take for the end of a line."""
 
@@ -24,44 +27,17 @@ WORDS = ("a", "film", "warm", "dull", "superb", "plot", "never", "drags", "cast"
 CSV = ("=cmd|' /C calc'!A0", '"a","b\n', "1,2;3\t4", '""",""', "+SUM(A1:A9)", "@x", "-1+1", "a\r\nb,c", "'=HYPERLINK()")
 JSON = ('{"text": "x", "reward": 1e999}', '"}\n{"round": 0}', "\\u0000\\ud800", "\\", '\\"', "[NaN, Infinity]", "null")
 HTML = (
-    *(
-        "<script>alert(1)</script>",
-        "</script><!--",
-        "<img src=x onerror=alert(1)>",
-        "</td></tr></table>",
-        "&lt;&amp;&#0;",
-    ),
-    *(
-        "<style>*{display:none}",
-        "]]>",
-        "<!DOCTYPE x>",
-        "{{ 7*7 }}{% raw %}",
-        "javascript:alert(1)",
-        "[a](http://b) | c",
-    ),
+    *("<script>alert(1)</script>", "</script><!--", "<img src=x onerror=alert(1)>", "</td></tr></table>", "&lt;&#0;"),
+    *("<style>*{display:none}", "]]>", "<!DOCTYPE x>", "{{ 7*7 }}{% raw %}", "javascript:a()", "[a](http://b) | c"),
 )
 ANSI = (
-    "\x1b[2J\x1b[H",
-    "\x1b[31mred\x1b[0m",
-    "\x1b]0;title\x07",
-    "\x9b1m",
-    "\x1b]8;;http://x\x1b\\link",
-    "\b\b\r",
-    "[bold red]x[/]",
+    *("\x1b[2J\x1b[H", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\x9b1m", "\x1b]8;;http://x\x1b\\link"),
+    *("\b\b\r", "[bold red]x[/]"),
 )
 FIELDS = (
-    *(
-        "Question: a Sentence: b",
-        "Question: Question: a Sentence: Sentence: b",
-        "Sentence: b Question: a",
-        "Question: ",
-    ),
-    *(
-        "Question: a Sentence:",
-        "Question:a Sentence:b",
-        "question: a sentence: b",
-        "Question: a\nSentence: b\nSentence: c",
-    ),
+    *("Question: a Sentence: b", "Question: Question: a Sentence: Sentence: b", "Sentence: b Question: a"),
+    *("Question: ", "Question: a Sentence:", "Question:a Sentence:b", "question: a sentence: b"),
+    *("Question: a\nSentence: b\nSentence: c", "Sentence: Sentence: ", "Question: Sentence: a"),
     *("Question: Sentence\\: a Sentence: b", "Question: \\ Sentence: \\\\:", "Question: \u200b Sentence: \u200b"),
 )
 
@@ -85,8 +61,9 @@ def hostile(seed: int, index: int, shown: Shown) -> tuple[str, str]:
     """Return the kind and the text of an action, which depends on the seed, its index and what is shown alone.
 
     Example:
-        >>> hostile(0, 1, Shown("Write one:", ["a film"], ["b"])) == hostile(0, 1, Shown("Write one:", ["a film"], ["b"]))
-        True
+        >>> shown = Shown("Write one:", ["a film"], ["b"])
+        >>> hostile(0, 16, shown), hostile(0, 1, shown) == hostile(0, 1, shown)
+        (('real', 'a film'), True)
     """
     rng = np.random.default_rng([seed, index])
     kind = KINDS[index % len(KINDS)]  # each as often as every other
@@ -149,9 +126,7 @@ def _again(rng: np.random.Generator, shown: Shown) -> str:
 DRAWS: dict[str, Draw] = {
     "planes": _of_planes,
     "surrogates": lambda rng, _: _within(rng, _characters(rng, "\ud800\udbff\udc00\udfff")),
-    "controls": lambda rng, _: _within(
-        rng, "".join(map(chr, [*rng.integers(0x20, size=5), *rng.integers(0x7F, 0xA0, size=3)]))
-    ),
+    "controls": lambda rng, _: _within(rng, _characters(rng, CONTROLS)),
     "separators": lambda rng, _: _within(rng, _characters(rng, SEPARATORS + "\r\n")),
     "directions": lambda rng, _: _within(rng, _characters(rng, BIDI + "abאב")),
     "invisible": lambda rng, _: _within(rng, _characters(rng, INVISIBLE + "👩🚀")),

@@ -98,10 +98,8 @@ def _of_board(played: Played) -> Iterator[str]:
             yield f"TensorBoard has {len(cards)} cards {tag} of {len(played.rounds)}"
         for card, start, end in zip(cards, starts, played.rounds, strict=False):
             # A line break of the card is an element, and no character that a text could have.
-            rows = [
-                [html.unescape(cell.replace("<br>", "")) for cell in row[2:-2].split(" | ")]
-                for row in card.split("\n")[2:]
-            ]
+            rows = [row[2:-2].replace("<br>", "").split(" | ") for row in card.split("\n")[2:]]
+            rows = [[html.unescape(cell) for cell in row] for row in rows]
             offered = {visible(_cut(info["text"], SHORT, "…")) for info in played.infos[start:end]}
             expected = sorted(sign * reward for reward in played.rewards[start:end])[:5]
             if [row[0] for row in rows] != [f"{sign * reward:.3f}" for reward in expected]:
