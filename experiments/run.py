@@ -200,8 +200,8 @@ def _steps(
     A round is on the disk when its last step is yielded, so a power cut costs only the round that is under way.
     """
     if checkpoint is None:
+        write_text(config.folder / "config.yaml", config.as_yaml())  # first: it says whose folder this is
         record_content(config)
-        write_text(config.folder / "config.yaml", config.as_yaml())
         checkpoint = {"logs": None, "episode": None}
     agent = fresh("agent", config.agent_options)
     with closing(Logs(envs, config, meter, checkpoint["logs"])) as logs:
