@@ -24,6 +24,11 @@ TASKS = ("reviews", "sst2", "agnews", "qnli", "trec", "banking77")
 LABELS = 10
 """Texts labeled in a round."""
 
+REWARD = "signal + 0.1*entropy"
+
+REMEMBERED = "+ 0.1*novelty + 0.1*repetition"
+"""Terms on `reviews` beside these, which compare each text with all earlier ones and take long."""
+
 LONG = ("reviews", "qnli")
 """Tasks on which lines of 100 kB are valid; on the others they are too long."""
 
@@ -122,10 +127,11 @@ def _play_task(task: str, folder: Path, rounds: int, offers: int, seed: int, che
     options: dict[str, Any] = {
         **{"pool_size": 200, "initial_labeled": 20, "round_size": LABELS, "offers_per_round": offers},
         **{"budget": 20 + LABELS * rounds, "evaluation_size": 50, "classifier": "linear"},
-        **{"annotator": Hashing(get_task(task).n_classes), "reward": "signal + 0.1*entropy + 0.1*novelty"},
+        **{"classifier_options": {"max_length": 32}},  # the tokenizer reads all of a text anyway
+        **{"annotator": Hashing(get_task(task).n_classes), "reward": REWARD},
         **{"invalid_reward": -0.25, "max_text_length": 200_000 if task in LONG else 2_000},
     }
-    options |= {} if task == "reviews" else {"encoder": "minilm"}
+    options |= {"reward": f"{REWARD} {REMEMBERED}"} if task == "reviews" else {"encoder": "minilm"}
     env_id, width = f"SignalEnv-{task}-v0", min(50, offers)
     single = _play(Single(env_id, folder / "single", options), seed, check)
     vector = _play(Vector(env_id, folder / "vector", options, width), seed, check)

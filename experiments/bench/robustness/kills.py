@@ -68,7 +68,7 @@ def try_kills(folder: Path, kills: int, seed: int, workers: int) -> Iterator[Che
     def sweep(place: Path) -> list[str]:
         return ["sweep", str(folder / "study.yaml"), "--out", str(place), "--workers", str(workers)]
 
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "study.yaml").write_text(STUDY)
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(PRELOADED)

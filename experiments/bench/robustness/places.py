@@ -37,7 +37,7 @@ def try_places(folder: Path, seed: int) -> Iterator[Check]:
         folder: A folder for the runs.
         seed: Seed of the experiments.
     """
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     begin = [*RUN, "--seed", str(seed)]
     whole = folder / "undisturbed"
     code, said = run_command([*begin, "--out", str(whole)])
