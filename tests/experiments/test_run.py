@@ -226,7 +226,7 @@ WRITER = [
 ]
 
 
-@pytest.mark.parametrize("agent", ["ppo", "grpo", "generator", "badge"])
+@pytest.mark.parametrize("agent", ["ppo", "grpo", "generator"])
 def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, read_events, start):
     args = [*SMALL, "--agent", agent, "--seed", "2"]
     if agent in ("ppo", "grpo"):

@@ -1,6 +1,7 @@
 """The trial by fire, in short: what it guarantees holds, and what breaks a guarantee is found."""
 
 import json
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ def test_hostile_texts_are_of_every_kind_and_follow_from_the_seed():
     assert texts == [hostile(3, i, shown) for i in range(600)] != [hostile(4, i, shown) for i in range(600)]
     assert {kind for kind, _ in texts} == set(KINDS) == set(DRAWS)
     of = {kind: [text for one, text in texts if one == kind] for kind in KINDS}
-    assert {ord(c) >> 16 for text in of["planes"] for c in text} == set(range(17))
+    planes = "".join(DRAWS["planes"](np.random.default_rng(i), shown) for i in range(300))
+    assert {ord(c) >> 16 for c in planes} == set(range(17))
     assert any("\ud800" <= c <= "\udfff" for c in "".join(of["surrogates"]))
     assert len(set(of["normalization"])) > 4
     assert max(map(len, of["long"])) > 1_990
@@ -33,11 +35,12 @@ def test_hostile_texts_are_of_every_kind_and_follow_from_the_seed():
 def test_hostile_actions_are_in_every_log_and_a_lost_one_is_found(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(actions, "read_back", lambda played: seen.append(played) or read_back(played))
+    monkeypatch.setenv("SIGNAL_ENV_DATA", str(tmp_path / "nowhere"))
     check, left_out = actions.try_actions(tmp_path, 72, 0, 36, ("reviews", "trec"))
     assert (check.count, check.problems, check.left_out) == (72, [], "")
+    assert "nowhere" in left_out.left_out
     assert {"duplicate", "empty", "malformed", "valid"} <= check.counts.keys()
     assert sum(check.counts[f"offered as {kind}"] for kind in KINDS) == 72
-    assert left_out.left_out or not left_out.problems
     single = seen[0]
     single.infos[1]["text"] += "x"
     single.rewards[2] += 1
@@ -68,18 +71,21 @@ def test_a_full_disk_stops_a_run_with_one_line_and_it_goes_on_with_more_room(tmp
     assert "holds a run already" in check.problems[0]
 
 
-def test_a_killed_run_and_a_killed_sweep_are_compared(tmp_path, monkeypatch, start):
-    small = ("run", *kills.SMALL, "--agent", "badge", "--budget", "16", "--no-tensorboard")
-    monkeypatch.setattr(kills, "PPO", small)
+def test_a_killed_run_is_resumed_and_compared(tmp_path, monkeypatch, start):
+    def begin(place):
+        if (place / "config.yaml").is_file():
+            return ["run", "--resume", str(place)]
+        return ["run", *kills.SMALL, "--agent", "badge", "--budget", "16", "--no-tensorboard", "--out", str(place)]
+
     monkeypatch.setattr(kills, "LATEST", 0.02)
-    study = "seeds: [0]\nsettings: {few: {env: SignalEnv-reviews-v0}}\nmethods: {random: {agent: random}}\n"
-    options = "{tensorboard: false, options: {pool_size: 40, round_size: 4, evaluation_size: 40}}"
-    monkeypatch.setattr(kills, "STUDY", f"{study}defaults: {options}\n")
-    found = list(kills.try_kills(tmp_path, 1, seed=0, workers=0))
-    assert [(check.count, check.problems) for check in found] == [(1, []), (1, [])]
-    whole, other = (tmp_path / "a-PPO-run" / name for name in ("undisturbed", "killed-0"))
-    (other / "offers.jsonl").write_text("")
-    assert list(kills._differences(whole, other)) == ["killed-0 has another offers.jsonl"]
+    check, folder = Check("kills", "a run"), tmp_path / "runs"
+    process = multiprocessing.get_context("forkserver").Process
+    kills._try(folder, begin, 1, np.random.default_rng(0), check, process)
+    assert (check.count, check.problems) == (1, [])
+    assert check.counts["texts offered by the undisturbed one"] == 12
+    (folder / "killed-0" / "offers.jsonl").write_text("")
+    found = list(kills._differences(folder / "undisturbed", folder / "killed-0"))
+    assert found == ["killed-0 has another offers.jsonl"]
 
 
 def test_a_run_killed_between_its_first_two_files_begins_again(tmp_path, monkeypatch):
