@@ -26,7 +26,7 @@ class RobustnessConfig:
     """Tries what should not break the environment, a run or a sweep, and says where a guarantee does not hold.
 
     The actions and the moments of the kills follow from the seed, and so do all results but those of the moments at
-    which a process really dies. Tasks whose data or encoder is not on this machine are left out, and said to be.
+    which a process really dies. Tasks whose data is not on this machine are left out, and said to be.
     """
 
     parts: tuple[Part, ...] = ("actions", "kills", "places", "code")
