@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Never
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.acquisition import contrast
 from signal_env.acquisition.neighbors import Neighbors
+from signal_env.acquisition.scores import unchecked_contrast
 from signal_env.utils.prediction import Floats, Prediction, read_only
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class View:
         """`(n,)` acquisition scores s_x (SIGnAL, section 4.2)."""
         if self._parts:
             return read_only(np.concatenate([part.scores for part in self._parts]))
-        return read_only(contrast(self.probabilities, self.labeled.probabilities, self.neighbors))
+        return read_only(unchecked_contrast(self.probabilities, self.labeled.probabilities, self.neighbors))
 
     @cached_property
     def real(self) -> NDArray[np.bool_]:
