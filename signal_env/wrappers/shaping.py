@@ -47,8 +47,9 @@ class Shaping:
     """
 
     def __init__(self, learner: Learner, potential: str | Potential, gamma: float, weight: float) -> None:
-        if not 0 <= gamma <= 1 or not np.isfinite(weight):
-            raise RewardError(f"gamma must be from 0 to 1 and weight a finite number; got {gamma} and {weight}.")
+        numbers = all(isinstance(value, Real) and np.isfinite(float(value)) for value in (gamma, weight))
+        if not numbers or not 0 <= gamma <= 1:
+            raise RewardError(f"gamma must be from 0 to 1 and weight a finite number; got {gamma!r} and {weight!r}.")
         self.gamma, self.weight, self._learner = float(gamma), float(weight), learner
         names = learner.feature_names
         if callable(potential):
