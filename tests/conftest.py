@@ -15,7 +15,7 @@ from experiments import plugins
 from signal_env.utils.registry import _registries
 
 # No deadline, since other work on the machine slows single examples down; the draws are the same every time.
-settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("untimed", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("untimed")
 
 PLUGINS = Path(__file__).parent / "plugins"

@@ -38,14 +38,18 @@ def coin_agent():
 
 @pytest.fixture(scope="session")
 def start():
-    """Returns a function that starts a command in a process of its own, which has the heavy libraries already."""
+    """Returns a function that starts a command in a process of its own, which has the heavy libraries already.
+
+    The process runs the lines `first` before it.
+    """
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(
         ["experiments.sweep", "experiments.report", "agents.pool", "agents.sb3", "agents.llm.ppo"]
     )
 
-    def begin(*args):
+    def begin(*args, first=""):
         code = f"""
+{first}
 import torch
 from experiments.__main__ import main
 torch.set_num_threads({torch.get_num_threads()})

@@ -2,11 +2,8 @@
 
 import importlib.util
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from concurrent.futures import Future
 
 import pytest
@@ -93,13 +90,6 @@ class Unseeded(Counting):
         self.count, self.rng = 0, np.random.default_rng()
 """
 
-SCRIPT = """
-import sys
-import agents_of_replay
-from experiments.__main__ import main
-raise SystemExit(main(sys.argv[1:]))
-"""
-
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory):
@@ -114,27 +104,33 @@ def module(tmp_path_factory):
             registry._entries.pop(name, None)
 
 
-def run_killed(module, at, *args):
-    """Run a command in a process of its own that is killed at so many calls of `act`."""
-    variables = os.environ | {"KILLED_AT": str(at), "PYTHONPATH": os.pathsep.join([str(module.parent), *sys.path])}
-    code = subprocess.run([sys.executable, "-c", SCRIPT, *args], env=variables, check=False).returncode
-    assert code == -signal.SIGKILL
+@pytest.fixture(scope="module")
+def run_killed(module, start):
+    """Returns a function that runs a command in a process of its own, which is killed at so many calls of `act`."""
+
+    def run(at, *args):
+        first = f"import os, sys\nos.environ['KILLED_AT'] = '{at}'\nsys.path.insert(0, {str(module.parent)!r})\n"
+        process = start(*args, first=first + "import agents_of_replay")
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+
+    return run
 
 
 @pytest.fixture(scope="module")
-def killed(module, tmp_path_factory):
+def killed(run_killed, tmp_path_factory):
     """A run of an agent without state methods, killed in the middle of round 5."""
     folder = tmp_path_factory.mktemp("killed") / "run"
-    run_killed(module, 10, "run", *SMALL, "--agent", "forgetful", "--no-tensorboard", "--out", str(folder))
+    run_killed(10, "run", *SMALL, "--agent", "forgetful", "--no-tensorboard", "--out", str(folder))
     return folder
 
 
 @pytest.mark.parametrize("agent", ["forgetful", "keeping"])
-def test_a_run_killed_in_round_5_ends_as_an_undisturbed_one(tmp_path, module, agent, capsys):
+def test_a_run_killed_in_round_5_ends_as_an_undisturbed_one(tmp_path, run_killed, agent, capsys):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     args = ["run", *SMALL, "--agent", agent, "--seed", "3", "--reward", "signal + 0.1*normalize(own_words)"]
     assert main([*args, "--out", str(whole)]) == 0
-    run_killed(module, 10, *args, "--out", str(killed))  # two calls a round: in the middle of round 5
+    run_killed(10, *args, "--out", str(killed))  # two calls a round: in the middle of round 5
     assert [json.loads(line)["index"] for line in (killed / "rounds.jsonl").read_text().splitlines()] == [*range(5)]
     assert (killed / "checkpoints").exists() is (agent == "keeping")
     capsys.readouterr()
@@ -157,10 +153,10 @@ def test_a_run_killed_in_round_5_ends_as_an_undisturbed_one(tmp_path, module, ag
     assert [row["rescored"] for row in rows if not row["invalid"]] == expected
 
 
-def test_a_run_that_does_not_repeat_itself_is_not_continued(tmp_path, module, capsys):
+def test_a_run_that_does_not_repeat_itself_is_not_continued(tmp_path, run_killed, capsys):
     folder = tmp_path / "run"
     args = ["run", *SMALL, "--agent", "unseeded", "--no-tensorboard", "--out", str(folder)]
-    run_killed(module, 10, *args)
+    run_killed(10, *args)
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     assert main(["run", "--resume", str(folder)]) == 1
     error = capsys.readouterr().err
@@ -189,23 +185,23 @@ def test_one_state_method_without_the_other_is_refused_before_anything_is_writte
 class Dying(Inline):
     """Workers that are processes of their own, each killed at so many calls of `act`; 0: not killed."""
 
-    def __init__(self, module, *deaths):
-        self.module, self.deaths = module, list(deaths)
+    def __init__(self, run_killed, *deaths):
+        self.run_killed, self.deaths = run_killed, list(deaths)
 
     def submit(self, run):
         at, over = self.deaths.pop(0), Future()
         if at:
-            run_killed(self.module, at, "run", "--resume", str(run.folder))
+            self.run_killed(at, "run", "--resume", str(run.folder))
             over.set_exception(LostWorker("it was killed"))
         else:
             over.set_result(play_run(run))
         return over
 
 
-def test_a_sweep_plays_such_a_run_anew_when_its_worker_dies(tmp_path, module, killed):
+def test_a_sweep_plays_such_a_run_anew_when_its_worker_dies(tmp_path, run_killed, killed):
     whole, few = tmp_path / "whole", shutil.copytree(killed, tmp_path / "few")
     assert main(["run", *SMALL, "--agent", "forgetful", "--no-tensorboard", "--out", str(whole)]) == 0
-    engine = Dying(module, 6, 0)  # its worker is killed while the run is played anew
+    engine = Dying(run_killed, 6, 0)  # its worker is killed while the run is played anew
     *_, (_, over, error) = played([configuration_of(few)], engine)
     assert (over.folder, error, engine.deaths) == (few, None, [])
     for name in LOGS:

@@ -49,7 +49,7 @@ if __name__ == "__main__":
 """
 
 
-def run(script, folder, workers=2, piped=False):
+def run(script, folder, workers=1, piped=False):
     """Run a script, from a file or as a notebook does, without one."""
     text = script.replace("OUT", repr(str(folder / "out"))).replace("WORKERS", str(workers))
     text = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{text}"

@@ -40,10 +40,18 @@ WRITES = """
 seeds: [0]
 defaults:
   tensorboard: false
-  options: {pool_size: 40, round_size: 4, offers_per_round: 8, evaluation_size: 50, budget: 40}
+  options: {pool_size: 40, round_size: 4, offers_per_round: 8, evaluation_size: 50, budget: 16}
 settings: {few: {env: SignalEnv-reviews-v0}}
 methods:
   writes: {agent: generator, num_envs: 4, agent_options: {max_new_tokens: 24}}
+"""
+
+BRIEF = """
+from signal_env.rewards import reward_terms
+
+@reward_terms.register("brief")
+def brief(texts):
+    return [1 / (1 + len(text)) for text in texts]
 """
 
 
@@ -98,7 +106,7 @@ def test_it_plays_what_is_missing_and_nothing_else(study, tmp_path, undisturbed,
     assert sweep(study, out, "--workers", "0", "--only", "few/random") == 0
     assert {name.split("/")[1] for name in files(out)} == {"random"}
     before = {file: file.stat().st_mtime_ns for file in out.rglob("rounds.jsonl")}
-    assert sweep(study, out, "--workers", "2") == 0
+    assert sweep(study, out, "--workers", "1") == 0
     assert "6 runs, 2 of them finished" in capsys.readouterr().out
     assert files(out) == undisturbed  # as a sweep in one process left them
     assert before == {file: file.stat().st_mtime_ns for file in before}
@@ -110,11 +118,11 @@ def test_it_plays_what_is_missing_and_nothing_else(study, tmp_path, undisturbed,
 def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(study, tmp_path, swept, start):
     out = tmp_path / "out"
     for moment in sorted(random.Random(0).sample(range(1, offers_in(swept)), KILLS)):
-        process = start("sweep", study, "--out", out, "--workers", "2")
+        process = start("sweep", study, "--out", out, "--workers", "1")
         while offers_in(out) < moment:  # so that it is in the middle of its work, however fast that goes
             assert process.is_alive()
             time.sleep(0.01)
-        process.kill()  # the sweep alone: its workers have to see for themselves that it is gone
+        process.kill()  # the sweep alone: its worker has to see for itself that it is gone
         process.join()
     assert sweep(study, out, "--workers", "0") == 0
     assert files(out) == files(swept)
@@ -134,7 +142,7 @@ def test_a_failing_run_stops_no_other(study, tmp_path, undisturbed, capsys):
     out = tmp_path / "out"
     broken = STUDY + "  broken: {agent: generator, num_envs: 4, options: {offers_per_round: 20}, "
     study.write_text(broken + "agent_options: {generator: ./nowhere}}\n")
-    assert sweep(study, out, "--workers", "2") == 1
+    assert sweep(study, out, "--workers", "0") == 1
     said = capsys.readouterr()
     assert "few/broken/seed-0" in said.out
     assert "2 of 8 runs have failed" in said.err
@@ -226,55 +234,61 @@ def test_a_worker_trusts_a_folder_only_once_it_has_it(study, tmp_path):
     assert after == {file: what for file, what in before.items() if file.name != "finished"}
 
 
-@pytest.mark.parametrize("engine", ["local", "ray"])  # two tests, so that two processes share their time
-def test_a_worker_that_dies_costs_nothing(tmp_path, start, engine):
+def kill_the_player(process, offers, at):
+    """Kill the process that plays a run, after so many offers."""
     psutil = pytest.importorskip("psutil")
-    study = tmp_path / "writes.yaml"
-    study.write_text(WRITES)
-    assert sweep(study, tmp_path / "whole", "--workers", "0") == 0
-    out = tmp_path / engine
-    process = start("sweep", study, "--out", out, "--engine", engine, "--workers", "1")
-    offers = out / "few" / "writes" / "seed-0" / "offers.jsonl"
-    while not offers.exists() or offers.read_bytes().count(b"\n") < 20:  # in the third of 9 rounds
-        assert process.is_alive()
+    while not offers.exists() or offers.read_bytes().count(b"\n") < at:
+        assert (process.poll() is None) if isinstance(process, subprocess.Popen) else process.is_alive()
         time.sleep(0.01)
     (player,) = {found.pid for found in psutil.process_iter() if str(offers) in opened(found)}
     os.kill(player, signal.SIGKILL)
+
+
+def test_a_worker_that_dies_costs_nothing(tmp_path, start):
+    study = tmp_path / "writes.yaml"
+    study.write_text(WRITES)
+    assert sweep(study, tmp_path / "whole", "--workers", "0") == 0
+    out = tmp_path / "out"
+    process = start("sweep", study, "--out", out, "--workers", "1")
+    kill_the_player(process, out / "few" / "writes" / "seed-0" / "offers.jsonl", 12)  # in the second of 4 rounds
     process.join()
     assert process.exitcode == 0
     assert files(out) == files(tmp_path / "whole")
 
 
-def test_a_cluster_has_the_sweeps_places(study, tmp_path, monkeypatch):
-    """A cluster that was begun elsewhere, and knows nothing of where this process has its models."""
+def test_a_cluster_has_the_sweeps_places_and_a_worker_that_dies_costs_nothing(tmp_path, monkeypatch, forget_plugins):
+    """A cluster that was begun elsewhere, and knows nothing of where this process has its models and its plugin."""
     pytest.importorskip("ray")
     shutil.copytree(EMBEDDED / "encoder", tmp_path / "encoder")
     model = tmp_path / "cache" / "generators" / "reviews"
     shutil.copytree(EMBEDDED / "generator", model)
     (model / "training.json").write_text(json.dumps({"excluded_seeds": 1, "excluded_pool_size": 40}))
-    study.write_text("""
-seeds: [0]
-defaults:
-  tensorboard: false
-  options: {pool_size: 40, round_size: 10, budget: 20, evaluation_size: 50, encoder: encoder}
-settings: {few: {env: SignalEnv-reviews-v0}}
-methods: {writes: {agent: generator, agent_options: {generator: small, max_new_tokens: 8}}}
-""")
+    (tmp_path / "brief.py").write_text(BRIEF)
+    (tmp_path / "writes.yaml").write_text(
+        WRITES.replace("budget: 16", "budget: 16, encoder: encoder, reward: signal + brief")
+        .replace("agent_options: {", "agent_options: {generator: small, ")
+        .replace("seeds: [0]", "seeds: [0]\nplugins: [brief.py]")
+    )
     (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SIGNAL_ENV_CACHE", "cache")
+    assert sweep("writes.yaml", "whole", "--workers", "0") == 0
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # else both sides want a token that a new machine does not have
     monkeypatch.setenv("RAY_TMPDIR", tempfile.mkdtemp(prefix="ray."))  # its sockets want a short path
     port = free_port()
     start = [*("ray", "start", "--head", "--block", "--num-cpus", "1"), f"--port={port}", "--include-dashboard=false"]
     start[0] = str(Path(sys.executable).with_name("ray"))
     mine = {**os.environ, "PYTHONPATH": str(Path(experiments.__file__).parents[1])}  # its tasks have this very version
-    with subprocess.Popen(start, cwd=tmp_path / "elsewhere", env=mine, stdout=subprocess.PIPE, text=True) as head:
+    with subprocess.Popen(start, cwd="elsewhere", env=mine, stdout=subprocess.PIPE, text=True) as head:
         try:
             assert any("Ray runtime started" in line for line in head.stdout)
-            args = command(study.name, "out", "--engine", "ray", "--address", f"127.0.0.1:{port}")
-            subprocess.run(args, cwd=tmp_path, env={**mine, "SIGNAL_ENV_CACHE": "cache"}, check=True)
+            args = command("writes.yaml", "out", "--engine", "ray", "--address", f"127.0.0.1:{port}")
+            with subprocess.Popen(args, env=mine) as played:
+                kill_the_player(played, tmp_path / "out" / "few" / "writes" / "seed-0" / "offers.jsonl", 12)
+            assert played.returncode == 0
         finally:
             head.terminate()
-    assert (tmp_path / "out" / "few" / "writes" / "seed-0" / "finished").exists()
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
     shutil.rmtree(os.environ["RAY_TMPDIR"])
 
 

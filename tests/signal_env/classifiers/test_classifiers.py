@@ -9,7 +9,7 @@ from signal_env.data import load
 from signal_env.tasks import Task, get_task
 
 REVIEWS = get_task("reviews")
-FAST = {"linear": {}, "finetune": {"epochs": 3, "learning_rate": 1e-3}}
+FAST = {"linear": {}, "finetune": {"epochs": 3, "min_steps": 0, "learning_rate": 1e-3}}
 
 
 @pytest.fixture(scope="module")

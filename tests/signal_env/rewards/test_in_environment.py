@@ -51,7 +51,12 @@ def test_the_contributions_of_the_terms_sum_to_the_reward(name):
 def test_answer_variance_is_earned_with_dropout():
     with pytest.raises(ValueError, match="LinearClassifier has no dropout"):
         gym.make(REVIEWS, reward="signal + answer_variance", **SMALL)
-    options = {"classifier": "finetune", "encoder": "minilm", "classifier_options": {"epochs": 1}, "dropout_samples": 4}
+    options = {
+        "classifier": "finetune",
+        "encoder": "minilm",
+        "classifier_options": {"epochs": 1, "min_steps": 1},
+        "dropout_samples": 4,
+    }
     few = {"pool_size": 10, "round_size": 4, "evaluation_size": 4, "budget": 8}
     rewards = []
     for num_envs in (1, 2):
