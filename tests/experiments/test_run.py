@@ -228,7 +228,7 @@ WRITER = [
 ]
 
 
-@pytest.mark.parametrize("agent", ["ppo"])
+@pytest.mark.parametrize("agent", ["ppo", "badge"])
 def test_a_killed_run_goes_on_to_what_it_would_have_been(tmp_path, agent, read_events, start):
     args = [*SMALL, "--agent", agent, "--seed", "2"]
     if agent == "ppo":

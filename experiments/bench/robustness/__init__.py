@@ -62,9 +62,9 @@ def main(config: RobustnessConfig) -> list[Check]:
             for check in _tried(part, Path(folder) / part, config):
                 console.print(f"{check.name}: {check.count:,} times, {check.outcome}", markup=False, highlight=False)
                 checks.append(check)
+                if config.out is not None:  # now, as the rest may take long
+                    write_text(config.out, json.dumps(results(config, checks), indent=2) + "\n")
     console.print(as_table(checks))
-    if config.out is not None:
-        write_text(config.out, json.dumps(results(config, checks), indent=2) + "\n")
     if wrong := [check.name for check in checks if check.problems]:
         raise RunError(f"{len(wrong)} of {len(checks)} checks found problems: {', '.join(wrong)}.")
     return checks
