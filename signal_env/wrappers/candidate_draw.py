@@ -116,6 +116,12 @@ def check_whole(name: str, value: Any, least: int) -> None:
         raise ConfigError(f"{name} must be at least {least}; got {value}.")
 
 
+def check_fraction(name: str, value: Any) -> None:
+    """Raise a ConfigError if a number is not from 0 to 1."""
+    if not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        raise ConfigError(f"{name} must be a number from 0 to 1; got {value!r}.")
+
+
 class CandidateDraw:
     """The draws of an episode: the candidates of each offer, with the features that an agent sees.
 
@@ -151,8 +157,7 @@ class CandidateDraw:
         learner.selection.require("agent", "Choosing among candidates")
         check_whole("n_candidates", n_candidates, 1)
         check_whole("embedding_size", embedding_size, 0)
-        if not isinstance(synthetic_candidates, Real) or not 0 <= synthetic_candidates <= 1:
-            raise ConfigError(f"synthetic_candidates must be a number from 0 to 1; got {synthetic_candidates!r}.")
+        check_fraction("synthetic_candidates", synthetic_candidates)
         if generator is not None:
             check_generator(generator)
         self.space = CandidateBox(n_candidates, candidate_features(embedding_size), learner.feature_names)

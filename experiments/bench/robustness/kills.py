@@ -5,7 +5,9 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,12 +87,12 @@ def _try(
     kills: int,
     rng: np.random.Generator,
     check: Check,
-    make: Callable[..., multiprocessing.Process],
+    make: Callable[..., Any],
 ) -> None:
     """Kill and resume until there were so many kills; compare each place once it is played to its end."""
 
-    def start(place: Path) -> multiprocessing.Process:
-        process = make(target=command, args=(begin(place), folder / "output.txt"))
+    def start(place: Path) -> BaseProcess:
+        process: BaseProcess = make(target=command, args=(begin(place), folder / "output.txt"))
         process.start()
         return process
 
@@ -118,7 +120,7 @@ def _try(
         check.problems += _differences(whole, place)
 
 
-def _killed(process: multiprocessing.Process, place: Path, moment: int, delay: float) -> bool:
+def _killed(process: BaseProcess, place: Path, moment: int, delay: float) -> bool:
     """Kill a process once so many texts have been offered, after a delay; return whether it was still alive."""
     while process.is_alive() and offers_in(place) < moment:
         time.sleep(0.002)
