@@ -38,6 +38,12 @@ EQUAL = ("config.yaml", "rounds.jsonl", "offers.jsonl", "labels.jsonl", "finishe
 LATEST = 0.3
 """The largest random delay, in seconds, of a kill after the offer that it waits for."""
 
+EARLY, LATEST_START = 0.2, 3.0
+"""The fraction of kills that wait for no offer, and their largest delay in seconds after the start of the process."""
+
+CHAIN = 2
+"""Kills in a row, after which a run is played to its end and compared."""
+
 PRELOADED = ["experiments.sweep", "agents.pool", "agents.llm.ppo", "torch.utils.tensorboard"]
 
 
@@ -102,15 +108,20 @@ def _try(
     process.join()
     check.expect(process.exitcode == 0, "the undisturbed one failed")
     total = offers_in(whole)
-    check.counts = {"texts offered by the undisturbed one": total, "compared with it": 0, "killed before any offer": 0}
+    check.counts = {"texts offered by the undisturbed one": total, "compared with it": 0} | dict.fromkeys(
+        ("before any offer", "after a kill before"), 0
+    )
     while check.count < kills and not check.problems:
-        place = folder / f"killed-{check.counts['compared with it']}"
+        place, in_chain = folder / f"killed-{check.counts['compared with it']}", 0
         while (process := start(place)).exitcode is None:
-            before = offers_in(place)
-            moment, delay = int(rng.integers(before, total)) if before < total else total, float(rng.random()) * LATEST
-            if check.count < kills and _killed(process, place, moment, delay):
-                check.count += 1
-                check.counts["killed before any offer"] += offers_in(place) == 0
+            before, (share, delay, early) = offers_in(place), rng.random(3).tolist()
+            moment, delay = before + int(share * max(0, total - before)), delay * LATEST
+            if early < EARLY:  # while it starts, or reads what it goes on from
+                moment, delay = 0, share * LATEST_START
+            if in_chain < CHAIN and check.count < kills and _killed(process, place, moment, delay):
+                check.count, in_chain = check.count + 1, in_chain + 1
+                check.counts["before any offer"] += offers_in(place) == 0
+                check.counts["after a kill before"] += in_chain > 1
                 continue
             process.join()
             break

@@ -82,7 +82,7 @@ def test_a_killed_run_is_resumed_and_compared(tmp_path, monkeypatch, start):
     process = multiprocessing.get_context("forkserver").Process
     kills._try(folder, begin, 1, np.random.default_rng(0), check, process)
     assert (check.count, check.problems) == (1, [])
-    assert check.counts["texts offered by the undisturbed one"] == 12
+    assert (check.counts["texts offered by the undisturbed one"], check.counts["compared with it"]) == (12, 1)
     (folder / "killed-0" / "offers.jsonl").write_text("")
     found = list(kills._differences(folder / "undisturbed", folder / "killed-0"))
     assert found == ["killed-0 has another offers.jsonl"]
