@@ -77,10 +77,13 @@ class _Limit:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
+        self._thread = threading.get_ident()
         self._depth = 0
         self._before: Any = None
 
     def __enter__(self) -> None:
+        if threading.get_ident() != self._thread:  # an agent's own thread, for which the main one waits in a call
+            return
         self._depth += 1
         if self._depth == 1:
             self._before = signal.signal(signal.SIGALRM, self._interrupt)
@@ -89,6 +92,8 @@ class _Limit:
             signal.setitimer(signal.ITIMER_REAL, self.seconds, self.seconds)  # again, if the first error is caught
 
     def __exit__(self, *_: object) -> None:
+        if threading.get_ident() != self._thread:
+            return
         self._depth -= 1
         if self._depth == 0:
             self.stop()

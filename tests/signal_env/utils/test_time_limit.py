@@ -91,3 +91,17 @@ def test_a_limit_needs_the_main_thread():
     thread.start()
     thread.join()
     assert "main thread" in found[0]
+
+
+def test_calls_in_other_threads_are_left_alone():
+    done = []
+
+    def work():
+        with at_work("a call of a thread"):
+            done.append(True)
+
+    with call_limit(5.0):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert done == [True]
