@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.config import EnvironmentOptions, Plugins, RunConfig, RunError, make_config, make_envs, read_yaml
+from experiments.config import EnvironmentOptions, Plugins, RunConfig, RunError, make_config, make_envs, values_of
 from experiments.progress import console
 from experiments.run import finished
 from experiments.runs import read_runs
@@ -143,7 +143,7 @@ def annotator_of(options: EnvironmentOptions) -> Callable[[list[str]], Any]:
 def result_of(config: BenchmarkConfig, study: Study, rounds: Any) -> dict[str, Any]:
     """Return the result of a benchmark as plain data, but for its `replay`."""
     run = study.runs[0]
-    plain = read_yaml(run.folder / "config.yaml")
+    plain = values_of(run.folder)
     return {
         "protocol": config.protocol,
         "method": config.name,

@@ -1,17 +1,19 @@
 """The configuration of a run, from the command line, a configuration file, or Python."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import gymnasium as gym
 import tyro
-import yaml
 from gymnasium.envs.registration import load_env_creator
 
 import signal_env  # noqa: F401  (registers the environments)
+from experiments.places import PATHS, existing, path_options, read, root_of, settled, with_places, written
 from experiments.player import RunError as RunError
 from experiments.player import check_names as check_names
 from experiments.player import fill, fresh, given, plain_options, player_of, suggestion
@@ -19,24 +21,17 @@ from experiments.plugin_record import PluginRecord, recorded
 from experiments.plugins import as_now, load_plugins
 from signal_env.config import SignalConfig
 from signal_env.learner.experiment import experiment_sizes
+from signal_env.utils.errors import PluginError, SignalError
 from signal_env.utils.installed import load_installed
 from signal_env.utils.objects import described, holds_object
+from signal_env.utils.reading import dump_yaml
+from signal_env.utils.reading import read_yaml as read_value
+from signal_env.utils.typed import typed
 from signal_env.vector_env import SignalVectorEnv
 from signal_env.wrappers import VectorPotentialShaping
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The YAML loader of plain data; the one in C is ten times as fast."""
-
-
-PATHS = ("task", "data_dir", "encoder", "annotator_model", "generator", "policy")
-"""Options of the environment and of agents that may be paths of files or folders."""
-
-
 Plugins = Annotated[tuple[PluginRecord, ...], tyro.conf.Fixed, tyro.conf.Suppress]
 """The plugins of a command, which are no option of its own parser: `experiments.__main__` imports them before."""
-
-NAMES = ("embedded", "minilm", "small")
-"""Values of these options that are names, not paths, whatever lies in the current folder."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,35 +125,38 @@ class RunConfig:
 
     def absolute(self) -> "RunConfig":
         """Return the same run with absolute paths, to be played from any folder."""
-        options, agent_options = _absolute(self.options), self.agent_options
+        options, agent_options = self._absolute(self.options), self.agent_options
         if "agent" not in self.objects:
-            agent_options = _absolute(agent_options)
+            agent_options = self._absolute(agent_options)
         return dataclasses.replace(self, out=self.folder.resolve(), options=options, agent_options=agent_options)
 
-    def as_yaml(self) -> str:
-        """Return the configuration as a YAML file that `--config` reads, from any folder.
+    def _absolute(self, options: Any) -> Any:
+        """Make the paths of options absolute where they exist; other values are names and stay."""
+        root, paths = root_of(self.folder), {}
+        for name in path_options(options):
+            if (path := existing(name, getattr(options, name, None))) is not None:
+                paths[name] = str(settled(path, root)) if name in PATHS else settled(path, root)
+        return dataclasses.replace(options, **paths) if paths else options
 
-        It has the versions of installed packages with plugins too, where there are any.
-        """
+    def described(self) -> dict[str, Any]:
+        """Return the run as plain data with absolute paths, without what changes nothing that is played."""
         plain = self.absolute().data()
         for name in ("config", "overwrite", "out", "resume", "accept_changed_plugins", "call_timeout"):
             plain.pop(name)
+        return plain
+
+    def as_yaml(self) -> str:
+        """Return the configuration as the `config.yaml` of the run's folder, which `--config` reads too.
+
+        Paths are as `experiments.places` says. It has the versions of installed packages with plugins too, where there
+        are any.
+        """
+        root = root_of(self.folder)
+        names = path_options(self.agent_options)
+        plain = with_places(self.described(), names, lambda path: written(path, self.folder, root))
         if installed := load_installed():
             plain["installed_plugins"] = installed
-        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
-
-
-def _absolute(options: Any) -> Any:
-    """Make the paths of options absolute where they exist; other values are names and stay."""
-    paths = {}
-    for name in PATHS:
-        value = getattr(options, name, None)
-        if not isinstance(value, str) or value in NAMES:
-            continue
-        path = Path(value).expanduser()
-        if path.is_file() and path.suffix in (".yaml", ".yml") if name == "task" else path.is_dir():
-            paths[name] = str(path.resolve())
-    return dataclasses.replace(options, **paths) if paths else options
+        return dump_yaml(plain)
 
 
 def make_config(env: str, agent: Any, **values: Any) -> RunConfig:
@@ -180,8 +178,10 @@ def make_config(env: str, agent: Any, **values: Any) -> RunConfig:
         'submitted'
     """
     plugins = load_plugins(values.pop("plugins", None))
-    if isinstance(values.get("references"), list):  # as a file holds it
-        values["references"] = tuple(values["references"])
+    env = typed(env, str, "env", RunError)
+    own_options, agent_options = (
+        typed(values.pop(name, {}), Mapping[str, Any], name, RunError) for name in ("options", "agent_options")
+    )
     module, _, plain_id = env.rpartition(":")
     if module:
         load_plugins([module])
@@ -189,9 +189,9 @@ def make_config(env: str, agent: Any, **values: Any) -> RunConfig:
         known = sorted(name for name in gym.registry if name.startswith("SignalEnv"))
         raise RunError(f"No environment {env!r} is registered.{suggestion(plain_id, known)}")
     _refuse_foreign(env)
-    name, player = player_of(agent, values.pop("agent_options", {}))
+    name, player = player_of(agent, agent_options)
     own = {**gym.spec(env).kwargs, **getattr(player, "env_options", {})}
-    options = fill(EnvironmentOptions, {**own, **values.pop("options", {})}, "The environment")
+    options = fill(EnvironmentOptions, {**own, **own_options}, "The environment", SignalConfig)
     parts = {"env": env, "agent": name, "options": options, "agent_options": player, "plugins": plugins}
     run: RunConfig = fill(RunConfig, values | parts, "A run")
     return run
@@ -214,43 +214,70 @@ def check_seed(seed: int) -> None:
         raise RunError(f"seed must be a whole number of at least 0; got {seed}.")
 
 
-def configuration_of(folder: Path, plugins: Sequence[PluginRecord] = (), accept_changed: bool = False) -> RunConfig:
+def configuration_of(
+    folder: Path,
+    plugins: Sequence[PluginRecord] = (),
+    accept_changed: bool = False,
+    places: Mapping[str, Any] = MappingProxyType({}),
+) -> RunConfig:
     """Return the configuration of the run in a folder, with its plugins as they are now.
 
     Args:
         folder: The run's folder.
         plugins: Plugins imported already, see `experiments.plugins.as_now`.
         accept_changed: Whether to import a plugin whose file has changed and that is not among `plugins`.
+        places: New places of what the run's options name, by the option's name.
 
     Raises:
-        RunError: If there is no run.
+        RunError: If there is no run, or its configuration is not valid.
         PluginError: If a plugin of the run is missing, has changed or cannot be imported.
     """
     values = values_of(folder)
     values.pop("installed_plugins", None)
     now = as_now(recorded(values.pop("plugins", ())), plugins, accept_changed)
-    return make_config(**values, plugins=now, out=folder)
+    fields = {field.name for field in dataclasses.fields(EnvironmentOptions)}
+    for name, place in places.items():
+        part = "options" if name in fields else "agent_options"
+        values[part] = {**(values.get(part) or {}), name: place}
+    with in_file(folder / "config.yaml"):
+        return make_config(**values, plugins=now, out=folder)
 
 
 def values_of(folder: Path) -> dict[str, Any]:
-    """Return the values in the `config.yaml` of the run in a folder; raise a RunError if there is no run."""
-    if not (folder / "config.yaml").is_file():
+    """Return the values in the `config.yaml` of the run in a folder, with absolute paths.
+
+    Raises:
+        RunError: If there is no run.
+    """
+    file = folder / "config.yaml"
+    if not file.is_file():
         raise RunError(f"{folder} holds no run: it has no config.yaml.")
-    values = read_yaml(folder / "config.yaml")
+    values = read_yaml(file)
     if "agent" not in values:
         raise RunError(f"{folder} holds no run: its config.yaml names no agent. Is it the folder of a training?")
-    return values
+    for name in ("env", "agent"):
+        if not isinstance(values.get(name), str):
+            raise RunError(f"{file}: {name} must be a name; got {values.get(name)!r:.80}.")
+    return with_places(values, path_options(values["agent"]), lambda path: read(path, folder))
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
     """Return the mapping in a configuration file, or raise a RunError."""
-    try:
-        values = yaml.load(file.read_text(encoding="utf-8"), LOADER)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RunError(f"The configuration file {file} cannot be read: {error}") from error
+    values = read_value(file, f"The configuration file {file}", RunError)
     if not isinstance(values, dict):
         raise RunError(f"The configuration file {file} is not a mapping of a run's values; got {values!r:.80}.")
     return values
+
+
+@contextmanager
+def in_file(file: Path) -> Iterator[None]:
+    """Name a file in the errors of values that come from it."""
+    try:
+        yield
+    except PluginError:
+        raise
+    except SignalError as error:
+        raise RunError(f"{file}: {error}") from error
 
 
 def make_envs(run: RunConfig, **options: Any) -> Any:

@@ -1,38 +1,71 @@
 """Whether a folder holds a run: its options, and the content of its data, models and plugins."""
 
 import dataclasses
+import platform
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from experiments.config import RunConfig, make_config, read_yaml, values_of
-from experiments.content import content_changes
-from experiments.plugin_record import accepted, advice, changes, recorded
-from experiments.spelling import anew
+from experiments.config import RunConfig, RunError, in_file, make_config, read_yaml, values_of
+from experiments.content import content_changes, may_write, same_content
+from experiments.places import PARTS, path_options, read, root_of, written
+from experiments.plugin_record import accepted, advice, changes, is_file, recorded
+from experiments.spelling import anew, spelled
 from signal_env.utils.errors import SignalError
 from signal_env.utils.installed import load_installed
-from signal_env.utils.objects import is_known
+from signal_env.utils.objects import is_description, is_known
+from signal_env.utils.reading import dump_yaml
 from signal_env.utils.storage import write_text
 
-OPTIONS = "its options are others"
+SHOWN = 5
+"""The number of options that a message shows."""
 
 
 def differences(run: RunConfig) -> list[str]:
     """Return what the run in a run's folder has that this run has not; nothing if it is this very run.
 
-    All options are to be equal, and those not named have their defaults. An object from Python is to have an equal
-    content; one whose content cannot be read equals no other. Data, models and plugins are compared by content.
-    Installed packages with plugins are compared by version; one that was not there when the run began is no difference.
+    All options are to be equal, and those not named have their defaults. Paths are equal where what lies there has the
+    same content, see `experiments.content.same_content`. An object from Python is to have an equal content; one whose
+    content cannot be read equals no other. Data, models and plugins are compared by content. Installed packages with
+    plugins are compared by version; one that was not there when the run began is no difference.
 
     Raises:
         ValueError: If there is no run, or one with options that this version does not know.
     """
     values = values_of(run.folder)
     before, installed = recorded(values.pop("plugins", ())), values.pop("installed_plugins", {})
-    there = make_config(**values, plugins=run.plugins, out=run.folder)
-    found = [] if there.as_yaml() == run.as_yaml() and is_known(run.data()) else [OPTIONS]
-    found += content_changes(run)
+    found = _other_options(run, _there(run)) + content_changes(run)
     if not run.accept_changed_plugins:
         found += changes(before, run.plugins) + _changed_packages(installed)
     return found
+
+
+def _there(run: RunConfig) -> RunConfig:
+    """Return the run in a run's folder, with this run's plugins."""
+    values = values_of(run.folder)
+    for name in ("plugins", "installed_plugins"):
+        values.pop(name, None)
+    with in_file(run.folder / "config.yaml"):
+        return make_config(**values, plugins=run.plugins, out=run.folder)
+
+
+def _other_options(run: RunConfig, there: RunConfig) -> list[str]:
+    """Return the names and both values of the options that differ, those of paths by the content there."""
+    mine, theirs = run.described(), there.described()
+    pairs = {name: (mine[name], theirs[name]) for name in mine if name not in PARTS}
+    for part in PARTS:
+        if all(isinstance(one.get(part), dict) and not is_description(one[part]) for one in (mine, theirs)):
+            names = dict.fromkeys((*theirs[part], *mine[part]))
+            pairs |= {name: (mine[part].get(name), theirs[part].get(name)) for name in names}
+        else:
+            pairs["agent"] = (mine.get(part), theirs.get(part))
+    paths = path_options(run.agent_options)
+    return [
+        f"{name} is {then!r:.80}, here {now!r:.80}"
+        for name, (now, then) in pairs.items()
+        if (dump_yaml(now) != dump_yaml(then) or not is_known(now))
+        and not (name in paths and same_content(name, run, there))
+    ]
 
 
 def refusal(run: RunConfig, replaceable: bool = True) -> str:
@@ -43,20 +76,83 @@ def refusal(run: RunConfig, replaceable: bool = True) -> str:
         replaceable: Whether the command has an option that replaces the run: `sweep` has none.
     """
     try:
-        found = differences(run)
-    except (SignalError, ValueError, TypeError):
-        found = [OPTIONS]
-    if OPTIONS in found:
+        there = _there(run)
+        others = _other_options(run, there)
+    except (SignalError, ValueError, TypeError) as error:
+        others = [str(error)]
+    if others:
         objects = f" or with another content of {', '.join(run.objects)}" if run.objects else ""
+        unread = [
+            name for name in path_options(run.agent_options) if any(one.startswith(f"{name} is") for one in others)
+        ]
+        what = "; ".join([*others[:SHOWN], *([f"and {len(others) - SHOWN} more"] if len(others) > SHOWN else [])])
+        hint = (
+            f" Paths are compared by what lies there: the content of {', '.join(unread)} is another, or it cannot be "
+            "read on this machine."
+            if unread
+            else ""
+        )
         return (
-            f"{run.folder} holds a run with other options{objects}: compare its config.yaml. Give {anew(replaceable)}."
+            f"{run.folder} holds a run with other options{objects} ({what}): compare its config.yaml.{hint} "
+            f"Give {anew(replaceable)}."
         )
     if content := content_changes(run):
         return (
             f"{run.folder} was begun with other content: {'; '.join(content)}. Its rounds would not fit together. "
             f"Restore what has changed, or play the run anew ({anew(replaceable)})."
         )
-    return f"{run.folder} was begun with other plugins: {'; '.join(found)}. {advice(replaceable)}"
+    return f"{run.folder} was begun with other plugins: {'; '.join(differences(run))}. {advice(replaceable)}"
+
+
+def missing_places(run: RunConfig) -> list[str]:
+    """Return the options of a run that name a file or a folder which is not on this machine."""
+    found = []
+    for part in (run.options, run.agent_options):
+        for name in path_options(part):
+            value = getattr(part, name, None)
+            needed = name != "annotator_model" or may_write(run)
+            if needed and isinstance(value, str | Path) and Path(value).is_absolute() and not Path(value).exists():
+                found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def check_places(run: RunConfig) -> None:
+    """Raise a RunError if what an option of the run in a folder names is not on this machine."""
+    if missing := missing_places(run):
+        options = {**vars(run.options), **getattr(run.agent_options, "__dict__", {})}
+        there = ", ".join(f"{name} at {options[name]}" for name in missing)
+        flags = " ".join(f"--{name.replace('_', '-')} PLACE" for name in missing)
+        keywords = ", ".join(f"{name}=PLACE" for name in missing)
+        give = spelled(f"run --resume {run.folder} {flags}", f"play(..., {keywords}, out={str(run.folder)!r})")
+        raise RunError(
+            f"The run in {run.folder} needs {there}, which is not on this machine ({platform.node()}). Give its new "
+            f"place, whose content is to be the same: {give}."
+        )
+
+
+def record_places(run: RunConfig) -> None:
+    """Write the paths of a run into the `config.yaml` of its folder, where those there no longer exist."""
+    file, names = run.folder / "config.yaml", path_options(run.agent_options)
+    plain, now = read_yaml(file), run.described()
+    root = root_of(run.folder)
+
+    def current(part: str, name: str, value: Any) -> Any:
+        place = now[part].get(name) if isinstance(now[part], dict) else None
+        there = read(value, run.folder)
+        moved = isinstance(place, str) and Path(place).is_absolute() and place != there
+        return written(place, run.folder, root) if moved and not Path(str(there)).exists() else value
+
+    changed = dict(plain)
+    for part in PARTS:
+        if isinstance(plain.get(part), dict) and not is_description(plain[part]):
+            changed[part] = {name: current(part, name, v) if name in names else v for name, v in plain[part].items()}
+    sources = {record.sha256: record.source for record in run.plugins}
+    for record in changed.get("plugins") or ():
+        source = sources.get(record["sha256"], record["source"])
+        if is_file(source) and not Path(read(record["source"], run.folder)).exists():
+            record["source"] = written(source, run.folder, root)
+    if (text := dump_yaml(changed)) != dump_yaml(read_yaml(file)):
+        write_text(file, text)
 
 
 def accept_plugins(run: RunConfig) -> None:
@@ -67,7 +163,7 @@ def accept_plugins(run: RunConfig) -> None:
     if not run.accept_changed_plugins:
         return
     file = run.folder / "config.yaml"
-    values = read_yaml(file)
+    values = values_of(run.folder)
     before = recorded(values.get("plugins", ()))
     if changes(before, run.plugins) or _changed_packages(values.get("installed_plugins", {})):
         write_text(file, dataclasses.replace(run, plugins=accepted(before, run.plugins)).as_yaml())

@@ -9,7 +9,8 @@ from typing import Any
 
 import tyro
 
-from experiments.config import RunConfig, RunError, configuration_of, make_config, read_yaml
+from experiments.config import RunConfig, RunError, configuration_of, in_file, make_config, read_yaml, values_of
+from experiments.places import PATHS, existing, on_each_path, path_options
 from experiments.plugin_record import ACCEPT, PluginRecord
 from experiments.plugins import PLUGIN_HELP, listed, load_plugins
 from signal_env.classifiers import classifiers
@@ -67,28 +68,60 @@ def _default(args: Sequence[str], form: type[Any], names: Collection[str], plugi
     typed = vars(known)
     call_timeout = typed.pop("call_timeout", None)
     if "resume" in typed:
-        if set(others) - {ACCEPT} or len(typed) > 1:
-            raise RunError(
-                f"--resume continues a run as it is; give it without other options than --plugin, --call-timeout "
-                f"and {ACCEPT}."
-            )
-        folder, accept = Path(typed["resume"]), ACCEPT in others
-        run = configuration_of(folder, plugins, accept)
-        return dataclasses.replace(run, resume=folder, accept_changed_plugins=accept, call_timeout=call_timeout)
+        run = _resumed(Path(typed.pop("resume")), [*_spelled(typed), *others], plugins)
+        return dataclasses.replace(run, call_timeout=call_timeout)
     values: dict[str, Any] = {
         "env": RunConfig.env,
         "agent": RunConfig.agent,
         "options": getattr(form, "env_options", {}),
     }
-    if "config" in typed:
+    if "config" not in typed:
+        run = make_config(**values | typed, plugins=plugins)
+    else:
         file = Path(typed.pop("config"))
-        values |= read_yaml(file)
-        values.pop("installed_plugins", None)
+        values |= _values_in(file)
         named = listed(values.pop("plugins", None))
         sources = [one["source"] if isinstance(one, Mapping) and "source" in one else one for one in named]
-        plugins = (*load_plugins(sources, file.parent), *plugins)
-    run = make_config(**values | typed, plugins=plugins)
+        with in_file(file):
+            run = make_config(**values | typed, plugins=(*load_plugins(sources, file.parent), *plugins))
     if form is RunConfig:
         return run
     parts = ("env", "options", "plugins", *(("agent", "agent_options") if "agent" in names else ()))
     return form(**{name: getattr(run, name) for name in parts if name in names})
+
+
+def _values_in(file: Path) -> dict[str, Any]:
+    """Return the values in a configuration file. A relative path starts from its folder, or from the current one."""
+    values = read_yaml(file)
+    values.pop("installed_plugins", None)
+
+    def place(name: str, value: Any) -> Any:
+        return str(existing(name, value, (file.parent, Path())) or value) if isinstance(value, str) else value
+
+    return on_each_path(values, path_options(values.get("agent", RunConfig.agent)), place)
+
+
+def _spelled(typed: Mapping[str, str]) -> list[str]:
+    """Return options as a command line has them."""
+    return [word for name, value in typed.items() for word in (f"--{name}", value)]
+
+
+def _resumed(folder: Path, args: Sequence[str], plugins: Sequence[PluginRecord]) -> RunConfig:
+    """Return the run in a folder, from the arguments beside `--resume`: new places, and whether plugins may change."""
+    accept, left, places = ACCEPT in args, [one for one in args if one != ACCEPT], {}
+    allowed = path_options(values_of(folder)["agent"]) if (folder / "config.yaml").is_file() else PATHS
+    while left:
+        flag, mark, value = left.pop(0).partition("=")
+        name = flag.removeprefix("--").replace("-", "_")
+        if name not in allowed or not flag.startswith("--") or not (mark or left):
+            raise RunError(
+                f"--resume continues a run as it is; give it without other options than --plugin, {ACCEPT}, "
+                "--call-timeout, and the new places of what it needs: "
+                f"{', '.join('--' + one.replace('_', '-') for one in allowed)}."
+            )
+        given = value if mark else left.pop(0)
+        if (path := existing(name, given)) is None:
+            raise RunError(f"{flag} {given}: there is no such {'.yaml file' if name == 'task' else 'folder'} here.")
+        places[name] = str(path)
+    run = configuration_of(folder, plugins, accept, places)
+    return dataclasses.replace(run, resume=folder, accept_changed_plugins=accept)

@@ -11,6 +11,7 @@ from agents.agent import Agent, agents, get_agent
 from signal_env.utils.errors import SignalError
 from signal_env.utils.objects import content_hash, described, holds_object, is_description
 from signal_env.utils.registry import UnknownName
+from signal_env.utils.typed import typed_values
 
 METHODS = ("reset", "act", "learn", "state_dict", "load_state_dict", "save", "close")
 """The methods of an agent."""
@@ -133,16 +134,20 @@ def _options_of(player: Any) -> dict[str, Any] | None:
     return fields if same else None
 
 
-def fill(of: type[Any], values: Mapping[str, Any], owner: str = "") -> Any:
-    """Make an object from its options; raise a RunError if a name is none of them.
+def fill(of: type[Any], values: Mapping[str, Any], owner: str = "", types: type[Any] | None = None) -> Any:
+    """Make an object from its options, see `signal_env.utils.typed`.
 
     Args:
         of: The class.
         values: The options.
         owner: Whose the options are, for the message; default: the class.
+        types: The class that has the options' types; default: the class.
+
+    Raises:
+        RunError: If a name is none of the options, or a value is not of its type.
     """
     check_names(values, option_names(of), owner or of.__name__, "option " if owner else "")
-    return of(**values)
+    return of(**typed_values(values, types or of, RunError))
 
 
 def option_names(of: type[Any]) -> list[str]:

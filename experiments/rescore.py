@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.config import Plugins, RunConfig, RunError, configuration_of, make_envs, values_of
+from experiments.identity import check_places
 from experiments.player import refuse_descriptions
 from experiments.plugin_record import changes, recorded
 from experiments.progress import console, progress_bar
@@ -52,6 +53,7 @@ def main(config: RescoreConfig) -> Path:
     """Print where the ranking changes, and write the rescored offers; return their file."""
     pandas = require("pandas", "plots")
     run = configuration_of(config.run, config.plugins, accept_changed=True)
+    check_places(run)
     for what in changes(recorded(values_of(config.run).get("plugins", ())), run.plugins):
         console.print(f"Since the run, {what}.", style="yellow", markup=False, highlight=False)
     refuse_descriptions(str(config.run), vars(run.options))  # the agent is not needed

@@ -16,7 +16,7 @@ from experiments.config import RunConfig, RunError, make_envs
 from experiments.content import FILE as CONTENT
 from experiments.content import check_annotator, record_content
 from experiments.cost import Meter
-from experiments.identity import accept_plugins, differences, is_mixed, refusal
+from experiments.identity import accept_plugins, check_places, differences, is_mixed, record_places, refusal
 from experiments.logs import LOGS, Logs, complete
 from experiments.player import fresh, refuse_descriptions
 from experiments.progress import console, progress_bar
@@ -154,10 +154,13 @@ def play(
             if finished(config):
                 return
             resume = (config.folder / "config.yaml").exists() and (begun(config) or not config.overwrite)
+        if resume and not (config.folder / FINISHED).is_file():
+            check_places(config)
         if resume and not begun(config):
             raise RunError(refusal(config))
         if resume and finished(config):
             accept_plugins(config)
+            record_places(config)
             return
         _play(config, on_round, resume)
 
@@ -203,6 +206,8 @@ def _steps(
         write_text(config.folder / "config.yaml", config.as_yaml())  # first: it says whose folder this is
         record_content(config)
         checkpoint = {"logs": None, "episode": None}
+    else:
+        record_places(config)
     agent = fresh("agent", config.agent_options)
     with closing(Logs(envs, config, meter, checkpoint["logs"])) as logs:
         for step in rollout(logs.envs, agent, config.seed, checkpoint["episode"]):

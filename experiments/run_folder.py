@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config import RunError, read_yaml
+from experiments.places import PATHS, read, with_places
 
 NUMBERS = (
     *("index", "pool", "budget", "accuracy", "labeled"),
@@ -191,7 +192,7 @@ def _read_rounds(folder: Path) -> list[dict[str, Any]]:
 
 
 def _config(file: Path) -> dict[str, Any]:
-    config = read_yaml(file)
+    config = with_places(read_yaml(file), PATHS, lambda path: read(path, file.parent))
     wanted = {"env": str, "agent": str, "seed": int}
     if not all(isinstance(config.get(name), form) for name, form in wanted.items()):
         raise RunError(f"config.yaml is not that of a run: it needs {', '.join(wanted)}, the seed a whole number")

@@ -1,20 +1,23 @@
 """A study: methods play settings on equal seeds. It is a file or is made in Python, and becomes a list of runs."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from experiments.config import RunConfig, RunError, check_names, make_config
 from experiments.metric import METRICS, MetricName
-from experiments.plugin_record import PluginRecord
+from experiments.places import existing, on_each_path, path_options, settled, written
+from experiments.plugin_record import PluginRecord, is_file
 from experiments.plugins import Source, load_plugins
+from experiments.seeds import Seeds, as_plain, expect, seeds_of
+from signal_env.config import ConfigError
 from signal_env.utils.errors import PluginError, SignalError
 from signal_env.utils.objects import described
+from signal_env.utils.reading import dump_yaml, parse_yaml, read_text
+from signal_env.utils.typed import type_hints, typed
 
 STUDIES = Path(__file__).parent / "studies"
 """The studies that come with the package."""
@@ -22,12 +25,13 @@ STUDIES = Path(__file__).parent / "studies"
 RUN = ("env", "agent", "num_envs", "tensorboard", "seeds", "options", "agent_options")
 """The values of a run that a part of a study may set; the last two are mappings, and are merged."""
 
-PARTS = {"caption": str, "metric": str, "seeds": object}
-PARTS |= {"plugins": list, "defaults": dict, "settings": dict, "methods": dict, "overrides": list}
-"""The parts of a study and their types; see `seeds_of` for the seeds."""
-
 Values = Mapping[str, Any]
-Seeds = int | Sequence[int]
+
+PARTS = ("caption", "metric", "seeds", "plugins", "defaults", "settings", "methods", "overrides")
+"""The parts of a study. A file may have its `name` too."""
+
+TYPED = ("caption", "defaults", "settings", "methods", "overrides")
+"""The parts that are only to be of their types; see `seeds_of` and `load_plugins` for others."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,15 +88,19 @@ class Study:
     text: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "seeds", as_plain(self.seeds))
+        _check(self.parts())
+        layers = {name: getattr(self, name) for name in ("settings", "methods", "defaults", "overrides")}
+        for name, value in on_layers(layers, _with_plain_seeds).items():
+            object.__setattr__(self, name, value)
         parts = self.parts()
-        _check(parts)
         object.__setattr__(self, "plugins", load_plugins(self.plugins))
         object.__setattr__(self, "runs", tuple(self._runs()))
         for owner, part, patterns in _patterns(parts):
             for pattern in patterns:
                 met = any(fnmatchcase(name, pattern) for name in parts[part])
-                _expect(met, f"{owner} is for {pattern!r}, and none of the {part} has such a name.")
-        object.__setattr__(self, "text", self.text or yaml.safe_dump(parts, sort_keys=False, allow_unicode=True))
+                expect(met, f"{owner} is for {pattern!r}, and none of the {part} has such a name.")
+        object.__setattr__(self, "text", self.text or dump_yaml(parts))
 
     runs: tuple[RunConfig, ...] = dataclasses.field(init=False)
     """The runs, each with its folder; those of one seed and setting follow each other."""
@@ -108,6 +116,31 @@ class Study:
         parts: dict[str, Any] = described({name: getattr(self, name) for name in PARTS} | {"plugins": plugins})
         return parts
 
+    def text_in(self, folder: Path) -> str:
+        """Return the study as the file `study.yaml` of its runs' folder, from which it can be played too.
+
+        It is the text of the study's own file and its name. If it names paths, it is made from the parts, with those
+        that lie below the folder relative to it.
+        """
+        named = []
+
+        def place(name: str, value: Any) -> Any:
+            path = existing(name, value)
+            if path is None:
+                return value
+            named.append(name)
+            return written(str(settled(path, folder)), folder, folder)
+
+        own = self.parts()
+        names = {name for run in self.runs for name in path_options(run.agent_options)}
+        parts = {"name": self.name} | on_layers(own, lambda layer: on_each_path(layer, sorted(names), place))
+        parts["plugins"] = [written(source, folder, folder) for source in own["plugins"]]
+        kept = parse_yaml(self.text, "The study") or {}
+        changed = any(kept.get(part, own[part]) != own[part] for part in PARTS) or self.text.lstrip().startswith("{")
+        if changed or named or any(map(is_file, own["plugins"])):
+            return dump_yaml(parts)
+        return self.text if "name" in kept else f"{self.text.rstrip()}\n{dump_yaml({'name': self.name})}"
+
     def _runs(self) -> Iterator[RunConfig]:
         pairs = {
             (setting, method): self._values(setting, method)
@@ -120,7 +153,15 @@ class Study:
                 if seed in seeds[setting, method]:
                     folder = self.folder / setting / method / f"seed-{seed}"
                     about: dict[str, Any] = {"seed": seed, "setting": setting, "method": method, "out": folder}
-                    yield make_config(**values, **about, plugins=self.plugins)
+                    yield self._run(f"{setting}/{method}", values | about)
+
+    def _run(self, name: str, values: Values) -> RunConfig:
+        try:
+            return make_config(**values, plugins=self.plugins)
+        except (RunError, ConfigError) as error:
+            if self.text:  # it is a file, in which the place helps
+                raise RunError(f"{name}: {error}") from error
+            raise
 
     def _values(self, setting: str, method: str) -> dict[str, Any]:
         """Return the values of the runs of a method in a setting, with their `seeds`."""
@@ -134,12 +175,11 @@ class Study:
             own = {name: value for name, value in layer.items() if name not in ("settings", "methods")}
             check_names(own, RUN, "a run")
             for name in ("options", "agent_options"):
-                inner = own.pop(name, {})
-                _expect(isinstance(inner, Mapping), f"{name} is a mapping; got {inner!r:.80}.")
+                inner = typed(own.pop(name, {}), Mapping[str, Any], name, RunError)
                 values[name] = {**values[name], **inner}
             values |= own
-        _expect("env" in values, f"{setting} names no env.")
-        _expect("agent" in values, f"{method} names no agent.")
+        expect("env" in values, f"{setting} names no env.")
+        expect("agent" in values, f"{method} names no agent.")
         return values
 
 
@@ -162,60 +202,69 @@ def read_study(study: str, out: Path | None = None, plugins: Sequence[PluginReco
     if not file.is_file():
         known = ", ".join(sorted(place.stem for place in STUDIES.glob("*.yaml")))
         raise RunError(f"No study {study!r}: give a .yaml file, or one of {known}.")
+    text = read_text(file, f"The study {file}", RunError)
+    parts = parse_yaml(text, f"The study {file}", RunError)
     try:
-        text = file.read_text(encoding="utf-8")
-        parts = yaml.safe_load(text)
-        _expect(isinstance(parts, dict), f"it is a mapping with {', '.join(PARTS)}; got {parts!r:.80}.")
-        check_names(parts, PARTS, "it")
+        expect(isinstance(parts, dict), f"it is a mapping with {', '.join(PARTS)}; got {parts!r:.80}.")
+        check_names(parts, (*PARTS, "name"), "it")
+        name = typed(parts.pop("name", file.stem), str, "name", RunError)
         for part in ("settings", "methods", "seeds"):
-            _expect(bool(parts.get(part)), f"it needs {part}.")
+            expect(bool(parts.get(part)), f"it needs {part}.")
         named = load_plugins(parts.get("plugins"), file.parent)
-        return Study(**parts | {"plugins": (*named, *plugins)}, name=file.stem, out=out, text=text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RunError(f"The study {file} cannot be read: {error}") from error
+        parts = on_layers(_checked(parts), lambda layer: _located(layer, file.parent))
+        return Study(**parts | {"plugins": (*named, *plugins)}, name=name, out=out, text=text)
     except (SignalError, TypeError, ValueError) as error:
         if isinstance(error, PluginError):
             raise
         raise RunError(f"The study {file}: {error}") from error
 
 
-def seeds_of(seeds: Any, owner: str = "") -> Sequence[int]:
-    """Return the seeds that a study names: those of a list, or 0 to n - 1 for a whole number n.
+def on_layers(parts: Values, change: Callable[[Values], Values]) -> dict[str, Any]:
+    """Return the parts of a study with each layer of values of its runs changed."""
+    changed = dict(parts)
+    for part in ("settings", "methods"):
+        if part in parts:
+            changed[part] = {name: change(layer) for name, layer in parts[part].items()}
+    if "defaults" in parts:
+        changed["defaults"] = change(parts["defaults"])
+    if "overrides" in parts:
+        changed["overrides"] = [change(layer) for layer in parts["overrides"]]
+    return changed
 
-    Raises:
-        RunError: If it names no seeds, negative or equal ones; `owner` says whose they are.
 
-    Example:
-        >>> list(seeds_of(3)), list(seeds_of([5, 3]))
-        ([0, 1, 2], [5, 3])
-    """
-    what = f"the seeds of {owner}" if owner else "seeds"
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
-        _expect(seeds > 0, f"{what} are a list or a whole number from 1; got {seeds}.")
-        return range(seeds)
-    fits = isinstance(seeds, list | tuple | range) and len(seeds) > 0
-    _expect(fits, f"{what} are a list or a whole number from 1; got {seeds!r:.80}.")
-    whole = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
-    _expect(whole, f"{what} are whole numbers from 0; got {list(seeds)!r:.80}.")
-    _expect(len(set(seeds)) == len(seeds), f"{what} are different; got {list(seeds)!r:.80}.")
-    return tuple(seeds)
+def _with_plain_seeds(layer: Values) -> Values:
+    return {**layer, "seeds": as_plain(layer["seeds"])} if "seeds" in layer else layer
+
+
+def _located(layer: Values, folder: Path) -> Values:
+    """Return values of runs with absolute paths. A relative one starts from the study's folder, or the current one."""
+    names = path_options(layer.get("agent", "random"))
+
+    def place(name: str, value: Any) -> Any:
+        path = existing(name, value, (folder, Path()))
+        return value if path is None else str(path)
+
+    return on_each_path(layer, names, place)
+
+
+def _checked(parts: Values) -> dict[str, Any]:
+    """Return the parts of a study as the types that they have; raise a RunError for one that is not of its type."""
+    hints = type_hints(Study)
+    own = {name: typed(parts[name], hints[name], name, RunError) for name in TYPED if name in parts}
+    return {**parts, **own}
 
 
 def _check(parts: Values) -> None:
     """Raise a RunError if a part of a study is not well formed."""
-    for part, form in PARTS.items():
-        _expect(isinstance(parts[part], form), f"{part} is a {form.__name__}; got {parts[part]!r:.80}.")
+    _checked(parts)
     seeds_of(parts["seeds"])
     check_names([parts["metric"]], METRICS, "a report")
-    for name, values in (*parts["settings"].items(), *parts["methods"].items()):
+    for name in (*parts["settings"], *parts["methods"]):
         fits = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\")
-        _expect(fits, f"the names of settings and methods are names of folders too; got {name!r}.")
-        _expect(isinstance(values, Mapping), f"the values of {name} are a mapping; got {values!r:.80}.")
-    for override in parts["overrides"]:
-        _expect(isinstance(override, Mapping), f"an override is a mapping; got {override!r:.80}.")
+        expect(fits, f"the names of settings and methods are names of folders too; got {name!r}.")
     for owner, part, patterns in _patterns(parts):
         good = isinstance(patterns, list) and all(isinstance(pattern, str) for pattern in patterns)
-        _expect(good, f"{owner} has a list of names as {part}; got {patterns!r:.80}.")
+        expect(good, f"{owner} has a list of names as {part}; got {patterns!r:.80}.")
 
 
 def _patterns(parts: Values) -> Iterator[tuple[str, str, Any]]:
@@ -230,8 +279,3 @@ def _patterns(parts: Values) -> Iterator[tuple[str, str, Any]]:
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _expect(condition: bool, message: str) -> None:
-    if not condition:
-        raise RunError(message)

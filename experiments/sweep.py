@@ -79,7 +79,7 @@ def main(config: SweepConfig) -> Path:
 def sweep(study: Study, runs: Sequence[RunConfig], engine: Inline) -> None:
     """Play runs of a study that are not finished, and write the study; raise a RunError if runs have failed."""
     out = study.folder
-    write_text(out / "study.yaml", study.text)  # its caption, for the report
+    write_text(out / "study.yaml", study.text_in(out))  # its caption, for the report
     missing = [run for run in runs if not finished(run)]
     console.print(f"{study.name}: {len(runs)} runs, {len(runs) - len(missing)} of them finished, in {out}")
     if failures := play_all(missing, out, engine):

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import gymnasium as gym
-import yaml
 from rich.progress import Progress, TaskID
 
 from agents.llm import FrozenGenerator
 from experiments.config import EnvironmentOptions, Plugins, RunError, check_names, check_seed
+from experiments.places import PATHS, existing, with_places, written
 from experiments.plugins import load_plugins
 from experiments.progress import console, progress_bar
 from signal_env.learner.experiment import experiment_sizes
 from signal_env.utils.extras import require
+from signal_env.utils.objects import described
+from signal_env.utils.reading import dump_yaml
 from signal_env.utils.storage import remove, write_text
 from signal_env.wrappers import CandidateSelection, PotentialShaping
 
@@ -110,9 +112,12 @@ class TrainConfig:
 
     def as_yaml(self) -> str:
         """Return the configuration as a YAML file."""
-        plain = dataclasses.asdict(self)
+        plain = described(dataclasses.asdict(self))
         del plain["out"], plain["overwrite"]
-        return yaml.safe_dump(plain | {"hidden": list(self.hidden)}, sort_keys=False, allow_unicode=True)
+        for options in (plain["options"], plain):
+            for name, path in {name: existing(name, options.get(name)) for name in PATHS}.items():
+                options |= {} if path is None else {name: str(path)}
+        return dump_yaml(with_places(plain, PATHS, lambda path: written(path, self.folder, self.folder)))
 
 
 def main(config: TrainConfig) -> Path:

@@ -14,6 +14,7 @@ from signal_env.stopping import StoppingCriterion
 from signal_env.tasks import Task
 from signal_env.utils.documentation import documented
 from signal_env.utils.errors import SignalError
+from signal_env.utils.typed import type_hints, typed
 
 
 class ConfigError(SignalError, ValueError):
@@ -106,6 +107,10 @@ class SignalConfig:
     """Characters of the longest text that may be labeled, at least 1."""
     device: str = "cpu"
     """Torch device of the classifier and the annotator."""
+
+    def __post_init__(self) -> None:
+        for name, hint in type_hints(SignalConfig).items():
+            object.__setattr__(self, name, typed(getattr(self, name), hint, name, ConfigError))
 
 
 def make_config(options: Mapping[str, Any]) -> SignalConfig:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from signal_env.builtin_tasks import BUILTIN
 from signal_env.utils.errors import SignalError
+from signal_env.utils.reading import read_yaml
 from signal_env.utils.registry import Registry
+from signal_env.utils.typed import typed_values
 
 MOST_CLASSES = 10
 """The number of classes up to which logs, tables and figures show each class."""
@@ -246,6 +248,7 @@ class Task:
                 values[part] = tuple(str(name) for name in values[part])
         if values.get("hub") is not None:
             values["hub"] = _hub(values["hub"])
+        values = typed_values(values, cls, TaskError)
         if tasks.has(values["name"]):
             raise TaskError(f"A built-in task has the name {values['name']!r}; choose another name.")
         if directory is not None:
@@ -260,7 +263,7 @@ def _hub(mapping: Any) -> Hub:
         raise TaskError(f"Expected hub to be a mapping with 'path' and optionally others of {known}; got {mapping!r}.")
     if not isinstance(mapping.get("columns", []), list | tuple):
         raise TaskError(f"Expected the hub's columns to be a list of names; got {mapping['columns']!r}.")
-    return Hub(**{**mapping, "columns": tuple(mapping.get("columns", ("text",)))})
+    return Hub(**typed_values({**mapping, "columns": tuple(mapping.get("columns", ("text",)))}, Hub, TaskError))
 
 
 tasks: Registry[Task] = Registry("task")
@@ -294,12 +297,7 @@ def get_task(task: str | Path | Task) -> Task:
         raise TaskError(
             f"No task file at {path}; give the path of an existing file, or one of the names {', '.join(tasks)}."
         )
-    import yaml
-
-    try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise TaskError(f"{path} is not valid YAML: {error}") from error
+    mapping = read_yaml(path, str(path), TaskError)
     if not isinstance(mapping, dict):
         raise TaskError(
             f"{path} should hold a mapping with name, instruction and class_names; got {type(mapping).__name__}."

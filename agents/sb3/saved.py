@@ -23,7 +23,9 @@ from agents.sb3.policies import (
     MaskableCandidatePolicy,
     extracts_nothing,
 )
+from signal_env.utils.reading import read_json
 from signal_env.utils.storage import new_folder, write_text
+from signal_env.utils.typed import typed_values
 from signal_env.wrappers.candidate_draw import CandidateBox
 
 __all__ = ["POLICIES", "PolicyError", "SavedPolicy", "load_policy", "save_policy"]
@@ -201,11 +203,11 @@ def load_policy(folder: str | Path, n_candidates: int | None = None) -> tuple[An
 
 def _read(place: Path) -> SavedPolicy:
     """Return the description of a policy in a folder, with its normalization."""
-    plain = json.loads((place / DESCRIPTION).read_text(encoding="utf-8"))
+    plain = read_json(place / DESCRIPTION, DESCRIPTION, PolicyError)
     if plain.get("normalization") is not None:
         arrays = load_arrays(place / STATISTICS)
         size = plain["n_candidates"] * len(plain["features"]) + len(plain["state_features"])
         if any(arrays[name].shape != (size,) for name in ("mean", "variance")):
             raise ValueError(f"{STATISTICS} has other sizes than the observation's {size} numbers.")
         plain["normalization"] = Normalization(arrays["mean"], arrays["variance"], **plain["normalization"])
-    return SavedPolicy(**plain)
+    return SavedPolicy(**typed_values(plain, SavedPolicy, PolicyError))

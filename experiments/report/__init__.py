@@ -1,11 +1,11 @@
 """`python -m experiments report DIR...`: tables, figures and one page of finished runs, from their folders alone."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tyro
-import yaml
 
 from experiments.config import RunError
 from experiments.metric import ACCURACY, METRICS, MetricName, with_metric
@@ -21,7 +21,9 @@ from experiments.report.tables import build
 from experiments.report.texts import LIMIT, sample_texts
 from experiments.runs import Runs, read_runs
 from signal_env.utils.extras import require
+from signal_env.utils.reading import read_yaml
 from signal_env.utils.storage import write_text
+from signal_env.utils.typed import typed
 
 __all__ = ["ReportConfig", "main"]
 
@@ -100,12 +102,12 @@ def _study(places: Sequence[Path], problems: list[tuple[str, str]]) -> tuple[str
         if not file.is_file():
             continue
         try:
-            study = yaml.safe_load(file.read_text(encoding="utf-8"))
+            study = typed(read_yaml(file, "it", RunError), Mapping[str, Any], "a study", RunError)
             name, caption = str(study.get("name") or file.resolve().parent.name), str(study.get("caption") or "")
             if (metric := str(study.get("metric") or ACCURACY.name)) not in METRICS:
                 problems.append((str(file), f"its metric is none of {', '.join(METRICS)}; accuracy was used"))
                 metric = ACCURACY.name
             return name, caption, metric
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
+        except RunError as error:
             problems.append((str(file), f"cannot be read as a study: {error}"))
     return "Report", "", ACCURACY.name

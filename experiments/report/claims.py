@@ -16,11 +16,10 @@ import dataclasses
 import fnmatch
 import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from experiments.metric import ACCURACY, Metric
 from experiments.names import POOL_BASED, SIGNAL, TASKS
@@ -30,8 +29,9 @@ from experiments.report.rankings import Statement, rank_statement
 from experiments.report.statistics import Array, Measures, pool_agents, second_half
 from experiments.runs import Runs
 from signal_env.tasks import get_task
+from signal_env.utils.reading import read_yaml
 
-STATEMENTS = yaml.safe_load(files("experiments.report").joinpath("claims.yaml").read_text(encoding="utf-8"))
+STATEMENTS = read_yaml(Path(__file__).with_name("claims.yaml"), "The claims of a report")
 
 SETTINGS = tuple(f"{task}-{fraction}" for task in TASKS for fraction in ("0.1%", "1%"))
 """The settings of the paper's Figure 3."""

@@ -1,10 +1,8 @@
 """The parts of a report: its figures and tables for reading, with the titles and captions of `captions.yaml`."""
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.box import SIMPLE
 from rich.table import Table
 
@@ -15,10 +13,11 @@ from experiments.report.page import Part
 from experiments.report.statistics import BESIDE, DIGITS, MEASURES, RESAMPLES, second_half, student, title_of
 from experiments.runs import KEYS, Runs
 from signal_env.utils.extras import require
+from signal_env.utils.reading import read_yaml
 
 pandas = require("pandas", "plots")
 
-CAPTIONS = yaml.safe_load(files("experiments.report").joinpath("captions.yaml").read_text(encoding="utf-8"))
+CAPTIONS = read_yaml(Path(__file__).with_name("captions.yaml"), "The captions of a report")
 
 COSTS = {
     "real_labels": ("real labels", 1, "{:,.0f}"),

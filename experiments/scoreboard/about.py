@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.agent import get_agent
 from agents.llm.language_model import PAPER, GeneratorOptions
-from experiments.config import NAMES, PATHS
+from experiments.places import NAMES, PATHS
 from experiments.scoreboard.protocol import FIXED, read_protocol
 
 PACKAGES = ("signal-env", "numpy", "scipy", "torch", "transformers", "trl", "stable-baselines3")

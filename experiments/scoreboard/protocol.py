@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from experiments.config import RunConfig, RunError, check_names, make_config
 from experiments.plugin_record import PluginRecord
 from experiments.study import Study, Values
+from signal_env.utils.reading import read_yaml
+from signal_env.utils.typed import typed
 
 FOLDER = Path(__file__).parent
 """The folder of the protocols, of the reference runs and of results."""
@@ -156,6 +156,6 @@ def read_protocol(name: str = PROTOCOL) -> Protocol:
     if not file.is_file():
         known = ", ".join(sorted(place.stem for place in FOLDER.glob("signal-*.yaml")))
         raise RunError(f"No protocol {name!r}. Known: {known}.")
-    parts = yaml.safe_load(file.read_text(encoding="utf-8"))
-    quick, replay = Quick(**parts.pop("quick")), Replay(**parts.pop("replay"))
-    return Protocol(name, quick=quick, replay=replay, **parts)
+    what = f"The protocol {file}"
+    protocol: Protocol = typed({"name": name} | read_yaml(file, what, RunError), Protocol, what, RunError)
+    return protocol

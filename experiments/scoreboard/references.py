@@ -8,11 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from experiments.runs import KEYS
 from experiments.scoreboard.protocol import FOLDER, PROTOCOL
 from signal_env.utils.extras import require
+from signal_env.utils.reading import read_yaml
 
 MEASURED = ("accuracy", "macro_f1", "nll")
 """The columns of floats; they have six significant digits."""
@@ -49,7 +48,7 @@ def read_references(protocol: str = PROTOCOL) -> References:
         >>> one["labeled"].tolist()
         [50, 100, 150, 200, 250, 300, 350, 400, 450, 500]
     """
-    about = yaml.safe_load(ABOUT.read_text(encoding="utf-8"))
+    about = read_yaml(ABOUT, f"The description {ABOUT}")
     if about["protocol"] != protocol:
         raise ValueError(f"The reference runs are those of {about['protocol']}, not of {protocol}.")
     table = require("pandas", "plots").read_csv(TABLE)

@@ -15,6 +15,7 @@ from experiments.scoreboard.protocol import FOLDER, PROTOCOL, read_protocol
 from experiments.scoreboard.references import COLUMNS, MEASURED, read_references, with_share
 from experiments.scoreboard.scores import Scoreboard
 from signal_env.utils.extras import require
+from signal_env.utils.reading import read_json
 
 RESULTS = FOLDER / "results"
 """The folder of the results that have joined."""
@@ -70,8 +71,8 @@ def read_result(file: Path) -> dict[str, Any]:
     Raises:
         RunError: If it is not one: a part is missing, a run is none, or its scores are not those of its runs.
     """
+    result = read_json(file, f"The result {file}", RunError)
     try:
-        result = json.loads(file.read_text(encoding="utf-8"))
         check(result)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"The result {file} cannot be used: {error}") from error

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.classifiers.options import takes_options_of, wrong_options
+from signal_env.classifiers.options import takes_options_of, typed_options, wrong_options
 from signal_env.tasks import Task
 from signal_env.utils.errors import SignalError, at_work
 from signal_env.utils.prediction import Prediction
@@ -118,6 +118,7 @@ def make_classifier(
         wrong = wrong_options(factory, classifier, options)
         if wrong:
             raise ClassifierError(wrong)
+        options = typed_options(factory, classifier, options, ClassifierError)
         with at_work(f"the classifier {classifier!r}"):
             return factory(task, encoder, device, **options)
     if isinstance(classifier, type) or not isinstance(classifier, Classifier):

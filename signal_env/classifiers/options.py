@@ -8,6 +8,9 @@ from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
+from signal_env.utils.errors import SignalError
+from signal_env.utils.typed import OptionError, type_hints, typed
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 GIVEN = 3
@@ -118,6 +121,30 @@ def wrong_options(factory: Callable[..., Any], name: str, given: Mapping[str, An
             return f"The classifier {name!r} has no option {option!r}.{guess} {listed}"
     missing = [option.name for option in options if option.default is None and option.name not in given]
     return f"The classifier {name!r} needs the option {missing[0]!r}. {listed}" if missing else ""
+
+
+def typed_options(
+    factory: Callable[..., Any], name: str, given: Mapping[str, Any], error: type[SignalError] = OptionError
+) -> dict[str, Any]:
+    """Return a classifier's options as the types that its signature has.
+
+    Raises:
+        SignalError: Of the class `error`, if a value is not of its type.
+
+    Example:
+        >>> def tree(task, encoder, device, depth: int = 3): ...
+        >>> typed_options(tree, "tree", {"depth": 2.0})
+        {'depth': 2}
+    """
+    hints = type_hints(factory)
+    for place in getattr(factory, "_options_of", ()):
+        module, _, of = place.partition(":")
+        hints = type_hints(getattr(import_module(module), of)) | hints
+    where = f"The option {{}} of the classifier {name!r}"
+    return {
+        option: typed(value, hints[option], where.format(option), error) if option in hints else value
+        for option, value in given.items()
+    }
 
 
 def list_options(factories: Mapping[str, Callable[..., Any]]) -> str:

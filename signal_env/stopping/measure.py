@@ -12,6 +12,7 @@ from signal_env.stopping.criterion import StoppingCriterion, StoppingError, stop
 from signal_env.utils import plugins
 from signal_env.utils.plugins import Plugin
 from signal_env.utils.prediction import Floats, read_only
+from signal_env.utils.typed import typed_values
 
 
 class Known(Protocol):
@@ -160,7 +161,7 @@ class Stopping:
                     f"The stopping criterion {self.chosen!r} has no option {name!r}. Its options: "
                     f"{', '.join(known) or 'none'}."
                 )
-        return dict(options)
+        return typed_values(options, criterion.function, StoppingError)
 
 
 def _checked(name: str, result: Any) -> tuple[float, bool] | None:

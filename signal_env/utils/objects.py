@@ -51,10 +51,10 @@ def described(value: Any) -> Any:
         ['content', 'object']
     """
     match value:
-        case None | bool() | int() | float() | str():
-            return value
         case np.generic():
             return value.item()
+        case None | bool() | int() | float() | str():
+            return value
         case Path():
             return str(value)
         case Mapping():
@@ -138,6 +138,8 @@ class _Content:
 
     def add(self, value: Any) -> None:
         """Add a value."""
+        if isinstance(value, np.number | np.bool_):
+            value = value.item()
         if value is None or value is ... or isinstance(value, bool | int | float | complex | str | bytes):
             return self._word(type(value).__name__, repr(value))
         if type(value) is not tuple:  # equal tuples may be one object or several

@@ -225,7 +225,10 @@ def file(folder, name="file"):
         (["run", "--config", "{binary}"], "cannot be read"),
         (["run", "--resume", "{folder}"], "holds no run"),
         (["run", "--data-dir", "{folder}/nowhere"], "expected"),
-        (["run", "--classifier-options", "class_weight", "heavy"], "Expected class_weight to be 'balanced' or None"),
+        (
+            ["run", "--classifier-options", "class_weight", "heavy"],
+            "class_weight of the classifier 'linear' must be",
+        ),
         (["run", "--agent", "bgadl", "--real-share", "2"], "real_share must be from 0 to 1; got 2.0"),
         (["run", "--agent", "ppo", "--mini-batches", "3"], "mini_batches divides"),
         (["run", "--agent", "ppo", "--trl", "learning_rate", "1"], "trl cannot set 'learning_rate'"),

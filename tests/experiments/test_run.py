@@ -192,7 +192,7 @@ def test_unknown_names_in_a_file(tmp_path):
         make_config("SignalEnv-reviews-v0", "random", agent_options={"temperature": 3})
     file = tmp_path / "broken.yaml"
     file.write_text("agent: [random")
-    with pytest.raises(RunError, match="cannot be read"):
+    with pytest.raises(RunError, match="is not valid YAML"):
         parse(["--config", str(file)])
 
 

@@ -59,13 +59,13 @@ def test_what_is_more_special_goes_before(tmp_path):
         ({"overrides": [{"seeds": [1, 1]}]}, "the seeds of easy/random are different"),
         ({"seeds": []}, "it needs seeds"),
         ({"seeds": [3, 3]}, "seeds are different"),
-        ({"overrides": ["hard"]}, "an override is a mapping; got 'hard'"),
+        ({"overrides": ["hard"]}, "overrides\\[0\\] must be a mapping; got 'hard'"),
         ({"overrides": [{"settings": "hard"}]}, "a list of names as settings; got 'hard'"),
         (
             {"overrides": [{"methods": ["write"]}]},
             "an override is for 'write', and none of the methods has such a name",
         ),
-        ({"methods": {"random": ["agent"]}}, "the values of random are a mapping"),
+        ({"methods": {"random": ["agent"]}}, "methods\\['random'\\] must be a mapping"),
         ({"setings": {}}, "it has no setings"),
         ({"metric": "f1"}, "a report has no f1. Known: accuracy, macro_f1, nll"),
         ({"methods": {"a/b": {"agent": "random"}}}, "names of folders too; got 'a/b'"),
@@ -74,7 +74,7 @@ def test_what_is_more_special_goes_before(tmp_path):
         ({"methods": {"random": {"agent": "randon"}}}, "randon"),
         ({"settings": {"easy": {}}}, "easy names no env"),
         ({"defaults": {"options": {"pool": 3}}}, "The environment has no option pool"),
-        ({"defaults": {"options": [3]}}, "options is a mapping"),
+        ({"defaults": {"options": [3]}}, "options must be a mapping"),
     ],
 )
 def test_what_a_study_cannot_say(tmp_path, change, message):
@@ -85,7 +85,7 @@ def test_what_a_study_cannot_say(tmp_path, change, message):
 def test_what_is_no_study(tmp_path):
     with pytest.raises(RunError, match=r"No study 'figure4': .*figure3-small"):
         read_study("figure4")
-    with pytest.raises(RunError, match="cannot be read"):
+    with pytest.raises(RunError, match="is not valid YAML"):
         read_study(write(tmp_path, "a: [b"))
     with pytest.raises(RunError, match="it is a mapping with"):
         read_study(write(tmp_path, "- a"))

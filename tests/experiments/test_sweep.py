@@ -110,7 +110,7 @@ def test_it_plays_what_is_missing_and_nothing_else(study, tmp_path, undisturbed,
     assert "6 runs, 2 of them finished" in capsys.readouterr().out
     assert files(out) == undisturbed  # as a sweep in one process left them
     assert before == {file: file.stat().st_mtime_ns for file in before}
-    assert (out / "study.yaml").read_text() == STUDY
+    assert (out / "study.yaml").read_text() == f"{STUDY}name: small\n"
     assert sweep(study, out) == 0
     assert "6 runs, 6 of them finished" in capsys.readouterr().out
 
@@ -163,7 +163,7 @@ def test_runs_of_other_options_are_left_alone(study, tmp_path, capsys):
         assert sweep(study, out, "--workers", "0", *only) == 1
         assert "1 folders hold runs with other options than the study's" in capsys.readouterr().err
     assert files(out) == before
-    assert (out / "study.yaml").read_text() == STUDY
+    assert (out / "study.yaml").read_text() == f"{STUDY}name: small\n"
     study.write_text(STUDY)
     assert sweep(study, out, "--only", "nothing") == 1
     assert "No run of small matches nothing; one is few/random/seed-0" in capsys.readouterr().err

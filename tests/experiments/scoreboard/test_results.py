@@ -96,7 +96,7 @@ def test_a_wrong_result_is_refused(result, tmp_path, change, wrong):
 
 def test_a_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "mine.json").write_text("[")
-    with pytest.raises(RunError, match=r"mine.json cannot be used"):
+    with pytest.raises(RunError, match=r"mine.json is not valid JSON"):
         read_result(tmp_path / "mine.json")
     with pytest.raises(RunError, match="it is an object"):
         check([])

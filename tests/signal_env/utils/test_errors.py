@@ -10,7 +10,7 @@ from signal_env.utils.errors import SignalError, at_work, in_round, origin_of
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("signal_env", "agents", "experiments")
-PRIVATE = {"Stopped", "_Unknown"}
+PRIVATE = {"_Misfit", "_Twice", "Stopped", "_Unknown"}
 """Exceptions that no user meets: ours catch them."""
 
 
