@@ -68,7 +68,7 @@ def main(config: SweepConfig) -> Path:
     """Play the missing runs; return the folder."""
     study = read_study(config.study, config.out, config.plugins)
     accept = config.accept_changed_plugins
-    own = {"accept_changed_plugins": accept, "call_timeout": config.call_timeout}
+    own: dict[str, Any] = {"accept_changed_plugins": accept, "call_timeout": config.call_timeout}
     runs = [dataclasses.replace(run, **own) for run in chosen(study, config.only)]
     refuse_others([dataclasses.replace(run, accept_changed_plugins=accept) for run in study.runs])
     sweep(study, runs, engine_of(config, study.folder))
