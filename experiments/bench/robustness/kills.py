@@ -144,7 +144,11 @@ def _killed(process: BaseProcess, place: Path, moment: int, delay: float) -> boo
 
 def offers_in(place: Path) -> int:
     """Return the number of texts offered in the runs in a folder."""
-    return sum(log.read_bytes().count(b"\n") for log in place.rglob("offers.jsonl"))
+    while True:
+        try:
+            return sum(log.read_bytes().count(b"\n") for log in place.rglob("offers.jsonl"))
+        except FileNotFoundError:  # a run that begins anew sets its files aside: look again
+            continue
 
 
 def _differences(whole: Path, other: Path) -> Iterator[str]:
