@@ -21,10 +21,11 @@ demo: install
 test: install
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-# RLOO and GRPO with the newest TRL, which has no PPO any more.
+# RLOO and GRPO with the newest TRL, which has no PPO any more; stock trainers learn in every place.
 test-newest-trl: install
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(VENV)/newest-trl trl
 	PYTHONPATH=$(VENV)/newest-trl $(BIN)/python -m pytest -n auto tests/agents/llm -k 'RLOO or GRPO'
+	PYTHONPATH=$(VENV)/newest-trl LONG_TESTS=1 $(BIN)/python -m pytest -n auto tests/signal_env/trainers tests/experiments/serve/test_trainers.py
 
 lint: install
 	$(BIN)/ruff format --check .

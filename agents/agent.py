@@ -12,6 +12,7 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from signal_env.acquisition import acquisitions
+from signal_env.config import SignalConfig
 from signal_env.learner.learner import Learner
 from signal_env.utils.errors import SignalError
 from signal_env.utils.registry import Registry
@@ -53,6 +54,16 @@ class Agent(Protocol):
     env_options: ClassVar[Mapping[str, Any]] = {}
     stateless: ClassVar[bool] = False
 
+    def check_available(self, options: SignalConfig, seed: int) -> None:
+        """Raise an error if something that an episode needs is missing, such as a model. Nothing is loaded.
+
+        Runs and sweeps call it before anything is played.
+
+        Args:
+            options: The environment's options.
+            seed: The seed of the episode.
+        """
+
     def reset(self, envs: Envs, seed: int) -> None:
         """Begin an episode. The agent's actions must depend on nothing but the seed and its observations."""
 
@@ -80,7 +91,7 @@ class Agent(Protocol):
 
 STATE_METHODS = ("state_dict", "load_state_dict")
 
-OUTSIDE = ("reset", "save", "close")
+OUTSIDE = ("check_available", "reset", "save", "close")
 """The methods that are not called from one round to the next."""
 
 
@@ -130,7 +141,7 @@ def keeps_state(agent: Agent) -> bool:
 
     It can if each class with methods of its own has the state methods among them, or has `stateless = True`. The bases
     of a class that writes the state methods are not asked. Methods of its own are all, such as `act` or a hook of a
-    base, but `reset`, `save`, `close` and those between double underscores. Properties count too.
+    base, but `check_available`, `reset`, `save`, `close` and those between double underscores. Properties count too.
 
     Raises:
         AgentError: If the agent has one of the two state methods without the other.
@@ -203,7 +214,7 @@ def submitting(envs: Envs, who: str = "This agent") -> Learner:
 
 
 agents: Registry[type[Agent]] = Registry("agent")
-"""The agents by name; importing `agents.pool`, `agents.llm` and `agents.sb3` registers the built-in ones."""
+"""The agents by name. `agents.pool`, `agents.llm`, `agents.sb3` and `agents.served` register the built-in ones."""
 
 
 def get_agent(name: str) -> type[Agent]:
@@ -216,7 +227,7 @@ def get_agent(name: str) -> type[Agent]:
         >>> get_agent("random").env_options
         {'selection': 'submitted'}
     """
-    for package in ("agents.pool", "agents.llm", "agents.sb3"):
+    for package in ("agents.pool", "agents.llm", "agents.sb3", "agents.served"):
         importlib.import_module(package)
     if name not in agents and name in acquisitions:
         made: type[Agent] = importlib.import_module("agents.pool").pool_agent(name)

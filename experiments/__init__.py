@@ -30,6 +30,9 @@ def __getattr__(name: str) -> Any:
     """Return a public name."""
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from signal_env.utils.ownership import require_ours  # only here, since it imports signal_env
+
+    require_ours("agents")
     return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
 
 

@@ -10,6 +10,7 @@ from typing import get_type_hints
 
 from experiments.plugins import PLUGIN_HELP, load_plugins, take
 from signal_env.utils.errors import PluginError, SignalError, origin_of
+from signal_env.utils.ownership import require_ours
 from signal_env.utils.registry import UnknownName
 
 COMMANDS = {
@@ -23,11 +24,13 @@ COMMANDS = {
     "rescore": "Scores the texts of a run by another reward, and shows where their ranking changes.",
     "demo": "Agents play the embedded corpus, PPO among them, into one table and figure.",
     "annotator": "Fine-tunes a model on a task's full training split, to label synthetic texts.",
+    "serve": "Serves one experiment over HTTP to writers elsewhere, such as trainers of language models.",
     "pretrain": "Trains the embedded models, or a small generator on a task's own text.",
     "scoreboard collect": "Finished runs become references of the scoreboard.",
     "bench run": "Measures the time that each part of a run takes.",
     "bench steps": "Measures steps per second of the choice among candidate texts.",
     "bench generation": "Measures an agent that learns to write: tokens per second, beside TRL without an environment.",
+    "bench serve": "Loads a service, kills it beside 64 clients, and measures the cost of an offer over HTTP.",
     "bench classifiers": "Compares classifiers on random labeled sets: accuracy and training time.",
     "bench logistic": "Solves random problems of logistic regression, beside scikit-learn.",
     "bench acquisition": "Times the strategies that choose texts, beside other libraries'.",
@@ -51,6 +54,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     args = list(sys.argv[1:] if args is None else args)
     try:
+        require_ours("agents")
         plugins, args = take(args)
     except SignalError as error:
         return complain("signal-env", error)

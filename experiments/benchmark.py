@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config import EnvironmentOptions, Plugins, RunConfig, RunError, make_config, make_envs, values_of
+from experiments.preflight import preflight
 from experiments.progress import console
 from experiments.run import finished
 from experiments.runs import read_runs
@@ -120,6 +121,7 @@ def check_available(runs: Sequence[RunConfig]) -> None:
     lacking = {}
     for run in {run.setting: run for run in runs if not finished(run)}.values():
         try:
+            preflight(run)
             make_envs(run).close()
             annotate = annotator_of(run.options)
             annotate(["a text"])

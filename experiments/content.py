@@ -2,14 +2,14 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-from agents.llm.language_model import GeneratorOptions
+from agents.llm.options import GeneratorOptions
 from experiments.config import RunConfig, RunError
 from experiments.places import PATHS, path_options
 from signal_env import __version__
-from signal_env.annotators.builtin import find_model
 from signal_env.classifiers.pretrained import ModelError, model_path
 from signal_env.data import DataError, fingerprint
 from signal_env.tasks import get_task
@@ -76,7 +76,7 @@ def _models(run: RunConfig, task: str) -> dict[str, Path | None]:
         generator = "embedded"
     small = cache_dir("generators", task) if generator == "small" else _place(generator, "generator")
     models = {"encoder": _place(options.encoder), "generator": small}
-    models["policy"] = Path(policy).expanduser() if isinstance(policy, str) else None
+    models["policy"] = Path(os.path.expanduser(policy)) if isinstance(policy, str) else None
     if options.annotator == "model" and may_write(run):
         own = options.annotator_model
         models["annotator"] = cache_dir("annotators", task) if own is None else _place(own)
@@ -86,17 +86,14 @@ def _models(run: RunConfig, task: str) -> dict[str, Path | None]:
 def may_write(run: RunConfig) -> bool:
     """Return whether a run's agent may offer texts of its own, which the annotator labels."""
     agent = run.agent_options
-    return (
-        run.options.selection != "submitted"
-        or isinstance(agent, GeneratorOptions)
-        or getattr(agent, "generator", None) is not None
-    )
+    return run.options.selection != "submitted" or writes(agent)
 
 
-def check_annotator(run: RunConfig) -> None:
-    """Raise an error before the first step, not after a whole round, if the model that labels texts is missing."""
-    if run.options.annotator == "model" and may_write(run):
-        find_model(get_task(run.options.task or ""), run.options.annotator_model)
+def writes(agent: Any) -> bool:
+    """Return whether an agent offers texts that a language model writes."""
+    if isinstance(agent, GeneratorOptions):
+        return agent.offers_written
+    return getattr(agent, "generator", None) is not None
 
 
 def _place(name: Any, role: str = "encoder") -> Path | None:

@@ -34,11 +34,7 @@ class Logs:
         self.envs: Any = recorded
         self._record = recorded.log
         if config.tensorboard:
-            hparams = {"env": config.env, "agent": config.agent, "seed": config.seed}
-            hparams |= {f"agent/{name}": value for name, value in config.data()["agent_options"].items()}
-            folder = config.folder / "tensorboard"
-            behind = _references(config)
-            self.envs = VectorTensorBoard(recorded, folder, state=state["board"], hparams=hparams, references=behind)
+            self.envs = VectorTensorBoard(recorded, state=state["board"], **board_options(config))
             self._board = self.envs.board
         self._metrics, self._cost = (
             LineLog(config.folder / f"{name}.jsonl", state[name]) for name in ("metrics", "cost")
@@ -65,6 +61,13 @@ class Logs:
         """Close the logs and the environment."""
         for log in (self._metrics, self._cost, self.envs):
             log.close()
+
+
+def board_options(config: RunConfig) -> dict[str, Any]:
+    """Return the arguments of a run's `Board`, without its learner and its state."""
+    hparams = {"env": config.env, "agent": config.agent, "seed": config.seed}
+    hparams |= {f"agent/{name}": value for name, value in config.data()["agent_options"].items()}
+    return {"folder": config.folder / "tensorboard", "hparams": hparams, "references": _references(config)}
 
 
 def _references(config: RunConfig) -> dict[str, list[tuple[int, float]]]:

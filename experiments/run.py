@@ -14,11 +14,12 @@ from agents.rollout import Step, rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from experiments.config import RunConfig, RunError, make_envs
 from experiments.content import FILE as CONTENT
-from experiments.content import check_annotator, record_content
+from experiments.content import record_content
 from experiments.cost import Meter
 from experiments.identity import accept_plugins, check_places, differences, is_mixed, record_places, refusal
 from experiments.logs import LOGS, Logs, complete
 from experiments.player import fresh, refuse_descriptions
+from experiments.preflight import check_space, preflight
 from experiments.progress import console, progress_bar
 from experiments.replay import Replay
 from experiments.runs import Runs, read_runs
@@ -36,7 +37,10 @@ FINISHED = "finished"
 RESCORED = "rescored.jsonl"
 """The file that `rescore` writes."""
 
-FILES = (FINISHED, *LOGS, "curve.png", "checkpoints", "adapter", CONTENT, "config.yaml")
+SERVED = ("requests.jsonl", "answers.jsonl")
+"""The files that `serve` writes beside those of a run."""
+
+FILES = (FINISHED, *LOGS, *SERVED, "curve.png", "checkpoints", "adapter", CONTENT, "config.yaml")
 """The files of a run, in the order of their removal. A removal that is cut short leaves no finished run, and as long as
 any file is left `config.yaml` identifies the run."""
 
@@ -109,7 +113,7 @@ def begun(run: RunConfig) -> bool:
 def finished(run: RunConfig) -> bool:
     """Return whether this very run has been played to its end and its logs have the lengths that they had then."""
     file = run.folder / FINISHED
-    return begun(run) and file.is_file() and file.read_text(encoding="utf-8") == _lengths(run.folder)
+    return begun(run) and file.is_file() and file.read_text(encoding="utf-8") == lengths(run.folder)
 
 
 def clear(folder: Path) -> None:
@@ -118,7 +122,7 @@ def clear(folder: Path) -> None:
         remove(folder, (RESCORED, *FILES))
 
 
-def _lengths(folder: Path) -> str:
+def lengths(folder: Path) -> str:
     """Return the lengths of the environment's logs in bytes, as the file `finished` holds them."""
     logs = [folder / name for name in ("rounds.jsonl", "offers.jsonl", "labels.jsonl")]
     return json.dumps({log.name: log.stat().st_size for log in logs if log.is_file()})
@@ -166,8 +170,9 @@ def play(
 
 
 def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: bool) -> None:
+    check_space(config.folder)
+    preflight(config)
     budget, meter = experiment_sizes(config.options).budget, Meter()
-    check_annotator(config)
     with closing(make_envs(config)) as envs:
         known = keeps_state(config.agent_options)
         checkpoint = load_checkpoint(config.folder) if resume and known else None
@@ -222,16 +227,18 @@ def _steps(
         agent.save(config.folder)
     accept_plugins(config)
     sync(config.folder)
-    write_text(config.folder / FINISHED, _lengths(config.folder))
+    write_text(config.folder / FINISHED, lengths(config.folder))
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Lock a run's folder, until the process ends at the latest; raise `RunBusy` if another process has the lock."""
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
+    except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
+        raise RunError(f"{folder} cannot be written to: {error}. Give {elsewhere()}.") from error
     except Timeout:
         raise RunBusy(
             f"Another process plays the run in {folder} at this moment: wait for it, or give {elsewhere()}."

@@ -20,6 +20,7 @@ from rich.table import Table
 from experiments.config import Plugins, RunConfig, RunError
 from experiments.engines import BUSY, ERROR, Inline, Local, LostWorker, Outcome, Ray
 from experiments.identity import accept_plugins, refusal
+from experiments.preflight import check_space, preflight_all
 from experiments.progress import console, progress_bar
 from experiments.run import begun, finished
 from experiments.runs import read_log
@@ -79,6 +80,8 @@ def main(config: SweepConfig) -> Path:
 def sweep(study: Study, runs: Sequence[RunConfig], engine: Inline) -> None:
     """Play runs of a study that are not finished, and write the study; raise a RunError if runs have failed."""
     out = study.folder
+    check_space(out)
+    preflight_all(run for run in runs if not finished(run))
     write_text(out / "study.yaml", study.text_in(out))  # its caption, for the report
     missing = [run for run in runs if not finished(run)]
     console.print(f"{study.name}: {len(runs)} runs, {len(runs) - len(missing)} of them finished, in {out}")

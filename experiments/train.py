@@ -14,9 +14,12 @@ from agents.llm import FrozenGenerator
 from experiments.config import EnvironmentOptions, Plugins, RunError, check_names, check_seed
 from experiments.places import PATHS, existing, with_places, written
 from experiments.plugins import load_plugins
+from experiments.preflight import check_space
 from experiments.progress import console, progress_bar
-from signal_env.learner.experiment import experiment_sizes
-from signal_env.utils.extras import require
+from signal_env.annotators.builtin import check_model
+from signal_env.classifiers.checkpoints import require_checkpoint
+from signal_env.learner.experiment import experiment_sizes, task_of
+from signal_env.utils.extras import require, require_installed
 from signal_env.utils.objects import described
 from signal_env.utils.reading import dump_yaml
 from signal_env.utils.storage import remove, write_text
@@ -146,7 +149,10 @@ def train(config: TrainConfig, progress: Progress, bar: TaskID) -> None:
             "eval_every is at least 0, and eval_episodes at least 1; got "
             f"{config.eval_every} and {config.eval_episodes}."
         )
+    require_installed("stable_baselines3", "sb3")
     check_folder(config.folder, config.overwrite)
+    check_space(config.folder)
+    check_models(config)
     envs = environments(config)
     model = make_model(config, envs)
     from stable_baselines3.common.callbacks import ConvertCallback
@@ -188,6 +194,15 @@ def check_folder(folder: Path, overwrite: bool) -> None:
         raise RunError(f"{folder} holds a run or a policy. Give --out another folder.")
     if any((folder / name).exists() for name in FILES) and not overwrite:
         raise RunError(f"{folder} holds a training already. Give --overwrite or --out another folder.")
+
+
+def check_models(config: TrainConfig) -> None:
+    """Raise an error if a model that a training needs is missing, before anything is learned."""
+    if config.generator is None:
+        return
+    require_checkpoint(config.generator, "generator")
+    if config.options.annotator == "model":
+        check_model(task_of(config.options), config.options.annotator_model)
 
 
 def environments(config: TrainConfig) -> Any:

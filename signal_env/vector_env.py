@@ -165,7 +165,7 @@ def offer_of(infos: dict[str, Any], index: int) -> dict[str, Any]:
 
 
 def closed_round(infos: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the round that a step of a vector environment closed, in plain numbers and arrays, or None.
+    """Return the last round that a step of a vector environment closed, in plain numbers and arrays, or None.
 
     Example:
         >>> closed_round({"text": ["a", "b"]}) is None
@@ -173,11 +173,11 @@ def closed_round(infos: dict[str, Any]) -> dict[str, Any] | None:
     """
     if "round" not in infos:
         return None
-    return _last_row(infos["round"])
+    return _row(infos["round"], int(np.flatnonzero(infos["_round"])[-1]))
 
 
-def _last_row(infos: dict[str, Any]) -> dict[str, Any]:
-    """Return the last row of vector infos, without what it does not have."""
-    there = [name for name in infos if not name.startswith("_") and infos[f"_{name}"][-1]]
-    last = {name: _last_row(infos[name]) if isinstance(infos[name], dict) else infos[name][-1] for name in there}
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in last.items()}
+def _row(infos: dict[str, Any], index: int) -> dict[str, Any]:
+    """Return a row of vector infos, without what it does not have."""
+    there = [name for name in infos if not name.startswith("_") and infos[f"_{name}"][index]]
+    row = {name: _row(infos[name], index) if isinstance(infos[name], dict) else infos[name][index] for name in there}
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}

@@ -24,7 +24,10 @@ def play(tmp_path, monkeypatch, capsys, forget_plugins):
 
 def test_they_are_short_and_all_tested():
     names = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in EXAMPLES.glob("*.py")}
-    assert set(names) == {"new_agent.py", "new_reward.py", "train_sb3.py", "train_trl.py", "study.py"}
+    assert set(names) == {
+        *("new_agent.py", "new_reward.py", "train_sb3.py", "train_trl.py", "trl_stock.py", "study.py"),
+        *("write_prompts.py", "verl_reward.py", "openrlhf_reward.py", "skyrl_env.py"),  # in tests/experiments/serve
+    }
     assert max(names.values()) <= 60
 
 
@@ -59,6 +62,13 @@ def test_train_trl(play):
     rounds = [line for line in lines if line.startswith("round")]
     assert [line.split()[1] for line in rounds] == ["1", "2"]
     assert all("lift" in line and "KL" in line for line in rounds)
+
+
+def test_trl_stock(play):
+    pytest.importorskip("trl", reason="needs the extra trl")
+    lines = play("trl_stock.py", "RLOO", 1)
+    assert "rewards/signal/mean" in "".join(lines)
+    assert lines[-1].startswith("round 0")
 
 
 def test_study(play, tmp_path):

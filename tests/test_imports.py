@@ -18,7 +18,9 @@ ROOMS = {
     **dict.fromkeys(("acquisition", "rewards", "classifiers", "annotators", "data", "stopping", "config"), 1),
     "learner": 2,
     **dict.fromkeys(("env", "vector_env", "rendering", "registration", "wrappers"), 3),
-    "": 4,
+    "shared": 4,
+    "trainers": 5,
+    "": 6,
 }
 """The row of each room of `signal_env`; "" is the package itself."""
 

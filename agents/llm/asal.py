@@ -40,6 +40,7 @@ class ASALAgent(GeneratorAgent):
 
     env_options: ClassVar[Mapping[str, Any]] = {"selection": "submitted"}
     stateless: ClassVar[bool] = True  # beside the state of its base
+    offers_written: ClassVar[bool] = False
 
     n_candidates: int = 4
     """Texts written for each prompt."""

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.llm.language_model import LanguageModel, Tokens
+from agents.llm.answers import Tokens
+from agents.llm.language_model import LanguageModel
 from signal_env.learner.learner import Learner
 from signal_env.utils.extras import require
 

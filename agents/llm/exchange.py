@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.llm.language_model import Tokens
+from agents.llm.answers import Tokens
 
 
 class Stopped(BaseException):

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import count
 
 from agents.llm.language_model import frozen_language_model
+from agents.llm.options import Form, TemplateOptions
+from signal_env.utils.answers import Part
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +39,19 @@ class FrozenGenerator:
     """Torch device of the model."""
     precision: str = "float32"
     """Arithmetic of the model, "float32" or "bfloat16"."""
+    prompt_style: str | None = None
+    """"chat" or "continuation", see `GeneratorOptions`."""
+    template_options: TemplateOptions = dataclasses.field(default_factory=dict, hash=False)
+    """Options of the chat template, by name."""
+    answer: Part = "line"
+    """The part of an answer that is the text, see `GeneratorOptions`."""
 
     def __call__(self, prompts: Sequence[str]) -> list[str]:
-        """Return the first line of the model's answer to each prompt."""
-        model = frozen_language_model(self.generator, self.device, self.precision)
+        """Return the text in the model's answer to each prompt."""
+        form = Form(self.prompt_style, tuple(self.template_options.items()), self.answer)
+        model = frozen_language_model(self.generator, self.device, self.precision, form)
+        for prompt in prompts[:1]:
+            model.check_prompt(prompt, model.encode([prompt])[0])
         seed = zlib.crc32("\0".join(prompts).encode("utf-8", errors="backslashreplace"), self.seed)
         sampling = {"temperature": self.temperature, "top_k": 0, "max_new_tokens": self.max_new_tokens}
         return [model.text(response) for response in model.respond_all(prompts, self.batch, count(seed), **sampling)]

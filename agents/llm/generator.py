@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, agents, base
-from agents.llm.language_model import GeneratorOptions, frozen_language_model, seeds
+from agents.llm.language_model import frozen_language_model, seeds
+from agents.llm.options import GeneratorOptions
 from agents.llm.report import RoundReport
 
 
@@ -27,13 +28,13 @@ class GeneratorAgent(GeneratorOptions, Agent):
         self._rng = np.random.default_rng(seed)
         learner = base(envs).learner
         name = self.model_name(learner, seed)
-        self._model = frozen_language_model(name, self.generator_device, self.generator_precision)
+        self._model = frozen_language_model(name, self.generator_device, self.generator_precision, self.form(learner))
         self._model.check_context(learner, self.max_new_tokens)
         self._report = RoundReport(learner)
         self._counted: NDArray[np.bool_] | None = None  # mask of the step's offers in the report; None: all
 
     def act(self, observations: dict[str, Any]) -> Sequence[str]:
-        """Return the first line of the model's answer to each prompt."""
+        """Return the text in the model's answer to each prompt."""
         return self._write(observations["prompt"])
 
     def _write(self, prompts: Sequence[str]) -> list[str]:

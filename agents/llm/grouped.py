@@ -42,9 +42,10 @@ class GroupedAgent(TrainedGenerator):
             num_generations=self._learner.config.prompt_group,
             max_completion_length=self.max_new_tokens,
             max_steps=2**31,  # the end of the episode ends the loop
+            chat_template_kwargs=self._model.template_options,
             top_k=0,
             disable_dropout=True,
-            generation_kwargs={"eos_token_id": self._model.stop_tokens, "pad_token_id": end},
+            generation_kwargs={"eos_token_id": self._model.end_tokens, "pad_token_id": end},
         )
         trainer_class = getattr(self._trainers, f"{self.trainer_name}Trainer")
         repeats, arguments = self.mini_batches * self.epochs, self._arguments(config)

@@ -13,8 +13,9 @@ things:
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agents.llm.answers import until
 from agents.llm.exchange import Exchange
-from agents.llm.language_model import LanguageModel, until
+from agents.llm.language_model import LanguageModel
 
 
 def make_trainer(

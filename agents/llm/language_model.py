@@ -1,59 +1,30 @@
 """The generator G: a causal language model with its tokenizer, and the form of its responses."""
 
-import dataclasses
-import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from signal_env.classifiers.pretrained import ModelError, blocks, load_pretrained, model_path, require_device
+from agents.llm.answers import Tokens, hidden_tokens, line_ends, stop_at, until
+from agents.llm.checks import chat_template, check_ends, check_prompt, rendered
+from agents.llm.options import PLAIN, Form
+from signal_env.classifiers.pretrained import (
+    ModelError,
+    blocks,
+    load_pretrained,
+    model_path,
+    require_device,
+    vocabulary_size,
+)
 from signal_env.learner.learner import Learner
 from signal_env.learner.prompts import prompt
-from signal_env.utils.storage import cache_dir
+from signal_env.utils.answers import Answer, opened_by
 
 if TYPE_CHECKING:
     import torch
-
-PAPER = "Qwen/Qwen2.5-7B-Instruct"
-"""The paper's generator."""
-
-Tokens = list[int]
-"""Token ids of a text."""
-
-
-@dataclasses.dataclass
-class GeneratorOptions:
-    """The options of agents that write: the language model and its sampling."""
-
-    stateless: ClassVar[bool] = True  # for agents that take them as a base
-
-    generator: str | None = None
-    """The model: "embedded" (trained on the reviews corpus), "small" (made by `experiments pretrain --task` for the
-    task), a folder, or a hub name. Default: "embedded" for the reviews task, else Qwen/Qwen2.5-7B-Instruct."""
-    temperature: float = 1.0
-    """Sampling temperature."""
-    max_new_tokens: int = 64
-    """Tokens per text, at most."""
-    generation_batch: int = 64
-    """Prompts per call of the frozen model. A policy in training answers a whole step at once."""
-    generator_device: str = "cpu"
-    """Torch device of the model."""
-    generator_precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the model."""
-
-    def model_name(self, learner: Learner, seed: int) -> str:
-        """Return the folder or hub name of the model for an experiment.
-
-        Raises:
-            ModelError: If the option is "small", and no small generator suits the experiment.
-        """
-        name = self.generator or ("embedded" if learner.task.name == "reviews" else PAPER)
-        return str(small_generator(learner, seed)) if name == "small" else name
 
 
 class LanguageModel:
@@ -63,9 +34,12 @@ class LanguageModel:
         name: "embedded", a folder, or a hub name.
         device: A torch device.
         precision: "float32" or "bfloat16".
+        form: How prompts are put to the model, and which part of its answers is the text.
 
     Raises:
-        ModelError: If there is no such model, or its tokenizer has no end token.
+        ModelError: If there is no such model, its tokenizer does not fit it or has no end token, or its chat template
+            refuses a user's message.
+        ConfigError: If the form does not fit the model.
 
     Attributes:
         end_tokens: The tokenizer's end token, and others that the checkpoint's generation_config.json names, such as
@@ -73,7 +47,7 @@ class LanguageModel:
         own_padding: Whether the tokenizer has a padding token that differs from its end token.
     """
 
-    def __init__(self, name: str, device: str, precision: str) -> None:
+    def __init__(self, name: str, device: str, precision: str, form: Form = PLAIN) -> None:
         import torch
         from transformers import AutoModelForCausalLM, GenerationConfig
 
@@ -88,35 +62,42 @@ class LanguageModel:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.tokenizer.padding_side = "left"
         self.end_tokens = [self.tokenizer.eos_token_id, *_other_ends(name, self.tokenizer.eos_token_id)]
+        self.vocabulary = vocabulary_size(model)
+        check_ends(name, self.end_tokens, self.vocabulary)
         self.name = name
         self.device = device
+        self.template_options = dict(form.template_options)
+        self.chat = chat_template(self.tokenizer, name, form.prompt_style, self.template_options) is not None
+        shown = rendered(self.tokenizer, name, self.messages("a prompt"), self.template_options) if self.chat else ""
+        self.answer = Answer(form.answer, form.fields, opened_by(shown))
+        self._hidden = hidden_tokens(self.tokenizer)
         self.model = model.to(device).eval()
         # The agent decides how to sample. A checkpoint's own settings, such as a repetition penalty, would change it.
         self.model.generation_config = GenerationConfig(
             bos_token_id=self.tokenizer.bos_token_id,
-            eos_token_id=self.stop_tokens,
+            eos_token_id=self.end_tokens,
             pad_token_id=self.tokenizer.pad_token_id,
         )
-
-    @property
-    def stop_tokens(self) -> Tokens:
-        """The tokens that end a text: the end tokens, and all tokens that contain a line end."""
-        return [*self.end_tokens, *line_ends(self.tokenizer)]
+        self._line_ends = set(line_ends(self.tokenizer) if form.answer == "line" else ())
+        stop_at(self.model, sorted(self._line_ends), lambda tokens: self.answer.ends(self._decode(tokens)))
 
     def messages(self, shown: str) -> Any:
-        """Return a prompt in the model's form: a user's message if it has a chat template, else the text as it is."""
-        return [{"role": "user", "content": shown}] if self.tokenizer.chat_template else shown
+        """Return a prompt in the model's form: a user's message for the chat template, else the text as it is."""
+        return [{"role": "user", "content": shown}] if self.chat else shown
 
     def encode(self, prompts: Sequence[str]) -> list[Tokens]:
-        """Return the tokens of each prompt, in the model's chat template if it has one."""
-        if self.tokenizer.chat_template:
+        """Return the tokens of each prompt, in the chat template if the model is prompted by one."""
+        if self.chat:
             encoded = self.tokenizer.apply_chat_template(
-                [self.messages(shown) for shown in prompts], add_generation_prompt=True, return_dict=True
+                [self.messages(shown) for shown in prompts],
+                add_generation_prompt=True,
+                return_dict=True,
+                **self.template_options,
             )
         else:
             encoded = self.tokenizer(list(prompts))
-        tokens: list[Tokens] = encoded["input_ids"]
-        return tokens
+        # A tokenizer may know special tokens, which a prompt may spell out, that its model does not.
+        return [[token for token in tokens if token < self.vocabulary] for tokens in encoded["input_ids"]]
 
     def pad(self, rows: Sequence[Tokens]) -> tuple["torch.Tensor", ...]:
         """Return tokens as one tensor `(n, longest)`, padded on the left, and its mask of the same shape."""
@@ -148,8 +129,15 @@ class LanguageModel:
             torch.manual_seed(seed)
             sequences = self.model.generate(input_ids=ids, attention_mask=mask, do_sample=True, **sampling)
         self.model.train(training)
-        stops = set(self.stop_tokens)
-        return [until(row, stops) for row in sequences[:, ids.shape[1] :].tolist()]
+        return [self.ended(row) for row in sequences[:, ids.shape[1] :].tolist()]
+
+    def ended(self, response: Tokens) -> Tokens:
+        """Return a response up to and including the token that ends it: an end token, or the line end of its text."""
+        response = until(response, set(self.end_tokens))
+        for i, token in enumerate(response):
+            if token in self._line_ends and self.answer.ends(self._decode(response[: i + 1])):
+                return response[: i + 1]
+        return response
 
     def respond_all(self, prompts: Sequence[str], batch: int, seeds: Iterator[int], **sampling: Any) -> list[Tokens]:
         """Sample a response to each prompt, in blocks.
@@ -164,9 +152,12 @@ class LanguageModel:
         return [response for block, seed in seeded for response in self.respond(block, seed, **sampling)]
 
     def text(self, response: Tokens) -> str:
-        """Return the text of a response, up to the first end token or line end."""
-        before = list(takewhile(lambda token: token not in self.end_tokens, response))
-        return first_line(self.tokenizer.decode(before, skip_special_tokens=True))
+        """Return the text of a response: the part that `Form.answer` names, before the first end token."""
+        return self.answer.text(self._decode(takewhile(lambda token: token not in self.end_tokens, response)))
+
+    def _decode(self, tokens: Iterable[int]) -> str:
+        decoded: str = self.tokenizer.decode([token for token in tokens if token not in self._hidden])
+        return decoded
 
     def log_probabilities(
         self, prompts: Sequence[Tokens], responses: Sequence[Tokens], temperature: float, batch: int
@@ -204,19 +195,23 @@ class LanguageModel:
         self.model.train(training)
         return log_probabilities, entropies
 
+    def check_prompt(self, shown: str, tokens: Tokens) -> None:
+        """Raise a `ModelError` if the tokens of a prompt are not those of its text, see `agents.llm.checks`."""
+        check_prompt(self.tokenizer, self.name, shown, tokens, self.end_tokens)
+
     def check_context(self, learner: Learner, max_new_tokens: int) -> None:
-        """Check that the longest prompt of an experiment, and a response to it, fit into the model's context.
+        """Check that the model reads an experiment's longest prompt, and has room for it and a response.
 
         Raises:
-            ModelError: If they do not.
+            ModelError: If the tokens of the prompt are not those of its text (`agents.llm.checks`), or do not fit.
         """
-        context = getattr(self.model.config, "max_position_embeddings", None)
-        if context is None:
-            return
         lengths = [len(tokens) for tokens in self.tokenizer(list(learner.pool))["input_ids"]]
         longest = np.argsort(lengths)[::-1][: learner.config.n_examples]
-        (tokens,) = self.encode([prompt(learner.task, [learner.pool[i] for i in longest])])
-        if len(tokens) + max_new_tokens > context:
+        shown = prompt(learner.task, [learner.pool[i] for i in longest])
+        (tokens,) = self.encode([shown])
+        self.check_prompt(shown, tokens)
+        context = getattr(self.model.config, "max_position_embeddings", None)
+        if context is not None and len(tokens) + max_new_tokens > context:
             raise ModelError(
                 f"The generator {self.name} reads {context} tokens; the longest prompt has {len(tokens)}, and a "
                 f"response up to {max_new_tokens} more. Give a generator with a longer context, fewer n_examples, "
@@ -228,25 +223,23 @@ def _other_ends(name: str, end: int) -> Tokens:
     """Return the end tokens that a checkpoint's generation_config.json names beside the tokenizer's, if it has one."""
     from transformers import GenerationConfig
 
-    try:
-        named = GenerationConfig.from_pretrained(model_path(name, "generator")).eos_token_id
-    except OSError:  # there is no such file
+    path = model_path(name, "generator")
+    if Path(path).is_dir() and not (Path(path) / "generation_config.json").is_file():
         return []
+    try:
+        named = GenerationConfig.from_pretrained(path).eos_token_id
+    except (OSError, ValueError) as error:
+        if not Path(path).is_dir():  # a model of the hub without such a file
+            return []
+        raise ModelError(f"The generation_config.json of {name} cannot be read: {error}") from error
     ends = [named] if isinstance(named, int) else named or []
     return [token for token in ends if token != end]
 
 
 @lru_cache(maxsize=1)
-def frozen_language_model(name: str, device: str, precision: str) -> LanguageModel:
+def frozen_language_model(name: str, device: str, precision: str, form: Form = PLAIN) -> LanguageModel:
     """Return a model that nobody changes, loaded once per process."""
-    return LanguageModel(name, device, precision)
-
-
-@lru_cache(maxsize=4)
-def line_ends(tokenizer: Any) -> Tokens:
-    """Return the tokens that contain a line end."""
-    texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
-    return [token for token, text in enumerate(texts) if "\n" in text or "\r" in text]
+    return LanguageModel(name, device, precision, form)
 
 
 def seeds(rng: np.random.Generator) -> Iterator[int]:
@@ -259,46 +252,3 @@ def seeds(rng: np.random.Generator) -> Iterator[int]:
     """
     while True:
         yield int(rng.integers(2**31))
-
-
-def until(tokens: Tokens, stops: set[int]) -> Tokens:
-    """Return the tokens up to and including the first one in `stops`.
-
-    Example:
-        >>> until([5, 6, 1, 0, 0], {1})
-        [5, 6, 1]
-    """
-    end = next((i for i, token in enumerate(tokens) if token in stops), len(tokens))
-    return tokens[: end + 1]
-
-
-def first_line(answer: str) -> str:
-    """Return an answer up to its first line end, without white space around it.
-
-    Example:
-        >>> first_line(" a warm and funny film \\nExample 5: ...")
-        'a warm and funny film'
-    """
-    return re.split("[\r\n]", answer, maxsplit=1)[0].strip()
-
-
-def small_generator(learner: Learner, seed: int) -> Path:
-    """Return the folder of the generator that `experiments pretrain --task` has made for the task.
-
-    Raises:
-        ModelError: If there is none, or it may have read texts of this experiment's pool.
-    """
-    task = learner.task
-    folder = cache_dir("generators", task.name)
-    if not folder.is_dir():
-        raise ModelError(
-            f"No small generator at {folder}. Make it: `python -m experiments pretrain --task {task.name}`"
-        )
-    made = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    if seed >= made["excluded_seeds"] or learner.sizes.pool > made["excluded_pool_size"]:
-        raise ModelError(
-            f"The generator at {folder} may have read this pool of {learner.sizes.pool} texts (seed {seed}). Only the "
-            f"pools of up to {made['excluded_pool_size']} texts of seeds under {made['excluded_seeds']} were kept out "
-            f"of its training: make it anew with other --exclude-seeds or --exclude-fraction."
-        )
-    return folder

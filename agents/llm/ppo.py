@@ -2,11 +2,13 @@
 
 import dataclasses
 import warnings
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, ClassVar
 
 from agents.agent import agents
 from agents.llm.trained import TrainedGenerator
+from signal_env.config import SignalConfig
 from signal_env.utils.extras import MissingExtra, require
 
 
@@ -37,6 +39,18 @@ class PPOAgent(TrainedGenerator):
     the values are not learned, its last tokens get more of the credit than its first, and texts shrink."""
     value_size: int = 256
     """Width of the value head's hidden layer."""
+
+    def check_available(self, options: SignalConfig, seed: int) -> None:
+        """Look for TRL with its PPOTrainer, peft and the base, without loading them; `reset` documents the errors."""
+        super().check_available(options, seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the warning that the module is experimental
+            try:
+                found = find_spec("trl.experimental.ppo")
+            except ModuleNotFoundError:  # there is no trl.experimental
+                found = None
+        if found is None:
+            self._import()
 
     def _import(self) -> ModuleType:
         trl = super()._import()

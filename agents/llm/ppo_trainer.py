@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from agents.llm.answers import until
 from agents.llm.exchange import Exchange
-from agents.llm.language_model import LanguageModel, until
+from agents.llm.language_model import LanguageModel
 
 
 def make_trainer(

@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, base
+from agents.llm.answers import Tokens
 from agents.llm.comparison import divergence, lift
 from agents.llm.exchange import Exchange, Random
-from agents.llm.language_model import GeneratorOptions, LanguageModel, Tokens, seeds
+from agents.llm.language_model import LanguageModel, seeds
+from agents.llm.options import GeneratorOptions
 from agents.llm.report import RoundReport
 from agents.llm.scale import RewardScale
 from agents.llm.trl_options import SET_ELSEWHERE, check_trl
 from signal_env.classifiers.pretrained import ModelError, quiet_transformers
-from signal_env.config import ConfigError
+from signal_env.config import ConfigError, SignalConfig
 from signal_env.learner.learner import Learner
-from signal_env.utils.extras import require
+from signal_env.utils.extras import require, require_installed
 
 
 @dataclasses.dataclass
@@ -65,6 +67,12 @@ class TrainedGenerator(GeneratorOptions, Agent):
     """Texts of each round, its last ones, that are compared with texts of the reference at its close; 0: none."""
     trl: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
     """Any other field of TRL's own configuration, by its name."""
+
+    def check_available(self, options: SignalConfig, seed: int) -> None:
+        """Look for TRL, peft and the base, without loading them; `reset` documents the errors."""
+        for module in ("peft", "trl"):
+            require_installed(module, "trl")
+        super().check_available(options, seed)
 
     def reset(self, envs: Envs, seed: int, exchange: Exchange | None = None) -> None:
         """Load the base, and start the trainer with a new adapter.
@@ -189,7 +197,7 @@ class TrainedGenerator(GeneratorOptions, Agent):
     def _load(self, seed: int) -> LanguageModel:
         """Load the base, and check that a policy over it can learn when to end a text."""
         name = self.model_name(self._learner, seed)
-        model = LanguageModel(name, self.generator_device, self.generator_precision)
+        model = LanguageModel(name, self.generator_device, self.generator_precision, self.form(self._learner))
         if not model.own_padding:
             raise ModelError(
                 f"The tokenizer of {name} has no padding token of its own. A policy that learns when to end a text "

@@ -8,7 +8,10 @@ from gymnasium.spaces import Discrete
 from agents.agent import Envs, agents, base
 from agents.sb3.chooser import Chooser, ChoosingAgent, Observe, check_features, embedding_size_of
 from agents.sb3.errors import PolicyError
-from signal_env.utils.extras import require
+from agents.sb3.places import find_policy
+from signal_env.classifiers.checkpoints import require_checkpoint
+from signal_env.config import SignalConfig
+from signal_env.utils.extras import require, require_installed
 from signal_env.wrappers.candidate_draw import CandidateBox
 
 
@@ -31,6 +34,19 @@ class SB3Agent(ChoosingAgent):
     greedy: bool = True
     """Whether it chooses the likeliest candidate; otherwise it draws from the policy's probabilities (not with DQN)."""
 
+    def check_available(self, options: SignalConfig, seed: int) -> None:
+        """Look for Stable-Baselines3, the policy and the language model.
+
+        Raises:
+            MissingExtra: If Stable-Baselines3 is not installed.
+            PolicyError: If there is no such policy.
+            ModelError: If there is no such language model.
+        """
+        require_installed("stable_baselines3", "sb3")
+        find_policy(_given(self.policy))
+        if self.generator is not None:
+            require_checkpoint(self.generator, "generator")
+
     def reset(self, envs: Envs, seed: int) -> None:
         """Load the policy and begin an episode.
 
@@ -42,13 +58,10 @@ class SB3Agent(ChoosingAgent):
         require("stable_baselines3", "sb3")
         from agents.sb3.saved import load_policy
 
-        if self.policy is None:
-            raise PolicyError(
-                "The agent 'sb3' needs a policy: give --policy FOLDER, made by `python -m experiments train`."
-            )
+        place = _given(self.policy)
         if self.n_candidates is not None and self.n_candidates < 1:
             raise PolicyError(f"n_candidates must be at least 1; got {self.n_candidates}.")
-        policy, saved = load_policy(self.policy, self.n_candidates)
+        policy, saved = load_policy(place, self.n_candidates)
         chooser = Chooser(policy, self.greedy, [saved.normalization] if saved.normalization else [])
         self.begin(
             envs,
@@ -154,3 +167,12 @@ class ModelAgent(ChoosingAgent):
             )
         size = self.embedding_size
         return int(actions.n), embedding_size_of(space.features) if size is None else size
+
+
+def _given(policy: str | None) -> str:
+    """Return the folder of a policy, or raise a PolicyError if there is none."""
+    if policy is None:
+        raise PolicyError(
+            "The agent 'sb3' needs a policy: give --policy FOLDER, made by `python -m experiments train`."
+        )
+    return policy

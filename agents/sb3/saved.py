@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from agents.sb3.chooser import embedding_size_of
 from agents.sb3.errors import PolicyError
 from agents.sb3.normalization import Normalization, normalization_of
+from agents.sb3.places import DESCRIPTION, STATISTICS, TENSORS, find_policy
 from agents.sb3.policies import (
     MLP_POLICIES,
     CandidatePolicy,
@@ -40,8 +41,6 @@ POLICIES: dict[str, Any] = {
 
 CLASSES: dict[str, Any] = {kind.__name__: kind for kind in (*POLICIES.values(), *MLP_POLICIES)}
 """The policy classes that are saved, by name."""
-
-DESCRIPTION, TENSORS, STATISTICS = "policy.json", "policy.safetensors", "normalization.safetensors"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,14 +182,7 @@ def load_policy(folder: str | Path, n_candidates: int | None = None) -> tuple[An
     Raises:
         PolicyError: If the folder holds no policy, its parts do not fit together, or it does not play with this K.
     """
-    place = Path(folder).expanduser()
-    if not (place / DESCRIPTION).is_file() and (place / "policy" / DESCRIPTION).is_file():
-        place = place / "policy"
-    if not (place / DESCRIPTION).is_file() or not (place / TENSORS).is_file():
-        raise PolicyError(
-            f"{place} holds no policy: expected {DESCRIPTION} and {TENSORS}, written by save_policy(model, folder) "
-            "or `python -m experiments train`."
-        )
+    place = find_policy(folder)
     try:
         saved = _read(place)
         policy = saved.build(saved.n_candidates if n_candidates is None else n_candidates)

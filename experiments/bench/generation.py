@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rich.box import SIMPLE
 from rich.table import Table
 
+from agents.llm.answers import Tokens
 from agents.llm.exchange import Exchange, Stopped
-from agents.llm.language_model import Tokens
 from agents.llm.trained import TrainedGenerator
 from agents.rollout import rollout
 from experiments.bench.profile import Profile

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.agent import get_agent
-from agents.llm.language_model import PAPER, GeneratorOptions
+from agents.llm.options import PAPER, GeneratorOptions
 from experiments.places import NAMES, PATHS
 from experiments.scoreboard.protocol import FIXED, read_protocol
 

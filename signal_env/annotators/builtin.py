@@ -1,6 +1,7 @@
 """The built-in annotators: "gold", "rule" and "model"."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.annotators.annotator import Annotator, AnnotatorError, annotators
-from signal_env.classifiers.pretrained import model_path
+from signal_env.classifiers.checkpoints import model_path, require_checkpoint
 from signal_env.tasks import Task, TaskError
 from signal_env.utils.fingerprint import digest_of_folder
 from signal_env.utils.storage import cache_dir
@@ -97,22 +98,41 @@ def find_model(task: Task, model: str | None) -> str:
     return str(saved)
 
 
+def check_model(task: Task, model: str | None) -> None:
+    """Raise an error if the annotator "model" could not label a text: it is missing, or has other classes.
+
+    The model is not loaded. The classes of one of the hub are compared when it is loaded.
+
+    Raises:
+        AnnotatorError: If none has been made for the task, or the names of its classes are not the task's.
+        ModelError: If there is no such model, or its folder lacks a part.
+    """
+    folder = Path(find_model(task, model))
+    require_checkpoint(folder if folder.is_dir() else str(model))
+    if folder.is_dir():
+        classes = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("id2label")
+        if classes:
+            _labels_of(task, {int(number): name for number, name in classes.items()}, str(folder))
+
+
+def _labels_of(task: Task, classes: Mapping[int, str], name: str) -> list[int]:
+    """Return the task's label of each of a model's classes, by number."""
+    try:
+        return task.labels_of([classes[number] for number in sorted(classes)], f"The annotator {name}")
+    except TaskError as error:
+        raise AnnotatorError(str(error)) from error
+
+
 @lru_cache(maxsize=2)
 def _model_annotator(task: Task, name: str, device: str, content: str) -> Annotator:
     """Load a sequence classifier as an annotator, once per process and content of its folder."""
-    import json
-
     import torch
     from transformers import AutoModelForSequenceClassification
 
     from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
 
     classifier, tokenizer = load_pretrained(AutoModelForSequenceClassification, name)
-    names = [classifier.config.id2label[number] for number in sorted(classifier.config.id2label)]
-    try:
-        labels = np.array(task.labels_of(names, f"The annotator {name}"))
-    except TaskError as error:
-        raise AnnotatorError(str(error)) from error
+    labels = np.array(_labels_of(task, classifier.config.id2label, name))
     record = Path(model_path(name)) / "annotator.json"
     max_length = json.loads(record.read_text(encoding="utf-8")).get("max_length", 128) if record.is_file() else 128
     text_model = TextModel(classifier, tokenizer, task, max_length, device)

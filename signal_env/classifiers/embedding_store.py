@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.classifiers.pretrained import blocks
-from signal_env.utils.storage import cache_dir
+from signal_env.utils.storage import NoCache, cache_dir
 
 PROBES = (
     "good",
@@ -60,7 +60,11 @@ class EmbeddingStore:
         self._compute = compute
         computed = np.ascontiguousarray(compute(probes), dtype=np.float32)
         name = hashlib.sha256(repr((identity, computed.shape)).encode() + computed.tobytes()).hexdigest()
-        self.file: Path | None = cache_dir("embeddings", f"{name[:32]}.sqlite")
+        try:
+            self.file: Path | None = cache_dir("embeddings", f"{name[:32]}.sqlite")
+        except NoCache as error:
+            self.file = Path("embeddings")
+            self._give_up(error)
 
     def __call__(self, texts: Sequence[str]) -> Embeddings:
         """Return embeddings `(n, d)` of `n` different texts; those that are not stored are computed and stored.
@@ -81,18 +85,20 @@ class EmbeddingStore:
 
     def _read(self, texts: Sequence[str]) -> dict[str, Embeddings]:
         """Return the stored embeddings of those of the texts that have one."""
-        if self.file is None or not self.file.exists():
+        if self.file is None:
             return {}
         keys = {_key(text): text for text in texts}
         found: dict[str, Embeddings] = {}
         try:
+            if not self.file.exists():
+                return {}
             with closing(sqlite3.connect(self.file, timeout=60)) as database:
                 database.execute(CREATE)  # Another process may have made the file just now, and no table yet.
                 for part in blocks([*keys], 500):
                     marks = ",".join("?" * len(part))
                     rows = database.execute(f"SELECT text, embedding FROM embeddings WHERE text IN ({marks})", part)
                     found |= {keys[key]: np.frombuffer(value, dtype=np.float32) for key, value in rows}
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self._give_up(error)
         return found
 

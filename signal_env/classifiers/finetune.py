@@ -35,8 +35,9 @@ class FinetuneClassifier:
         encoder: "embedded", "minilm", a folder, or a hub name such as "bert-base-uncased".
         device: A torch device.
         max_length: The number of tokens to which a text is truncated.
-        pooling: "mean" (of the tokens), "first" (token), or "head" (the layers of the checkpoint's own classification
-            head, `AutoModelForSequenceClassification`). None decides by the checkpoint, see `load_classifier`.
+        pooling: "mean" (of the tokens), "first" or "last" (token), or "head" (the layers of the checkpoint's own
+            classification head, `AutoModelForSequenceClassification`). None decides by the checkpoint, see
+            `load_classifier`.
         initial_head: "linear" (logistic regression) or "random" (weights drawn from N(0, 0.02²)).
         head_scale: The factor by which the logistic regression's weights and biases are multiplied. Regularized
             weights are short, and the head hardly moves in few steps.
@@ -58,7 +59,7 @@ class FinetuneClassifier:
         encoder: str,
         device: str = "cpu",
         max_length: int = 128,
-        pooling: Literal["mean", "first", "head"] | None = None,
+        pooling: Literal["mean", "first", "last", "head"] | None = None,
         initial_head: Literal["linear", "random"] = "linear",
         head_scale: float = 4.0,
         class_weight: Literal["balanced"] | None = "balanced",

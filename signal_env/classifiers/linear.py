@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.classifiers import ClassifierError
+from signal_env.classifiers.bodies import check_body, is_causal
 from signal_env.classifiers.embedding_store import PROBES, EmbeddingStore
 from signal_env.classifiers.logistic import balanced, fit_logistic
 from signal_env.classifiers.pretrained import Batch, TextModel, load_pretrained
@@ -35,13 +36,17 @@ class FrozenEncoder:
         max_length: The number of tokens to which a text is truncated.
 
     Raises:
-        ModelError: If the encoder cannot be loaded, or the device cannot be used.
+        ModelError: If the encoder cannot be loaded or does not read texts, or the device cannot be used.
     """
 
     def __init__(self, task: Task, encoder: str, device: str, max_length: int) -> None:
         from transformers import AutoModel
 
-        self.text_model = TextModel(*load_pretrained(AutoModel, encoder), task, max_length, device)
+        model, tokenizer = load_pretrained(AutoModel, encoder)
+        check_body(model, tokenizer, f"The encoder {encoder!r}")
+        if is_causal(model, tokenizer):
+            tokenizer.padding_side = "right"  # its tokens count their positions from the beginning
+        self.text_model = TextModel(model, tokenizer, task, max_length, device)
         self.size: int = self.text_model.model.config.hidden_size
         self._kept = device == "cpu" and encoder != "embedded"
         self._store: EmbeddingStore | None = None

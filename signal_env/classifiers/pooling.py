@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 from torch import nn
 
+from signal_env.classifiers.bodies import check_body, is_causal
 from signal_env.classifiers.pretrained import ModelError, load_pretrained, model_path, quiet_transformers
 from signal_env.tasks import Task
 
 if TYPE_CHECKING:
     from transformers.modeling_outputs import SequenceClassifierOutput
 
-Pooling = Literal["mean", "first", "head"]
-"""The mean over the tokens' last hidden states, that of the first token, or the layers of the checkpoint's own
-classification head (`AutoModelForSequenceClassification`)."""
+Pooling = Literal["mean", "first", "last", "head"]
+"""The mean over the tokens' last hidden states, that of the first or the last token, or the layers of the checkpoint's
+own classification head (`AutoModelForSequenceClassification`)."""
+
+SENTENCE_MODES: dict[Pooling, str] = {"first": "pooling_mode_cls_token", "last": "pooling_mode_lasttoken"}
+"""The settings of sentence-transformers for poolings other than the mean."""
 
 DROPOUT_NAMES = ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob")
 """Names of the dropout before a classification head in the configurations of transformers, in order of precedence."""
@@ -26,7 +30,7 @@ class PooledClassifier(nn.Module):
 
     Args:
         encoder: A model made by `AutoModel`.
-        pooling: "mean" or "first".
+        pooling: "mean", "first" or "last".
         n_classes: The number of classes C.
 
     Attributes:
@@ -52,8 +56,7 @@ class PooledClassifier(nn.Module):
         from transformers.modeling_outputs import SequenceClassifierOutput
 
         output = self.encoder(**batch)
-        tokens = output.last_hidden_state
-        pooled = self.pooled(tokens[:, 0] if self.pooling == "first" else mean_tokens(tokens, batch["attention_mask"]))
+        pooled = self.pooled(POOLINGS[self.pooling](output.last_hidden_state, batch["attention_mask"]))
         logits = self.head(self.dropout(nn.functional.normalize(pooled, dim=1)))
         return SequenceClassifierOutput(logits=logits, hidden_states=output.hidden_states)
 
@@ -64,6 +67,20 @@ def mean_tokens(hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Ten
     return (hidden * mask).sum(1) / mask.sum(1)
 
 
+def first_token(hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return the hidden states `(n, d)` of the first place, of hidden states `(n, t, d)`."""
+    return hidden[:, 0]
+
+
+def last_token(hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return the hidden states `(n, d)` of each text's last token, of hidden states `(n, t, d)` with any padding."""
+    places = torch.arange(hidden.shape[1], device=hidden.device)
+    return hidden[torch.arange(len(hidden), device=hidden.device), (attention_mask * places).argmax(1)]
+
+
+POOLINGS = {"mean": mean_tokens, "first": first_token, "last": last_token}
+
+
 def load_classifier(encoder: str, task: Task, pooling: Pooling | None = None) -> tuple[Any, Any, Pooling]:
     """Load a transformer for classification, and its tokenizer.
 
@@ -71,15 +88,16 @@ def load_classifier(encoder: str, task: Task, pooling: Pooling | None = None) ->
         encoder: "embedded", "minilm", a folder, or a hub name.
         task: The task, which sets the classes.
         pooling: How tokens are pooled. None decides by the checkpoint. If it has a sentence-transformers configuration,
-            "first" where that pools the first token, and else "mean". Without one, "head" if it has the weights of all
-            layers below the last one, as BERT's has. Otherwise "mean": a layer that begins at random learns little from
-            few labels.
+            "first" or "last" where that pools this token, and else "mean". Without one, "last" if the model reads
+            forward only, as GPT-2 does, since only its last token has read the text, and "head" if it has the weights
+            of all layers below the last one, as BERT's has. Otherwise "mean": a layer that begins at random learns
+            little from few labels.
 
     Returns:
         The model, its tokenizer, and the pooling.
 
     Raises:
-        ModelError: If the model cannot be loaded, or `pooling` is unknown.
+        ModelError: If the model cannot be loaded or read tokens, or `pooling` is unknown or does not fit the model.
 
     Example:
         The embedded encoder has no pooling layer of its own.
@@ -93,12 +111,25 @@ def load_classifier(encoder: str, task: Task, pooling: Pooling | None = None) ->
     pooling = pooling or _sentence_pooling(encoder)
     if pooling in (None, "head"):
         model, tokenizer, missing = _load_with_head(encoder, task)
-        if pooling == "head" or not missing or model.config.is_encoder_decoder:
+        if model.config.is_encoder_decoder:
             return model, tokenizer, "head"
+        check_body(model.base_model, tokenizer, f"The encoder {encoder!r}")
+        if not is_causal(model.base_model, tokenizer):
+            if pooling == "head" or not missing:
+                return model, tokenizer, "head"
+            pooling = "mean"
     from transformers import AutoModel
 
     model, tokenizer = load_pretrained(AutoModel, encoder)
-    pooling = pooling or "mean"
+    check_body(model, tokenizer, f"The encoder {encoder!r}")
+    if is_causal(model, tokenizer):
+        if pooling in ("first", "head"):
+            raise ModelError(
+                f"The encoder {encoder!r} reads forward only: its first token has read nothing of the text, and its "
+                f"classification head has no vector of a text. Give pooling='last' or 'mean'; got {pooling!r}."
+            )
+        tokenizer.padding_side = "right"  # its tokens count their positions from the beginning
+    pooling = pooling or "last"
     return PooledClassifier(model, pooling, task.n_classes), tokenizer, pooling
 
 
@@ -158,4 +189,4 @@ def _sentence_pooling(encoder: str) -> Pooling | None:
     if found is None:
         return None
     modes = json.loads(Path(found).read_text(encoding="utf-8"))
-    return "first" if modes.get("pooling_mode_cls_token") else "mean"
+    return next((pooling for pooling, mode in SENTENCE_MODES.items() if modes.get(mode)), "mean")

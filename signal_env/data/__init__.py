@@ -77,7 +77,7 @@ def _source(task: Task, directory: str | Path | None, digest: Callable[[Path], s
         return task, None, ()
     from signal_env.data.folder import files_of
 
-    folder = Path(directory).expanduser().resolve()
+    folder = Path(os.path.expanduser(directory)).resolve()
     return task, str(folder), tuple((str(file), digest(file)) for file in files_of(task, folder))
 
 

@@ -7,7 +7,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from signal_env.utils.errors import FolderTaken, StateError
+from signal_env.utils.errors import FolderTaken, SignalError, StateError
+
+
+class NoCache(SignalError, RuntimeError):
+    """No place for the cache directory; the message says which variable to set."""
 
 
 def cache_dir(*parts: str) -> Path:
@@ -18,13 +22,22 @@ def cache_dir(*parts: str) -> Path:
     Args:
         parts: Names of nested folders in the cache directory.
 
+    Raises:
+        NoCache: If neither variable is set, and there is no home directory.
+
     Example:
         >>> cache_dir("annotators", "sst2").parts[-2:]
         ('annotators', 'sst2')
     """
-    root = os.environ.get("SIGNAL_ENV_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "signal_env"
-    return (Path(root) if root else base).joinpath(*parts)
+    root, general = os.environ.get("SIGNAL_ENV_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    if root or general:
+        return (Path(root) if root else Path(str(general)) / "signal_env").joinpath(*parts)
+    try:
+        return Path.home().joinpath(".cache", "signal_env", *parts)
+    except RuntimeError as error:
+        raise NoCache(
+            "There is no home directory for the cache (HOME is not set): set SIGNAL_ENV_CACHE to a folder."
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:

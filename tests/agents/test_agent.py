@@ -9,7 +9,7 @@ import pytest
 
 from agents.agent import Agent, AgentError, agents, get_agent, keeps_state
 from agents.llm import GeneratorAgent
-from agents.llm.language_model import GeneratorOptions
+from agents.llm.options import GeneratorOptions
 from agents.pool import pool_agent
 from agents.rollout import rollout, state_of
 from agents.sb3 import ModelAgent

@@ -44,7 +44,7 @@ def start():
     """
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(
-        ["experiments.sweep", "experiments.report", "agents.pool", "agents.sb3", "agents.llm.ppo"]
+        ["experiments.sweep", "experiments.report", "experiments.serve.app", "agents.sb3", "agents.llm.ppo"]
     )
 
     def begin(*args, first=""):

@@ -122,7 +122,7 @@ def _moved(run, files):
     return run.plain() | {"options": options_of(files)}
 
 
-def test_a_study_that_moved_is_finished_there_and_has_the_same_report(tmp_path, monkeypatch, capsys):
+def test_a_study_that_moved_is_finished_there_and_has_the_same_report(tmp_path, monkeypatch, capsys, forget_plugins):
     old, new = tmp_path / "laptop", tmp_path / "cluster"
     name = "moved_agent"
     write_files(old / "files")

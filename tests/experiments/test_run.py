@@ -17,7 +17,7 @@ from experiments.__main__ import COMMANDS, main
 from experiments.config import RunError, configuration_of, make_config
 from experiments.engines import play_run
 from experiments.parsing import parse
-from experiments.run import FILES, LOCK
+from experiments.run import FILES, LOCK, SERVED
 from signal_env.classifiers.pretrained import EMBEDDED
 
 SMALL = ["--pool-size", "40", "--round-size", "10", "--evaluation-size", "40"]
@@ -30,7 +30,7 @@ def run(tmp_path, *args, name="run"):
 def test_a_run_writes_its_folder(tmp_path, capsys):
     assert run(tmp_path, "--agent", "random", "--seed", "3") == 0
     folder = tmp_path / "run"
-    assert {file.name for file in folder.iterdir()} == {*FILES, LOCK} - {"adapter"}
+    assert {file.name for file in folder.iterdir()} == {*FILES, LOCK} - {"adapter", *SERVED}
     assert (folder / "metrics.jsonl").read_text() == ""  # this agent has nothing to say
     rounds = [json.loads(line) for line in (folder / "rounds.jsonl").read_text().splitlines()]
     assert [line["labeled"] for line in rounds] == [10, 20, 30, 40]

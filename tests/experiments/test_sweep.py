@@ -141,7 +141,7 @@ def test_two_sweeps_on_one_folder_share_the_work(study, tmp_path, undisturbed, s
 def test_a_failing_run_stops_no_other(study, tmp_path, undisturbed, capsys):
     out = tmp_path / "out"
     broken = STUDY + "  broken: {agent: generator, num_envs: 4, options: {offers_per_round: 20}, "
-    study.write_text(broken + "agent_options: {generator: ./nowhere}}\n")
+    study.write_text(broken + "agent_options: {generator: embedded, max_new_tokens: 2000}}\n")
     assert sweep(study, out, "--workers", "0") == 1
     said = capsys.readouterr()
     assert "few/broken/seed-0" in said.out

@@ -8,7 +8,9 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from agents.llm.language_model import LanguageModel, first_line, line_ends
+from agents.llm.answers import line_ends
+from agents.llm.language_model import LanguageModel
+from agents.llm.options import Form
 from signal_env.classifiers.pretrained import EMBEDDED
 from signal_env.config import SignalConfig
 from signal_env.learner.learner import Learner
@@ -20,6 +22,25 @@ CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assista
 @pytest.fixture(scope="module")
 def model():
     return LanguageModel("embedded", "cpu", "float32")
+
+
+def responses_of(model, tokens):
+    """Return the responses to two prompts of a model that writes these tokens, and its last one for ever."""
+    calls = iter([*tokens, *[tokens[-1]] * 99])
+
+    class Head(torch.nn.Module):
+        """A head under which the next of the tokens is the likeliest by far."""
+
+        def forward(self, hidden):
+            logits = torch.zeros(*hidden.shape[:-1], len(model.tokenizer))
+            logits[..., next(calls)] = 50.0
+            return logits
+
+    head, model.model.lm_head = model.model.lm_head, Head()
+    try:
+        return model.respond(model.encode(PROMPTS), 0, max_new_tokens=len(tokens) + 3)
+    finally:
+        model.model.lm_head = head
 
 
 @pytest.fixture
@@ -34,7 +55,7 @@ def test_responses_end_with_the_token_that_ends_them(model):
     prompts = model.encode(PROMPTS * 20)
     responses = model.respond(prompts, 0, max_new_tokens=48)
     assert responses == model.respond(prompts, 0, max_new_tokens=48) != model.respond(prompts, 1, max_new_tokens=48)
-    stops = set(model.stop_tokens)
+    stops = {*model.end_tokens, *line_ends(model.tokenizer)}
     for response in responses:
         assert stops.isdisjoint(response[:-1])
         assert response[-1] in stops or len(response) == 48
@@ -63,22 +84,40 @@ def test_a_line_end_ends_a_text(model):
     ends = line_ends(model.tokenizer)
     assert all("\n" in model.tokenizer.decode([token]) or "\r" in model.tokenizer.decode([token]) for token in ends)
     assert len(set(model.tokenizer("one\ntwo")["input_ids"]) & set(ends)) == 1
-    always = model.tokenizer("\n")["input_ids"][0]
+    written = model.tokenizer("a film\nmore")["input_ids"]
+    cut = next(i for i, token in enumerate(written) if token in ends) + 1
+    assert responses_of(model, written) == [written[:cut]] * 2
+    assert model.text(written) == "a film"
 
-    class Newline(torch.nn.Module):
-        """A head under which the line end is the likeliest token by far."""
 
-        def forward(self, hidden):
-            logits = torch.zeros(*hidden.shape[:-1], len(model.tokenizer))
-            logits[..., always] = 50.0
-            return logits
+@pytest.mark.parametrize(
+    "written",
+    [
+        "\n\na warm film\nmore",
+        "<think>\nshort,\n\nwarm\n</think>\n\na warm film\nmore",
+        "<think></think> a warm film\n",
+    ],
+)
+def test_empty_lines_and_a_thinking_block_are_no_text(model, written):
+    tokens = model.tokenizer(written)["input_ids"]
+    (response, _) = responses_of(model, tokens)
+    assert response == tokens[: len(response)]
+    assert response[-1] in line_ends(model.tokenizer)
+    assert model.text(response) == "a warm film"
+    assert "more" not in model.tokenizer.decode(response)
 
-    head, model.model.lm_head = model.model.lm_head, Newline()
-    try:
-        assert model.respond(model.encode(PROMPTS), 0, max_new_tokens=8) == [[always]] * 2
-    finally:
-        model.model.lm_head = head
-    assert model.text([always]) == ""
+
+def test_a_thinking_block_that_does_not_end_has_no_text(model):
+    tokens = model.tokenizer("<think>\na warm film\n")["input_ids"]
+    assert model.text(responses_of(model, tokens)[0]) == ""
+
+
+def test_a_whole_answer_goes_on_to_the_end_token():
+    whole = LanguageModel("embedded", "cpu", "float32", Form(answer="whole"))
+    end = whole.tokenizer.eos_token_id
+    tokens = [*whole.tokenizer("a warm\n\nfilm\nmore")["input_ids"], end]
+    assert responses_of(whole, [*tokens, tokens[0]])[0] == tokens
+    assert whole.text(tokens) == "a warm film more"
 
 
 def test_log_probabilities_are_the_models_own_with_any_padding(model):
@@ -100,6 +139,23 @@ def test_prompts_go_through_the_chat_template(folder):
     tokenizer.save_pretrained(place)
     model = LanguageModel(str(place), "cpu", "float32")
     assert model.tokenizer.decode(model.encode(["write one"])[0]) == "<user>write one<assistant>"
+    plain = LanguageModel(str(place), "cpu", "float32", Form("continuation"))
+    assert plain.messages("write one") == "write one"
+    assert plain.tokenizer.decode(plain.encode(["write one"])[0]) == "write one"
+
+
+def test_a_chat_template_takes_its_options_and_may_open_a_thinking_block(folder):
+    place, tokenizer = folder
+    tokenizer.chat_template = CHAT + "<think>{% if not thinks %}</think>{% endif %}"
+    tokenizer.save_pretrained(place)
+    model = LanguageModel(str(place), "cpu", "float32", Form(template_options=(("thinks", False),)))
+    assert model.tokenizer.decode(model.encode(["one"])[0]) == "<user>one<assistant><think></think>"
+    assert model.text(model.tokenizer("a warm film")["input_ids"]) == "a warm film"
+    model = LanguageModel(str(place), "cpu", "float32", Form(template_options=(("thinks", True),)))
+    assert model.tokenizer.decode(model.encode(["one"])[0]) == "<user>one<assistant><think>"
+    tokens = model.tokenizer("short\n</think>\n\na warm film\nmore")["input_ids"]
+    assert model.text(responses_of(model, tokens)[0]) == "a warm film"
+    assert model.text(model.tokenizer("short and warm")["input_ids"]) == ""
 
 
 def test_padding_differs_from_the_end_token(folder):
@@ -129,11 +185,3 @@ def test_the_context_holds_the_longest_prompt_and_the_response(model):
     model.check_context(learner, 64)
     with pytest.raises(ValueError, match=r"reads 1024 tokens; the longest prompt has \d+, and a response up to 1000"):
         model.check_context(learner, 1000)
-
-
-@pytest.mark.parametrize(
-    ("answer", "text"),
-    [(" a film \nExample 2:", "a film"), ("\na film", ""), ("", ""), ("a\rb", "a"), ("a\u2028b", "a\u2028b")],
-)
-def test_first_line(answer, text):
-    assert first_line(answer) == text

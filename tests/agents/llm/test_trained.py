@@ -16,11 +16,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.agent import get_agent
 from agents.llm import GRPOAgent, PPOAgent, RLOOAgent
-from agents.llm.language_model import first_line
 from agents.rollout import rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
 from signal_env.rewards import RewardError
+from signal_env.utils.answers import Answer
 from signal_env.utils.extras import MissingExtra
 
 REVIEWS = "SignalEnv-reviews-v0"
@@ -75,7 +75,7 @@ def test_the_trainer_credits_exactly_the_environments_rewards(agent_class, monke
     raw = []
     for step, (responses, rewards) in zip(steps, exchanged, strict=True):
         decode = agent._model.tokenizer.decode
-        assert list(step.texts) == [first_line(decode(tokens, skip_special_tokens=True)) for tokens in responses]
+        assert list(step.texts) == [Answer().text(decode(tokens, skip_special_tokens=True)) for tokens in responses]
         raw += step.rewards.tolist()
         assert rewards == pytest.approx(step.rewards / np.std(raw))
     last = steps[-1].metrics
@@ -335,6 +335,31 @@ def begin(agent, **options):
     steps = rollout(make(type(agent), **options), agent, seed=0)
     next(steps)
     steps.close()
+
+
+@pytest.mark.parametrize("agent_class", [GRPOAgent])  # it encodes prompts itself
+def test_a_trainer_reads_prompts_in_the_models_own_form(agent_class, folder):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = "<user>{{ messages[0].content }}{% if not thinks %}<no>{% endif %}"
+    tokenizer.save_pretrained(folder)
+    agent = agent_class(generator=str(folder), template_options={"thinks": False}, **QUICK)
+    envs, shown = make(agent_class), []
+    observations, _ = envs.reset(seed=0)
+    with closing(agent):
+        agent.reset(envs, 0)
+        inner = agent._model.model.get_base_model()
+        generate = inner.generate
+
+        def spy(*args, **options):
+            shown.extend(options.get("input_ids", args[0] if args else None).tolist())
+            return generate(*args, **options)
+
+        inner.generate = spy
+        agent.act(observations)
+        padding = agent._model.tokenizer.pad_token_id
+        read = [[token for token in row if token != padding] for row in shown]
+        assert read == agent._model.encode(observations["prompt"])
+        assert agent._model.tokenizer.decode(read[0]) == f"<user>{observations['prompt'][0]}<no>"
 
 
 def test_a_generator_without_padding_token_cannot_be_trained(folder):

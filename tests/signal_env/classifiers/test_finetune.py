@@ -109,7 +109,7 @@ def test_finetuning_fits_its_labels(corpus):
         ({"class_weight": "even"}, "class_weight .*'balanced' or None; got 'even'"),
         ({"initial_head": "zero"}, "initial_head .*'linear' or 'random'; got 'zero'"),
         ({"head_scale": 0}, "Expected head_scale to be a number above 0; got 0"),
-        ({"pooling": "max"}, "pooling .*'mean', 'first', 'head' or None; got 'max'"),
+        ({"pooling": "max"}, "pooling .*'mean', 'first', 'last', 'head' or None; got 'max'"),
     ],
 )
 def test_an_unknown_value_is_an_error(options, message):

@@ -31,6 +31,10 @@ def test_a_checkpoint_says_how_it_was_pooled(checkpoint):
     assert load_classifier(checkpoint(pooling_mode_cls_token=True, pooling_mode_mean_tokens=False), TASK)[2] == "first"
 
 
+def test_an_embedding_model_that_pools_its_last_token_says_so(checkpoint):
+    assert load_classifier(checkpoint(pooling_mode_lasttoken=True, pooling_mode_mean_tokens=False), TASK)[2] == "last"
+
+
 def test_a_checkpoint_that_does_not_exist_is_named():
     with pytest.raises(ModelError, match="Cannot load the encoder 'not a name'"):
         load_classifier("not a name", TASK)
@@ -54,8 +58,67 @@ def test_a_checkpoint_with_trained_layers_below_the_last_keeps_them(saved, expec
 def test_an_option_overrules_the_checkpoint():
     model, _, pooling = load_classifier("embedded", TASK, "head")
     assert (type(model).__name__, pooling) == ("BertForSequenceClassification", "head")
-    with pytest.raises(ModelError, match="mean, first, head; got 'max'"):
+    with pytest.raises(ModelError, match="mean, first, last, head; got 'max'"):
         load_classifier("embedded", TASK, "max")
+
+
+def decoder(folder, **tokens):
+    """Save a tiny GPT-2 with random weights and the embedded generator's tokenizer, and return its folder."""
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(EMBEDDED / "generator")
+    for name, value in tokens.items():
+        setattr(tokenizer, name, value)
+    config = transformers.GPT2Config(
+        vocab_size=len(tokenizer), n_embd=16, n_layer=2, n_head=2, n_positions=64, bos_token_id=0, eos_token_id=0
+    )
+    torch.manual_seed(0)
+    transformers.GPT2LMHeadModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def test_a_decoder_is_read_at_its_last_token(tmp_path):
+    model, tokenizer, pooling = load_classifier(decoder(tmp_path, pad_token=None, padding_side="left"), TASK)
+    assert pooling == "last"
+    text_model = TextModel(model, tokenizer, TASK, 128, "cpu")
+    texts = ["a dull film", "a brilliantly assembled story with superb dialogue"]
+    pooled = []
+    model.pooled.register_forward_hook(lambda _, inputs, output: pooled.append(output.detach().numpy()))
+    model(**text_model.collate(text_model.encode(texts)))
+    for i, text in enumerate(texts):  # one at a time, so that nothing is padded
+        hidden = model.encoder(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].detach().numpy()
+        np.testing.assert_allclose(pooled[0][i], hidden[-1], atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["first", "head"])
+def test_a_decoder_whose_vector_has_read_nothing_is_refused(tmp_path, pooling):
+    with pytest.raises(ModelError, match=rf"reads forward only: .* Give pooling='last' or 'mean'; got '{pooling}'"):
+        load_classifier(decoder(tmp_path), TASK, pooling)
+
+
+def test_a_decoder_is_trained_as_a_classifier(tmp_path):
+    from signal_env.classifiers.finetune import FinetuneClassifier
+
+    classifier = FinetuneClassifier(TASK, decoder(tmp_path, pad_token=None), epochs=1, min_steps=4)
+    texts, labels = ["a dull film", "a warm and witty film"] * 6, np.array([0, 1] * 6)
+    classifier.fit(texts, labels, seed=0)
+    prediction = classifier.predict(texts)
+    assert prediction.embeddings.shape == (12, 16)
+    assert prediction.probabilities.argmax(axis=1).tolist() == labels.tolist()
+
+
+def test_a_body_that_does_not_run_on_texts_is_named(tmp_path):
+    import transformers
+
+    from signal_env.classifiers.linear import LinearClassifier
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(EMBEDDED / "encoder")
+    tokenizer.save_pretrained(tmp_path)
+    config = transformers.T5Config(vocab_size=len(tokenizer), d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
+    transformers.T5Model(config).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"is a T5Model, which does not run on texts .* a hidden state of each token"):
+        LinearClassifier(TASK, str(tmp_path))
 
 
 @pytest.mark.parametrize("pooling", ["mean", "first"])

