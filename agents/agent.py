@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from types import MemberDescriptorType
 from typing import Any, ClassVar, Protocol
@@ -71,7 +72,7 @@ class Agent(Protocol):
         ...
 
     def learn(self, rewards: NDArray[np.float64], infos: dict[str, Any]) -> dict[str, float]:
-        """Learn from the rewards `(num_envs,)` of the last texts; return metrics by name."""
+        """Learn from the rewards `(num_envs,)` of the last texts; return metrics by name, finite numbers."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -96,6 +97,43 @@ OUTSIDE = ("check_available", "reset", "save", "close")
 
 class AgentError(SignalError, TypeError):
     """An agent whose state cannot be kept as asked; the message says which methods to write."""
+
+
+class MetricsError(SignalError, ValueError):
+    """Metrics of an agent's `learn` that are not finite numbers by name; the message names the one."""
+
+
+def checked_metrics(metrics: Any, who: str) -> dict[str, float]:
+    """Return what an agent's `learn` returned as a dictionary; None counts as no metrics.
+
+    Args:
+        metrics: A mapping from names to finite numbers, or None.
+        who: The agent's name, for the message.
+
+    Raises:
+        MetricsError: If it is anything else.
+
+    Example:
+        >>> checked_metrics({"mine/loss": float("nan")}, "Mine")
+        Traceback (most recent call last):
+        agents.agent.MetricsError: The agent Mine (learn) returned nan as 'mine/loss'; expected a finite number. ...
+    """
+    if metrics is None:
+        return {}
+    if not isinstance(metrics, Mapping):
+        raise MetricsError(
+            f"The agent {who} (learn) returned {metrics!r:.80}; expected a mapping from names to finite numbers, {{}} "
+            "if there are none."
+        )
+    for name, value in metrics.items():
+        if not isinstance(name, str):
+            raise MetricsError(f"The agent {who} (learn) returned a metric called {name!r:.80}; expected a str.")
+        if not isinstance(value, Real) or not np.isfinite(float(value)):
+            raise MetricsError(
+                f"The agent {who} (learn) returned {value!r:.80} as {name!r}; expected a finite number. Leave out what "
+                "has no value."
+            )
+    return dict(metrics)
 
 
 def keeps_state(agent: Agent) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.agent import Agent, Envs, base, keeps_state, require_state
+from agents.agent import Agent, Envs, base, checked_metrics, keeps_state, require_state
 from signal_env.utils.errors import ORIGIN, ActionError, at_work, in_round
 from signal_env.vector_env import closed_round
 
@@ -70,6 +70,7 @@ def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = 
             there as if it had not been interrupted.
 
     Raises:
+        MetricsError: If what `learn` returns is no mapping of finite numbers.
         AgentError: If the agent has one state method without the other, or a state is given and it has none and is not
             stateless.
 
@@ -104,7 +105,7 @@ def rollout(envs: Envs, agent: Agent, seed: int, state: dict[str, Any] | None = 
             observations, rewards, terminated, truncated, infos = _step(envs, agent, texts)
             closed = closed_round(infos)
             with _at_work(envs, agent, "learn", texts, closed is not None):
-                metrics = agent.learn(rewards, infos)
+                metrics = checked_metrics(agent.learn(rewards, infos), type(agent).__name__)
             yield Step(texts, rewards, infos, metrics, closed)
             ended = bool(np.all(terminated | truncated))
     finally:

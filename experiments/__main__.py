@@ -1,5 +1,6 @@
 """`python -m experiments COMMAND`, also installed as `signal-env COMMAND`."""
 
+import errno
 import sys
 import traceback
 from collections.abc import Sequence
@@ -34,8 +35,16 @@ COMMANDS = {
     "bench classifiers": "Compares classifiers on random labeled sets: accuracy and training time.",
     "bench logistic": "Solves random problems of logistic regression, beside scikit-learn.",
     "bench acquisition": "Times the strategies that choose texts, beside other libraries'.",
+    "bench robustness": "Tries hostile texts, kills, full disks and code that fails, and says what then holds.",
 }
 """The commands. Each is a module with a `main` of one configuration, a dataclass whose fields are the options."""
+
+
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+NO_ROOM_HINT = (
+    ": there is no room for what this writes. Make some, then go on (run --resume FOLDER, or the same sweep)."
+)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -74,7 +83,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno is None or origin_of(error):  # it is no file's, or comes out of a plugin
             raise
-        return complain(f"signal-env {name}", error)
+        return complain(f"signal-env {name}", error, NO_ROOM_HINT if error.errno in NO_ROOM else "")
     except KeyboardInterrupt:
         print(f"signal-env {name}: interrupted", file=sys.stderr)
         return 130

@@ -80,6 +80,9 @@ class RunConfig:
     """The experiment's name in tables and reports; default: the environment's id."""
     method: str | None = None
     """The method's name in tables and reports; default: the agent's."""
+    call_timeout: float | None = None
+    """Seconds after which a call of the agent, the classifier, the annotator, a term or another function of your own
+    ends the run with an error that says where it was. No part of the run: give it again with `--resume`."""
     config: Path | None = None
     """A YAML file with values; those on the command line replace them."""
     plugins: Plugins = ()
@@ -138,7 +141,7 @@ class RunConfig:
     def described(self) -> dict[str, Any]:
         """Return the run as plain data with absolute paths, without what changes nothing that is played."""
         plain = self.absolute().data()
-        for name in ("config", "overwrite", "out", "resume", "accept_changed_plugins"):
+        for name in ("config", "overwrite", "out", "resume", "accept_changed_plugins", "call_timeout"):
             plain.pop(name)
         return plain
 

@@ -62,10 +62,14 @@ def _default(args: Sequence[str], form: type[Any], names: Collection[str], plugi
     for name in ("config", "env", "agent", "resume"):
         if name in names:
             first.add_argument(f"--{name}", default=argparse.SUPPRESS)
+    if "resume" in names:
+        first.add_argument("--call-timeout", type=float)
     known, others = first.parse_known_args(args)
     typed = vars(known)
+    call_timeout = typed.pop("call_timeout", None)
     if "resume" in typed:
-        return _resumed(Path(typed.pop("resume")), [*_spelled(typed), *others], plugins)
+        run = _resumed(Path(typed.pop("resume")), [*_spelled(typed), *others], plugins)
+        return dataclasses.replace(run, call_timeout=call_timeout)
     values: dict[str, Any] = {
         "env": RunConfig.env,
         "agent": RunConfig.agent,
@@ -111,8 +115,9 @@ def _resumed(folder: Path, args: Sequence[str], plugins: Sequence[PluginRecord])
         name = flag.removeprefix("--").replace("-", "_")
         if name not in allowed or not flag.startswith("--") or not (mark or left):
             raise RunError(
-                f"--resume continues a run as it is; give it without other options than --plugin, {ACCEPT}, and the "
-                f"new places of what it needs: {', '.join('--' + one.replace('_', '-') for one in allowed)}."
+                f"--resume continues a run as it is; give it without other options than --plugin, {ACCEPT}, "
+                "--call-timeout, and the new places of what it needs: "
+                f"{', '.join('--' + one.replace('_', '-') for one in allowed)}."
             )
         given = value if mark else left.pop(0)
         if (path := existing(name, given)) is None:

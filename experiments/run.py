@@ -29,6 +29,7 @@ from signal_env.learner.experiment import experiment_sizes
 from signal_env.utils.errors import SignalError
 from signal_env.utils.extras import require
 from signal_env.utils.storage import remove, sync, write_text
+from signal_env.utils.time_limit import call_limit
 
 FINISHED = "finished"
 """The file that a finished run leaves. It holds the lengths of the logs."""
@@ -147,11 +148,12 @@ def play(
         RunError: If the folder holds a run already and neither `overwrite` nor `resume` is set, a run with other
             options is to be resumed, or a run that is played anew does not repeat its logs, which stay as they were.
         AgentError: If the agent has one state method without the other.
+        CallTimeout: If a call takes longer than `call_timeout`.
         RunBusy: If another process plays the run at this moment.
     """
     refuse_descriptions(str(config.folder), vars(config.options) | {"agent": config.agent_options})
     keeps_state(config.agent_options)
-    with locked(config.folder):  # the folder's content is certain only from here on
+    with call_limit(config.call_timeout), locked(config.folder):  # the folder's content is certain only from here on
         if resume is None:
             if finished(config):
                 return
@@ -206,8 +208,8 @@ def _steps(
     A round is on the disk when its last step is yielded, so a power cut costs only the round that is under way.
     """
     if checkpoint is None:
+        write_text(config.folder / "config.yaml", config.as_yaml())  # first: it says whose folder this is
         record_content(config)
-        write_text(config.folder / "config.yaml", config.as_yaml())
         checkpoint = {"logs": None, "episode": None}
     else:
         record_places(config)

@@ -57,6 +57,8 @@ class SweepConfig:
     """GPUs, or the fraction of one, that a run asks of Ray."""
     accept_changed_plugins: bool = False
     """Go on with runs whose plugins have changed, and record their new content."""
+    call_timeout: float | None = None
+    """Seconds after which a call of an agent, a classifier, an annotator or a plug-in ends its run with an error."""
     plugins: Plugins = ()
     """Files and modules of your own beside the study's: `--plugin FILE.py` or `--plugin package.module`."""
     only: tuple[str, ...] = ()
@@ -67,7 +69,8 @@ def main(config: SweepConfig) -> Path:
     """Play the missing runs; return the folder."""
     study = read_study(config.study, config.out, config.plugins)
     accept = config.accept_changed_plugins
-    runs = [dataclasses.replace(run, accept_changed_plugins=accept) for run in chosen(study, config.only)]
+    own: dict[str, Any] = {"accept_changed_plugins": accept, "call_timeout": config.call_timeout}
+    runs = [dataclasses.replace(run, **own) for run in chosen(study, config.only)]
     refuse_others([dataclasses.replace(run, accept_changed_plugins=accept) for run in study.runs])
     sweep(study, runs, engine_of(config, study.folder))
     console.print(f"Finished. Look at it with: python -m experiments report {study.folder}")

@@ -79,11 +79,12 @@ class SignalEnv(LearnerAccess, gym.Env[Observation, str], EzPickle):
     `signal_env.learner.state.feature_names` explains them. Neither part depends on evaluation labels or hidden labels.
 
     ## Action Space
-    `Unicode`: a text, in which runs of white space count as one space. A text of several fields (QNLI) has the form of
-    the prompt's examples, `Question: ... Sentence: ...`. A text that is empty, too long, malformed (lone surrogates),
-    unparsable, or a duplicate of L, of U or of an earlier offer of the round is legal: it earns `invalid_reward`, the
-    info gives the reason, and it does not enter U. With `selection="submitted"` the empty text is a pass: it earns
-    nothing. An action that is no `str` raises a `TypeError`.
+    `Unicode`: a text, in which runs of white space count as one space, and a pair of surrogates as its character. A
+    text of several fields (QNLI) has the form of the prompt's examples, `Question: ... Sentence: ...`. A text that
+    is empty, too long, malformed (lone surrogates), unparsable, or a duplicate of L, of U or of an earlier offer of
+    the round is legal: it earns `invalid_reward`, the info gives the reason, and it does not enter U. With
+    `selection="submitted"` the empty text is a pass: it earns nothing. An action that is no `str` raises a
+    `TypeError`.
 
     ## Rewards
     The reward composition applied to the text, by default s_x, the paper's acquisition score: the mean over the k

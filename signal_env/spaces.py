@@ -120,7 +120,23 @@ def is_utf8(text: str) -> bool:
         >>> is_utf8("déjà vu 🙂"), is_utf8("\\ud800")
         (True, False)
     """
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def paired(text: str) -> str:
+    """Return a text in which each pair of surrogates is the character that it encodes, as JSON reads it.
+
+    Lone surrogates stay. Python's strings may hold a pair as two characters, which no JSON file can tell from one.
+
+    Example:
+        >>> paired("\\ud83d\\ude42") == "🙂", paired("\\ude42\\ud83d") == "\\ude42\\ud83d"
+        (True, True)
+    """
+    return text if is_utf8(text) else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def has_visible_characters(text: str) -> bool:

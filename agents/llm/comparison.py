@@ -22,13 +22,13 @@ def lift(learner: Learner, prompts: Sequence[str], texts: Sequence[str], referen
         references: The reference's texts.
 
     Returns:
-        The mean difference of rewards (`lift/mean`), half its 95 % interval (`lift/half`), and the mean rewards of the
-        policy and of the reference (`lift/policy`, `lift/reference`).
+        The mean difference of rewards (`lift/mean`), half its 95 % interval (`lift/half`, left out with one prompt),
+        and the mean rewards of the policy and of the reference (`lift/policy`, `lift/reference`).
     """
     policy, reference = (learner.score(each, prompts).rewards for each in (texts, references))
     mean, half = paired_lift(prompts, policy, reference)
     means = {"lift/policy": float(policy.mean()), "lift/reference": float(reference.mean())}
-    return {"lift/mean": mean, "lift/half": half, **means}
+    return {"lift/mean": mean, **({"lift/half": half} if np.isfinite(half) else {}), **means}
 
 
 def paired_lift(

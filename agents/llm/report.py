@@ -17,7 +17,8 @@ class RoundReport:
 
     Over the round's offers or, for agents that also offer texts of others, over those that count:
 
-    - `reward/mean`, `reward/TERM`: mean reward, and mean contribution of each term.
+    - `reward/mean`, `reward/TERM`: sum of the rewards, and of each term's contributions, over the number of texts. If
+      all offers count, these are the round's `reward_mean` and TensorBoard's `reward_mean/TERM`.
     - `texts/invalid`, `texts/duplicate`: fraction of offers that are not valid, for any reason, and of duplicates.
 
     Over the texts that the agent wrote, whether it offered them or not:
@@ -48,7 +49,7 @@ class RoundReport:
         self._texts: list[str] = []
         self._copied: list[bool] = []
         self._lengths: list[int] = []
-        self._rewards: list[NDArray[np.float64]] = []
+        self._reward = 0.0
         self._invalid: list[str] = []
         self._terms: dict[str, float] = {}  # the sum of each term's contributions
         self._generation = self._update = 0.0
@@ -94,9 +95,8 @@ class RoundReport:
             The metrics if the round is closed, else an empty mapping.
         """
         counted = np.ones(len(rewards), dtype=bool) if counted is None else counted
-        counted = counted & ~infos["passed"].astype(bool)
-        self._rewards.append(rewards[counted])
-        self._invalid += list(infos["invalid"][counted])
+        self._reward += float(rewards[counted].sum())
+        self._invalid += list(infos["invalid"][counted & ~infos["passed"].astype(bool)])
         for name, values in infos["reward_terms"].items():
             if not name.startswith("_"):
                 self._terms[name] = self._terms.get(name, 0.0) + float(values["contribution"][counted].sum())
@@ -129,7 +129,7 @@ class RoundReport:
     def _offer_metrics(self) -> dict[str, float]:
         invalid = np.array(self._invalid)
         return {
-            "reward/mean": float(np.concatenate(self._rewards).mean()),
+            "reward/mean": self._reward / len(invalid),
             **{f"reward/{name}": total / len(invalid) for name, total in self._terms.items()},
             "texts/invalid": float((invalid != "").mean()),
             "texts/duplicate": float((invalid == "duplicate").mean()),

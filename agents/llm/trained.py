@@ -124,8 +124,8 @@ class TrainedGenerator(GeneratorOptions, Agent):
         metrics = self._report.rewarded(rewards, infos)
         if metrics:
             names = dict.fromkeys(name for logs in self._logs for name in logs)
-            means = {name: np.mean([logs[name] for logs in self._logs if name in logs]) for name in names}
-            metrics |= self._compared | {f"trainer/{name}": float(mean) for name, mean in means.items()}
+            means = {name: float(np.mean([logs[name] for logs in self._logs if name in logs])) for name in names}
+            metrics |= self._compared | {f"trainer/{name}": m for name, m in means.items() if not _undefined(name, m)}
             self._logs, self._compared = [], {}
         return metrics
 
@@ -290,3 +290,8 @@ class TrainedGenerator(GeneratorOptions, Agent):
         lifted = lift(self._learner, asked, texts, [self._model.text(answer) for answer in answers])
         how = self.temperature, self.generation_batch
         return lifted | divergence(self._model, self._policy, prompts, responses, *how)
+
+
+def _undefined(name: str, value: float) -> bool:
+    """Return whether a number of the trainer is the spread of a single value, which is not defined."""
+    return bool(np.isnan(value)) and name.endswith(("_var", "_std", "/std"))

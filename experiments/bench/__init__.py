@@ -1,1 +1,1 @@
-"""Benchmarks of time: `bench run` for a run's parts, `bench acquisition` for the strategies that choose texts."""
+"""Benchmarks: of time (`bench run`, `bench acquisition`, ...), of accuracy, and of what must not break a run."""

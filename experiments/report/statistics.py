@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agents.agent import agents
 from agents.pool import PoolAgent
+from experiments.config import RunError
 from experiments.metric import ACCURACY, METRICS, Metric
 from experiments.names import PAPER, TASKS
 from experiments.runs import KEYS
@@ -75,6 +76,13 @@ def run_scores(share: Array, values: Array) -> dict[str, float]:
         >>> [round(scores[name], 3) for name in ("at_50", "at_100", "at_200", "area_100", "area_end")]
         [0.65, 0.833, nan, 0.683, 0.72]
     """
+
+    fits = share.ndim == 1 and share.shape == values.shape and len(share)
+    if not fits or not np.isfinite(share).all() or (np.diff(share) < 0).any():
+        raise RunError(
+            "Expected shares and values of the same n >= 1 rounds, the shares finite and rising; got "
+            f"{share!r:.80} and values of the shape {values.shape}."
+        )
 
     def area(until: float) -> float:
         within = share < until
@@ -207,10 +215,18 @@ def paired_p_value(differences: Any) -> float:
 def holm(p: Array) -> Array:
     """Return Holm's adjusted p values along the last axis (Holm 1979).
 
+    Args:
+        p: p values from 0 to 1, or NaN.
+
+    Raises:
+        RunError: If one is out of its range.
+
     Example: the smallest counts three times, the second twice, and none less than one before it.
         >>> holm(np.array([0.03, 0.01, 0.02])).round(3)
         array([0.04, 0.03, 0.04])
     """
+    if ((p < 0) | (p > 1)).any():
+        raise RunError(f"p values are from 0 to 1; got {p.min()} to {p.max()}.")
     order = np.argsort(p, axis=-1, kind="stable")
     weights = np.arange(p.shape[-1], 0, -1)
     ascending = np.maximum.accumulate(np.take_along_axis(p, order, axis=-1) * weights, axis=-1)
@@ -229,7 +245,13 @@ def band(values: Array) -> tuple[Array, Array]:
 
 
 def iqm(*samples: Array, axis: int = -1) -> Any:
-    """Return the interquartile mean of all samples together: the mean of their middle half (Agarwal et al. 2021)."""
+    """Return the interquartile mean of all samples together: the mean of their middle half (Agarwal et al. 2021).
+
+    Raises:
+        RunError: If there are no values.
+    """
+    if not sum(sample.shape[axis] for sample in samples):
+        raise RunError("An interquartile mean needs one value or more; got none.")
     return stats.trim_mean(np.concatenate(samples, axis=axis), 0.25, axis=axis)
 
 
@@ -243,6 +265,11 @@ def probability_of_improvement(*samples: Array, axis: int = -1) -> Any:
         >>> float(probability_of_improvement(np.array([0.7, 0.9]), np.array([0.7, 0.8])))
         0.625
     """
+    if len(samples) < 2 or len(samples) % 2 or not all(sample.shape[-1] for sample in samples):
+        raise RunError(
+            "A probability of improvement needs runs of both methods in each setting, those of the first method before "
+            f"those of the second; got samples of {[sample.shape[-1] for sample in samples]} runs."
+        )
     half = len(samples) // 2
     pairs = zip(samples[:half], samples[half:], strict=True)
     won = [np.sign(x[..., :, None] - y[..., None, :]).mean(axis=(-2, -1)) for x, y in pairs]

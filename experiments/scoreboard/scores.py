@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.config import RunError
 from experiments.metric import METRICS
 from experiments.report.statistics import DIGITS, curve_scores, iqm, stratified, student
 from experiments.scoreboard.protocol import Protocol
@@ -73,9 +74,20 @@ def normalized(own: Any, of: Anchors) -> Any:
     Args:
         own: The areas of the runs, by setting and seed.
         of: The anchors.
+
+    Raises:
+        RunError: If the references lack a setting, or all labels of its pool are worth no more than `random`.
     """
+    settings = own.index.get_level_values("setting")
+    gaps = of.means["gap"].reindex(settings)
+    if (bad := ~(gaps > 0)).any():
+        name = settings[int(bad.to_numpy().argmax())]
+        raise RunError(
+            f"No normalized score on {name}: expected references whose accuracy with the whole pool's labels is above "
+            f"the area of {BASE}; got a difference of {gaps[bad].iloc[0]:.4g}."
+        )
     gains = (own - of.random.reindex(own.index)).round(DIGITS)
-    return 100 * gains / of.means["gap"].reindex(own.index.get_level_values("setting")).to_numpy()
+    return 100 * gains / gaps.to_numpy()
 
 
 class Scoreboard:

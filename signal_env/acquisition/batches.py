@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signal_env.acquisition.center_distances import BLOCK, CenterDistances, squared_lengths
+from signal_env.acquisition.checks import check_count, check_embeddings, check_probabilities
 from signal_env.acquisition.neighbors import nearest
 from signal_env.acquisition.strategy import acquisitions
 from signal_env.utils.prediction import Floats, Prediction, unit
@@ -43,6 +44,7 @@ def random(probabilities: Floats, batch_size: int, rng: np.random.Generator) -> 
         >>> sorted(random(np.full((3, 2), 0.5), 3, np.random.default_rng(0)).tolist())
         [0, 1, 2]
     """
+    check_count("batch_size", batch_size, len(probabilities))
     return rng.permutation(len(probabilities))[:batch_size]
 
 
@@ -72,6 +74,9 @@ def badge(probabilities: Floats, embeddings: Floats, batch_size: int, rng: np.ra
         >>> badge(probabilities, embeddings, 2, np.random.default_rng(0))
         array([1, 0])
     """
+    check_probabilities(probabilities)
+    check_embeddings(embeddings, n=len(probabilities))
+    check_count("batch_size", batch_size, len(probabilities))
     w = probabilities.astype(np.float64)
     w[np.arange(len(w)), w.argmax(axis=1)] -= 1.0
     distances = CenterDistances(embeddings, w)
@@ -121,6 +126,9 @@ def coreset(embeddings: Floats, labeled: Prediction, batch_size: int) -> Indices
         >>> coreset(np.array([[4.0, 0.0], [1.0, 0.0], [9.0, 0.0]]), labeled, 2)
         array([2, 0])
     """
+    check_embeddings(embeddings)
+    check_embeddings(labeled.embeddings, "labeled embeddings", d=embeddings.shape[1], fewest=1)
+    check_count("batch_size", batch_size, len(embeddings))
     distances = CenterDistances(embeddings)
     distances.add_centers(labeled.embeddings)
     largest = distances.squared_norms.max() + squared_lengths(labeled.embeddings - distances.origin).max()
@@ -193,6 +201,7 @@ def ft_bertkm(embeddings: Floats, batch_size: int, rng: np.random.Generator) -> 
 
 def _nearest_to_centers(embeddings: Floats, k: int, rng: np.random.Generator) -> Indices:
     """Return one text for each of k k-means centers: the nearest one that no nearer center has taken."""
+    check_count("batch_size", k, len(embeddings))
     centers = kmeans(embeddings, k, rng)
     n_candidates = N_CANDIDATES
     while True:  # With k candidates, one is always left for each center.
@@ -238,6 +247,8 @@ def kmeans(embeddings: Floats, k: int, rng: np.random.Generator) -> NDArray[np.f
     """
     import faiss
 
+    check_embeddings(embeddings)
+    check_count("k", k, len(embeddings))
     n, d = embeddings.shape
     sample = np.arange(n)
     if n > SAMPLES_PER_CENTER * k:

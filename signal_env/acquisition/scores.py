@@ -5,9 +5,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.acquisition import checks
+from signal_env.acquisition.checks import check_probabilities
 from signal_env.acquisition.neighbors import Neighbors, nearest
-from signal_env.acquisition.strategy import AcquisitionError, acquisitions
-from signal_env.utils.prediction import Floats, Prediction, not_probabilities, scaled
+from signal_env.acquisition.strategy import acquisitions
+from signal_env.utils.prediction import Floats, Prediction, scaled
 from signal_env.utils.threads import searchers
 
 Scores = NDArray[np.float64]
@@ -74,6 +76,7 @@ def bald(dropout: Floats) -> Scores:
         >>> bald(np.array([[[1.0, 0.0], [0.5, 0.5]], [[0.0, 1.0], [0.5, 0.5]]])).round(3)
         array([0.693, 0.   ])
     """
+    checks.check_dropout(dropout)
     scores = np.empty(dropout.shape[1])
     for start in range(0, len(scores), BLOCK):
         block = slice(start, start + BLOCK)
@@ -93,6 +96,7 @@ def learning_loss(predicted_loss: Floats) -> Scores:
         >>> learning_loss(np.array([0.25, 1.5], dtype=np.float32))
         array([0.25, 1.5 ])
     """
+    checks.check_losses(predicted_loss)
     return predicted_loss.astype(np.float64)
 
 
@@ -191,7 +195,12 @@ def contrastive(
 
     Returns:
         `(n,)` finite scores of at least 0.
+
+    Raises:
+        AcquisitionError: If an array has another shape, rows of probabilities are none, or values are not finite.
     """
+    check_probabilities(probabilities)
+    checks.check_labeled(labeled, probabilities, embeddings)
     if neighbors is not None:
         return contrast(
             probabilities,
@@ -200,11 +209,13 @@ def contrastive(
             direction=direction,
             divide_by_distance=divide_by_distance,
         )
+    checks.check_embeddings(embeddings, n=len(probabilities))
+    checks.check_count("n_neighbors", n_neighbors)
     known = scaled(labeled.embeddings, normalize)
 
     def block(start: int) -> Scores:
         texts = slice(start, start + BLOCK)
-        return contrast(
+        return unchecked_contrast(
             probabilities[texts],
             labeled.probabilities,
             nearest(scaled(embeddings[texts], normalize), known, n_neighbors),
@@ -239,7 +250,28 @@ def contrast(
 
     Returns:
         `(n,)` finite scores of at least 0.
+
+    Raises:
+        AcquisitionError: If rows of probabilities are none, or the neighbors are not those of these arrays.
+        ValueError: If there is no such direction.
     """
+    check_probabilities(probabilities)
+    check_probabilities(labeled_probabilities, "labeled probabilities")
+    checks.check_distances(neighbors, len(probabilities), len(labeled_probabilities))
+    return unchecked_contrast(
+        probabilities, labeled_probabilities, neighbors, direction=direction, divide_by_distance=divide_by_distance
+    )
+
+
+def unchecked_contrast(
+    probabilities: Floats,
+    labeled_probabilities: Floats,
+    neighbors: Neighbors,
+    *,
+    direction: Literal["unlabeled", "labeled"] = "unlabeled",
+    divide_by_distance: bool = True,
+) -> Scores:
+    """Compute `contrast` of arrays that have been checked where they were made, as in every step."""
     p, q = _clipped(probabilities), _clipped(labeled_probabilities)
     log_p, log_q = np.log(p)[:, None, :], np.log(q)[neighbors.indices]
     if direction == "unlabeled":
@@ -258,40 +290,22 @@ def contrast(
 
 def closeness(neighbors: Neighbors) -> Scores:
     """Compute the mean 1 / d(Φ(x), Φ(x_l)) over each text's labeled neighbors, `(n,)`; a distance of zero adds 0."""
+    checks.check_distances(neighbors)
     d = neighbors.distances
     scores: Scores = np.divide(1.0, d, out=np.zeros_like(d), where=d > 0).mean(axis=1)
     return scores
 
 
 def find_neighbors(embeddings: Floats, labeled_embeddings: Floats, n_neighbors: int, normalize: bool) -> Neighbors:
-    """Find the nearest labeled neighbors in the space of Φ, l2-normalized or raw (Algorithm 1, line 5)."""
-    return nearest(scaled(embeddings, normalize), scaled(labeled_embeddings, normalize), n_neighbors)
-
-
-def check_probabilities(probabilities: Floats, name: str = "probabilities", start: int = 0) -> None:
-    """Check that each row of `(..., n, C)` is a distribution.
-
-    Args:
-        probabilities: The array.
-        name: Its name, for the message.
-        start: The index of its first text, for the message.
+    """Find the nearest labeled neighbors in the space of Φ, l2-normalized or raw (Algorithm 1, line 5).
 
     Raises:
-        AcquisitionError: If it has fewer than two dimensions, or a row does not sum to 1.
-
-    Example:
-        >>> entropy(np.array([[2.0, -1.0]]))
-        Traceback (most recent call last):
-        signal_env.acquisition.strategy.AcquisitionError: The probabilities of text 0 are none: ...
+        AcquisitionError: If an array has another shape or values that are not finite, or no text is labeled.
     """
-    if probabilities.ndim < 2 or probabilities.shape[-1] < 2:
-        raise AcquisitionError(f"Expected {name} of the shape (n, C) with C >= 2; got {probabilities.shape}.")
-    n = probabilities.shape[-2]
-    if n and (bad := not_probabilities(probabilities.reshape(-1, probabilities.shape[-1]))):
-        raise AcquisitionError(
-            f"The {name} of text {start + bad[0] % n} are none: {bad[1]}. Are they logits? "
-            "`signal_env.utils.prediction.softmax` makes probabilities of these."
-        )
+    checks.check_embeddings(embeddings)
+    checks.check_embeddings(labeled_embeddings, "labeled embeddings", d=embeddings.shape[1], fewest=1)
+    checks.check_count("n_neighbors", n_neighbors)
+    return nearest(scaled(embeddings, normalize), scaled(labeled_embeddings, normalize), n_neighbors)
 
 
 def _clipped(probabilities: Floats) -> NDArray[np.float64]:

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from signal_env.acquisition.scores import check_probabilities, contrast, find_neighbors
+from signal_env.acquisition.checks import CHECKED, check_probabilities
+from signal_env.acquisition.scores import find_neighbors, unchecked_contrast
 from signal_env.acquisition.strategy import AcquisitionError, AcquisitionFunction, Strategy
 from signal_env.utils.prediction import Prediction
-
-CHECKED = 4096
-"""Rows checked at a time for values that are not finite."""
 
 FORMS = {
     "probabilities": ("n", "C >= 2"),
@@ -116,7 +114,7 @@ def _derive(known: SimpleNamespace, required: set[str]) -> None:
         known.neighbors = find_neighbors(known.embeddings, known.labeled.embeddings, known.n_neighbors, known.normalize)
         known.distances = known.neighbors.distances
     if "scores" in required:
-        known.scores = contrast(known.probabilities, known.labeled.probabilities, known.neighbors)
+        known.scores = unchecked_contrast(known.probabilities, known.labeled.probabilities, known.neighbors)
 
 
 def _labeled(labeled: Any, asked: dict[str, Any]) -> Prediction:

@@ -13,7 +13,7 @@ from signal_env.learner.selection import Selection
 from signal_env.learner.view import View
 from signal_env.rewards import Closing, Reward, RewardError
 from signal_env.rewards.term import TermValues
-from signal_env.spaces import has_visible_characters, is_utf8
+from signal_env.spaces import has_visible_characters, is_utf8, paired
 from signal_env.tasks import Task
 
 
@@ -129,6 +129,7 @@ class Judge:
 
     def _canonical(self, text: str) -> str:
         """Return the canonical form of a text, so that copies are recognized."""
+        text = paired(text)
         fields = self._task.fields(text)
         return " ".join(text.split()) if fields is None else self._task.write(*fields)
 

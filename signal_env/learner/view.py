@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Never
 import numpy as np
 from numpy.typing import NDArray
 
-from signal_env.acquisition import contrast
 from signal_env.acquisition.neighbors import Neighbors
+from signal_env.acquisition.scores import unchecked_contrast
 from signal_env.utils.prediction import Floats, Prediction, read_only
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class View:
         """`(n,)` acquisition scores s_x (SIGnAL, section 4.2)."""
         if self._parts:
             return read_only(np.concatenate([part.scores for part in self._parts]))
-        return read_only(contrast(self.probabilities, self.labeled.probabilities, self.neighbors))
+        return read_only(unchecked_contrast(self.probabilities, self.labeled.probabilities, self.neighbors))
 
     @cached_property
     def real(self) -> NDArray[np.bool_]:
@@ -223,7 +223,7 @@ class View:
         prediction = Prediction(*(np.concatenate(rows) for rows in zip(*(p.prediction for p in parts), strict=True)))
         alone, as_first = all(part._alone for part in parts), any(part._as_first for part in parts)
         joined = View(self._round, texts, prediction, prompts=prompts, alone=alone, as_first=as_first)
-        joined.__dict__["_parts"] = parts
+        joined.__dict__["_parts"] = [leaf for part in parts for leaf in part._parts or [part]]  # else they would nest
         return joined
 
     def _moved(self, to: "OpenRound", indices: Sequence[int] | NDArray[np.int64]) -> "View":

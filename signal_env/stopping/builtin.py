@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from signal_env.acquisition import entropy
 from signal_env.stopping.criterion import StoppingError, stopping_criteria
-from signal_env.utils.prediction import Floats
+from signal_env.utils.prediction import Floats, not_probabilities
 
 Labels = NDArray[np.integer[Any]]
 
@@ -47,6 +47,7 @@ def stable_predictions(
         raise StoppingError(
             f"The option window of 'stable_predictions' must be a whole number from 1 on; got {window}."
         )
+    _check_pair("stable_predictions", pool_probabilities, pool_probabilities_before)
     kappa = cohens_kappa(pool_probabilities.argmax(axis=1), pool_probabilities_before.argmax(axis=1))
     last = [*values, kappa][-window:]
     return kappa, len(last) == window and float(np.mean(last)) >= threshold
@@ -76,6 +77,7 @@ def classification_change(
     _check_range("classification_change", "threshold", threshold, 0, 1)
     if not len(probabilities):
         return None
+    _check_pair("classification_change", probabilities, probabilities_before)
     changed = float((probabilities.argmax(axis=1) != probabilities_before.argmax(axis=1)).mean())
     return changed, changed <= threshold
 
@@ -112,16 +114,36 @@ def cohens_kappa(labels: Labels, others: Labels) -> float:
     often each classifier gives each label. Where both give all texts one and the same label, A = E = 1, kappa is not
     defined. It is then 0: the classifiers agree no more than by chance, as those do that know only the commonest class.
 
+    Raises:
+        StoppingError: If the labels are not two arrays of the same number of whole numbers.
+
     Example:
         >>> cohens_kappa(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
         0.5
         >>> cohens_kappa(np.array([1, 1]), np.array([1, 1]))
         0.0
     """
+    for each in (labels, others):
+        if each.shape != (len(labels),) or not len(each) or each.dtype.kind not in "iu" or each.min() < 0:
+            raise StoppingError(
+                "Cohen's kappa needs two arrays of the same n >= 1 labels, whole numbers from 0 on; got "
+                f"{labels!r:.60} and {others!r:.60}."
+            )
     n_classes = int(max(labels.max(), others.max())) + 1
     shares, other_shares = (np.bincount(each, minlength=n_classes) / len(each) for each in (labels, others))
     agreed, expected = float((labels == others).mean()), float(shares @ other_shares)
     return (agreed - expected) / (1 - expected) if expected < 1 else 0.0
+
+
+def _check_pair(name: str, now: Floats, before: Floats) -> None:
+    """Raise a StoppingError unless both are `(n, C)` distributions of the same texts."""
+    if now.ndim != 2 or now.shape != before.shape:
+        raise StoppingError(
+            f"{name!r} needs probabilities now and before of one shape (n, C); got {now.shape} and {before.shape}."
+        )
+    for values in (now, before):
+        if bad := not_probabilities(values):
+            raise StoppingError(f"{name!r} needs probabilities; those of text {bad[0]} are none: {bad[1]}.")
 
 
 def _check_range(name: str, option: str, value: float, low: float, high: float) -> None:

@@ -1,7 +1,7 @@
 """The base of the package's errors, and notes on errors that come out of a user's code."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 SHOWN, LONGEST = 3, 60
@@ -9,6 +9,10 @@ SHOWN, LONGEST = 3, 60
 
 ORIGIN = "This came out of "
 """The beginning of a note that names what was at work."""
+
+
+guard: AbstractContextManager[None] = nullcontext()
+"""The context around each call of a user's code, which `signal_env.utils.time_limit` sets."""
 
 
 class SignalError(Exception):
@@ -60,7 +64,8 @@ def at_work(what: str, texts: Sequence[Any] = ()) -> Iterator[None]:
         This came out of the annotator 'mine', on 2 texts: 'one text', 'another'.
     """
     try:
-        yield
+        with guard:
+            yield
     except Exception as error:
         error.add_note(f"{ORIGIN}{what}{_quoted(texts)}.")
         raise

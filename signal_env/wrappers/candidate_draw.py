@@ -1,6 +1,7 @@
 """Draws of K candidate texts with their features, for the wrapper and for agents that play trained policies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from signal_env.config import ConfigError
 from signal_env.learner.learner import Learner
 from signal_env.learner.view import View
 from signal_env.utils.copying import deep_copy
+from signal_env.utils.errors import at_work
 from signal_env.utils.prediction import unit
 
 Generator = Callable[[Sequence[str]], Sequence[str]]
@@ -90,12 +92,34 @@ def written(generator: Generator, prompts: Sequence[str]) -> list[str]:
     Raises:
         ConfigError: If it does not return one text for each prompt.
     """
-    texts = list(generator(prompts))
-    if len(texts) != len(prompts) or not all(isinstance(text, str) for text in texts):
+    with at_work(f"the generator {getattr(generator, '__name__', type(generator).__name__)!r}", prompts):
+        returned = generator(prompts)
+    texts = [*returned] if isinstance(returned, Iterable) and not isinstance(returned, str) else None
+    if texts is None or len(texts) != len(prompts) or not all(isinstance(text, str) for text in texts):
         raise ConfigError(
-            f"A generator must return one text per prompt; for {len(prompts)} it returned {texts!r:.200}."
+            f"A generator must return one text per prompt; for {len(prompts)} it returned {returned!r:.200}."
         )
     return texts
+
+
+def check_generator(generator: Any) -> None:
+    """Raise a ConfigError if a generator cannot be called."""
+    if not callable(generator):
+        raise ConfigError(f"A generator is a function from prompts to texts; got {generator!r:.80}.")
+
+
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Raise a ConfigError if a number is not whole, or below a limit."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ConfigError(f"{name} must be a whole number; got {value!r}.")
+    if value < least:
+        raise ConfigError(f"{name} must be at least {least}; got {value}.")
+
+
+def check_fraction(name: str, value: Any) -> None:
+    """Raise a ConfigError if a number is not from 0 to 1."""
+    if not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        raise ConfigError(f"{name} must be a number from 0 to 1; got {value!r}.")
 
 
 class CandidateDraw:
@@ -131,11 +155,11 @@ class CandidateDraw:
         synthetic_candidates: float = 0.5,
     ) -> None:
         learner.selection.require("agent", "Choosing among candidates")
-        if n_candidates < 1 or embedding_size < 0 or not 0 <= synthetic_candidates <= 1:
-            raise ConfigError(
-                "n_candidates must be at least 1, embedding_size at least 0 and synthetic_candidates from 0 to 1; got "
-                f"{n_candidates}, {embedding_size} and {synthetic_candidates}."
-            )
+        check_whole("n_candidates", n_candidates, 1)
+        check_whole("embedding_size", embedding_size, 0)
+        check_fraction("synthetic_candidates", synthetic_candidates)
+        if generator is not None:
+            check_generator(generator)
         self.space = CandidateBox(n_candidates, candidate_features(embedding_size), learner.feature_names)
         self.texts: tuple[str, ...] = ()
         self.mask = np.zeros(n_candidates, dtype=bool)

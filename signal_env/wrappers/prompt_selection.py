@@ -9,9 +9,17 @@ from gymnasium.spaces import Discrete
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
+from signal_env.config import ConfigError
 from signal_env.learner.prompts import prompt
 from signal_env.utils.copying import deep_copy
-from signal_env.wrappers.candidate_draw import CandidateBox, Generator, describe, written
+from signal_env.wrappers.candidate_draw import (
+    CandidateBox,
+    Generator,
+    check_generator,
+    check_whole,
+    describe,
+    written,
+)
 from signal_env.wrappers.unwrapping import signal_env_of
 
 FEATURES = ("present", "labeled", "entropy", "margin", "distance", "score")
@@ -56,11 +64,10 @@ class PromptSelection(gym.Wrapper[Any, Any, Any, str], RecordConstructorArgs):
         self.signal_env = signal_env_of(env)
         learner = self.signal_env.learner
         learner.selection.require("acquisition function", "PromptSelection")
-        if learner.config.n_examples < 1 or n_sets < 1:
-            raise ValueError(
-                "PromptSelection needs n_examples and n_sets of at least 1; got "
-                f"{learner.config.n_examples} and {n_sets}."
-            )
+        check_whole("n_sets", n_sets, 1)
+        check_generator(generator)
+        if learner.config.n_examples < 1:
+            raise ConfigError("PromptSelection chooses examples: give n_examples of at least 1; got 0.")
         self.generator, self.n_sets = generator, n_sets
         self.observation_space = CandidateBox(n_sets, FEATURES, learner.feature_names)
         self.action_space = Discrete(n_sets)

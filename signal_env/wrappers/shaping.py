@@ -17,6 +17,7 @@ from signal_env.rewards import RewardError
 from signal_env.utils.plugins import Plugin
 from signal_env.utils.prediction import read_only
 from signal_env.utils.registry import Registry
+from signal_env.vector_env import closed_round
 from signal_env.wrappers.unwrapping import signal_env_of, signal_vector_env_of
 
 Values = NDArray[np.float64]
@@ -46,8 +47,9 @@ class Shaping:
     """
 
     def __init__(self, learner: Learner, potential: str | Potential, gamma: float, weight: float) -> None:
-        if not 0 <= gamma <= 1 or not np.isfinite(weight):
-            raise RewardError(f"gamma must be from 0 to 1 and weight a finite number; got {gamma} and {weight}.")
+        numbers = all(isinstance(value, Real) and np.isfinite(float(value)) for value in (gamma, weight))
+        if not numbers or not 0 <= gamma <= 1:
+            raise RewardError(f"gamma must be from 0 to 1 and weight a finite number; got {gamma!r} and {weight!r}.")
         self.gamma, self.weight, self._learner = float(gamma), float(weight), learner
         names = learner.feature_names
         if callable(potential):
@@ -60,6 +62,7 @@ class Shaping:
                 features.register(feature)(partial(_feature, place=names.index(feature) if feature in names else 0))
             function, name = features[potential], potential
         self.term = f"potential({name})"
+        self._of_round = 0.0  # the contributions since the round opened
         groups = {one.partition("/")[0] for one in names}
         self._plugin = Plugin(function, name, "potential", {*groups, "state"}, RewardError)
 
@@ -68,6 +71,8 @@ class Shaping:
         if not self._learner.begun:
             raise gym.error.ResetNeeded("The episode has not begun: call reset before step.")
         made = self._learner.offers_made
+        if made == 0:
+            self._of_round = 0.0
         return [self._height(self._learner.state(made + i)) for i in range(n)]
 
     def of_steps(self, before: Sequence[float]) -> Values:
@@ -76,6 +81,19 @@ class Shaping:
         last = 0.0 if ended else self._height(self._learner.state(self._learner.offers_made))
         raw: Values = self.gamma * np.array([*before[1:], last]) - np.array(before)
         return raw
+
+    def in_round(self, contributions: float, offers: int | None) -> float:
+        """Add contributions to those of the round; return their mean over its offers if it has closed with so many.
+
+        Args:
+            contributions: Their sum in a step.
+            offers: The number of the closed round's offers; None: the round is still open.
+        """
+        self._of_round += contributions
+        if offers is None:
+            return 0.0
+        total, self._of_round = self._of_round, 0.0
+        return total / offers if offers else 0.0
 
     def _height(self, state: NDArray[np.float32]) -> float:
         """Compute the potential of a state."""
@@ -111,7 +129,7 @@ class PotentialShaping(gym.Wrapper[Any, str, Any, str], RecordConstructorArgs):
 
     A terminal state has the potential 0 (Ng, Harada & Russell 1999). The optimal policy is unchanged for
     an agent whose own discount factor is gamma and whose step is an offer. The info has the shaping among its
-    `reward_terms`; `Record` and `TensorBoard` outside this wrapper log it. A round's `reward_mean` is without it.
+    `reward_terms`; `Record` and `TensorBoard` outside this wrapper log it. A round's `reward_mean` has it too.
 
     Args:
         env: A `SignalEnv`, wrapped or not.
@@ -153,6 +171,9 @@ class PotentialShaping(gym.Wrapper[Any, str, Any, str], RecordConstructorArgs):
         (raw,) = shaping.of_steps(before).tolist()
         term = {"raw": raw, "weight": shaping.weight, "contribution": shaping.weight * raw}
         info["reward_terms"] = info["reward_terms"] | {shaping.term: term}
+        mean = shaping.in_round(term["contribution"], info["round"]["offers"] if "round" in info else None)
+        if "round" in info:
+            info["round"] = info["round"] | {"reward_mean": info["round"]["reward_mean"] + mean}
         return observation, float(reward) + term["contribution"], terminated, truncated, info
 
 
@@ -176,4 +197,10 @@ class VectorPotentialShaping(VectorWrapper):
         there = np.ones(len(raw), dtype=bool)
         term = values | {f"_{name}": there for name in values}
         infos["reward_terms"] = infos["reward_terms"] | {shaping.term: term, f"_{shaping.term}": there}
+        closed = closed_round(infos)
+        mean = shaping.in_round(float(values["contribution"].sum()), None if closed is None else closed["offers"])
+        if closed is not None:
+            means = infos["round"]["reward_mean"].copy()
+            means[-1] += mean
+            infos["round"] = infos["round"] | {"reward_mean": means}
         return observations, rewards + values["contribution"], terminated, truncated, infos

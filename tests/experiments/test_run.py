@@ -327,6 +327,16 @@ def test_what_cannot_be_resumed(tmp_path, capsys):
     assert "without other options" in capsys.readouterr().err
 
 
+def test_a_time_limit_is_no_part_of_a_run(tmp_path, capsys):
+    assert run(tmp_path, "--call-timeout", "0") == 1
+    assert "a number of seconds above 0" in capsys.readouterr().err
+    assert run(tmp_path, "--call-timeout", "500", "--budget", "20") == 0
+    assert "call_timeout" not in (tmp_path / "run" / "config.yaml").read_text()
+    assert parse(["--resume", str(tmp_path / "run"), "--call-timeout", "7"]).call_timeout == 7.0
+    assert parse(["--resume", str(tmp_path / "run")]).call_timeout is None
+    assert main(["run", "--resume", str(tmp_path / "run"), "--call-timeout", "7"]) == 0
+
+
 def test_the_papers_models_by_name_are_two_options(tmp_path, monkeypatch):
     """A Qwen2 with a chat template and a BERT to fine-tune, as folders in the hub's format, with the network off."""
 

@@ -390,3 +390,12 @@ def test_a_round_that_failed_to_close_needs_a_reset():
         env.step("film 4")
     env.reset(seed=0)
     env.step("film 5")
+
+
+def test_a_pair_of_surrogates_is_its_character_and_a_lone_one_is_malformed():
+    env = gym.make("SignalEnv-reviews-v0", pool_size=40, round_size=8)
+    env.reset(seed=0)
+    info = env.step("a film \ud83d\ude42")[4]
+    assert (info["text"], info["invalid"]) == ("a film 🙂", "")
+    assert env.step("a film 🙂")[4]["invalid"] == "duplicate"
+    assert env.step("a film \ude42\ud83d")[4]["invalid"] == "malformed"

@@ -21,15 +21,17 @@ Tags have the names of terms, classes and metrics, with brackets for parentheses
 | `labeling/score_selected` | labels | mean acquisition score of the texts labeled, if a function chose them |
 | `labeling/score_unlabeled` | labels | mean acquisition score of all texts of U at the choice |
 | `stopping/NAME` | labels | value of the stopping criterion after the round's training |
-| `reward/total` | offers | mean of the last `every` rewards of the wrapped environment |
+| `reward/total` | offers | mean of the last `every` rewards of the wrapped environment; a pass counts if it earns any |
 | `reward/TERM` | offers | the term's mean contribution, if its weight is not 0; all contributions sum to the total |
 | `reward_raw/TERM` | offers | mean of the term's own values, as soon as they differ from its contributions |
-| `reward_mean/total` | rounds | mean reward of the round's texts |
-| `reward_mean/TERM` | rounds | the term's mean contribution |
+| `reward_mean/total` | rounds | sum of the round's rewards over its texts: `reward_mean` of the round's info |
+| `reward_mean/TERM` | rounds | sum of the term's contributions over the round's texts |
 | `reward_distribution/total` | rounds | histogram of the rewards, in rounds where they differ |
 | `reward_distribution/TERM` | rounds | histogram of the term's contributions, likewise |
 | `texts/best/text_summary` | rounds | the texts with the highest rewards, with their terms' contributions |
 | `texts/worst/text_summary` | rounds | the texts with the lowest rewards |
+| `reward_written/mean` | offers | the agent's `reward/mean`: `reward_mean/total` over the texts that it wrote alone |
+| `reward_written/TERM` | offers | the agent's `reward/TERM`: `reward_mean/TERM` over the texts that it wrote alone |
 | `losses/NAME` | offers | the agent's `trainer/NAME` |
 | `lift/NAME` | offers | the agent's metric of this name, which the agent's documentation explains |
 | `policy/NAME` | offers | likewise |

@@ -182,7 +182,10 @@ class Board:
     def _write_round(self, index: int) -> None:
         """Write a round's rewards: means, histograms and cards."""
         contributions = Rewards.of(self._round).contributions
-        self._files.scalars({f"reward_mean/{n}": float(each.mean()) for n, each in contributions.items()}, index)
+        if texts := sum(one.origin != "pass" for one in self._round):  # as in `Round.reward_mean`
+            self._files.scalars(
+                {f"reward_mean/{n}": float(each.sum()) / texts for n, each in contributions.items()}, index
+            )
         for name, each in contributions.items():
             if each.min() < each.max():
                 self._files.histogram(f"reward_distribution/{name}", each, index)

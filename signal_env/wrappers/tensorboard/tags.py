@@ -29,6 +29,7 @@ LAYOUT = {
 """The page of custom scalars. Each chart has the tags that begin with one of its patterns."""
 
 GROUPS = {
+    "reward": "reward_written",
     "trainer": "losses",
     "lift": "lift",
     "policy": "policy",

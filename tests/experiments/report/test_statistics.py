@@ -5,13 +5,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from experiments.config import RunError
 from experiments.metric import METRICS
 from experiments.report.comparisons import aggregate, best_pool_based, differences, oriented, summary
 from experiments.report.statistics import (
     band,
+    holm,
     iqm,
     methods_of,
     probability_of_improvement,
+    run_scores,
     scores,
     settings_of,
     stratified,
@@ -295,3 +298,17 @@ def test_the_papers_methods_and_tasks_come_first_and_in_its_order(made):
     rounds["fraction"] = rounds["fraction"].astype(float)
     assert methods_of(rounds) == ["random", "cal", "SIGnAL", "Alpha", "zeta"]
     assert settings_of(rounds) == ["sst2-0.1%", "sst2-1%", "qnli-1%", "x"]
+
+
+def test_what_is_no_curve_no_p_value_and_no_sample_is_refused():
+    one, two = np.array([0.5]), np.array([0.5, 0.7])
+    for share, values in ((two, one), (one[:0], one[:0]), (two[::-1], two), (np.array([0.5, np.nan]), two)):
+        with pytest.raises(RunError, match="the shares finite and rising"):
+            run_scores(share, values)
+    with pytest.raises(RunError, match=r"from 0 to 1; got 0\.5 to 1\.5"):
+        holm(np.array([0.5, 1.5]))
+    with pytest.raises(RunError, match="one value or more"):
+        iqm(one[:0])
+    for samples in ((one,), (one, one[:0]), (one, two, two)):
+        with pytest.raises(RunError, match="runs of both methods in each setting"):
+            probability_of_improvement(*samples)

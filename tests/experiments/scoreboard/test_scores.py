@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from experiments.config import RunError
 from experiments.scoreboard.protocol import read_protocol
 from experiments.scoreboard.references import read_references
 from experiments.scoreboard.scores import Scoreboard, aggregate
@@ -124,3 +125,10 @@ def test_every_setting_of_the_protocol_has_a_gap_of_over_a_point():
     assert board.anchors.means["gap"].min() >= 0.014
     for setting in read_protocol().settings:
         assert board.anchors.random.loc[setting].index.tolist() == list(range(30))
+
+
+def test_a_setting_in_which_labels_are_worth_nothing_has_no_score(rounds, protocol):
+    flat = rounds.assign(accuracy=rounds["accuracy"].where(rounds["setting"] != "b", 0.5))
+    board = Scoreboard(flat, protocol)
+    with pytest.raises(RunError, match=r"No normalized score on b: .* got a difference of 0"):
+        board.score(flat[(flat["method"] == "writer") & (flat["setting"] == "b")])

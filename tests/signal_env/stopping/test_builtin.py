@@ -125,3 +125,15 @@ def test_without_unlabeled_texts_there_is_nothing_to_measure():
 def test_options_out_of_range_are_named(criterion, options, message):
     with pytest.raises(StoppingError, match=message):
         criterion(**options)
+
+
+def test_criteria_refuse_what_are_no_probabilities_and_no_labels():
+    right, logits = np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([[2.0, -1.0], [0.5, 0.5]])
+    for criterion in (lambda now, before: stable_predictions(now, before, values=[]), classification_change):
+        with pytest.raises(StoppingError, match="those of text 0 are none"):
+            criterion(logits, right)
+        with pytest.raises(StoppingError, match=r"one shape \(n, C\); got \(2, 2\) and \(1, 2\)"):
+            criterion(right, right[:1])
+    for one, other in (([0, 1], [0]), ([], []), ([0.5, 1.0], [0.0, 1.0]), ([-1, 0], [0, 0])):
+        with pytest.raises(StoppingError, match="two arrays of the same n >= 1 labels"):
+            cohens_kappa(np.array(one), np.array(other))

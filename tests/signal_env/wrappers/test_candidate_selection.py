@@ -282,7 +282,7 @@ def test_a_generator_that_writes_nothing_leaves_an_episode_that_ends():
     ("wrong", "message"),
     [
         ({"n_candidates": 0}, "n_candidates must be at least 1"),
-        ({"embedding_size": -1}, "embedding_size at least 0"),
+        ({"embedding_size": -1}, "embedding_size must be at least 0"),
         ({"synthetic_candidates": 1.5}, "from 0 to 1"),
         ({"selection": "acquisition"}, "selection='submitted'"),
     ],

@@ -9,6 +9,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
 from agents.llm import FrozenGenerator
+from signal_env.config import ConfigError
 from signal_env.wrappers import PromptSelection
 from signal_env.wrappers.prompt_selection import FEATURES
 
@@ -101,9 +102,9 @@ def test_episodes_repeat_to_the_bit_with_a_frozen_language_model():
 def test_errors_name_the_remedy():
     with pytest.raises(ValueError, match="selection='acquisition'"):
         make(selection="submitted")
-    with pytest.raises(ValueError, match="n_examples and n_sets of at least 1"):
+    with pytest.raises(ValueError, match="n_examples of at least 1; got 0"):
         make(n_examples=0)
-    with pytest.raises(ValueError, match="n_sets of at least 1"):
+    with pytest.raises(ValueError, match="n_sets must be at least 1"):
         make(n_sets=0)
     with pytest.raises(TypeError, match="Expected a SignalEnv"):
         PromptSelection(gym.make("CartPole-v1"), joins)
@@ -115,3 +116,31 @@ def test_errors_name_the_remedy():
         env.step(0)
     with pytest.raises(ValueError, match="A place must be from 0 to 4; got 5"):
         env.step(5)
+
+
+@pytest.mark.parametrize("returned", [None, "a", [3], ["a", "b"], 7])
+def test_what_a_generator_returns_is_a_text_for_each_prompt(returned):
+    env = PromptSelection(gym.make("SignalEnv-reviews-v0", pool_size=30, round_size=4), lambda prompts: returned)
+    env.reset(seed=0)
+    with pytest.raises(ConfigError, match="one text per prompt; for 1 it returned"):
+        env.step(0)
+
+
+def test_what_the_wrapper_is_given_is_checked():
+    env = gym.make("SignalEnv-reviews-v0", pool_size=30, round_size=4)
+    for n_sets in (2.5, True, "3"):
+        with pytest.raises(ConfigError, match="n_sets must be a whole number; got"):
+            PromptSelection(env, list, n_sets=n_sets)
+    with pytest.raises(ConfigError, match="n_sets must be at least 1; got 0"):
+        PromptSelection(env, list, n_sets=0)
+    with pytest.raises(ConfigError, match="a function from prompts to texts; got 'small'"):
+        PromptSelection(env, "small")
+
+    def broken(prompts):
+        raise RuntimeError("no model")
+
+    env = PromptSelection(env, broken)
+    env.reset(seed=0)
+    with pytest.raises(RuntimeError) as caught:
+        env.step(0)
+    assert "the generator 'broken', on 1 text" in caught.value.__notes__[0]

@@ -58,6 +58,7 @@ def test_a_step_is_shaped_by_the_states_around_it_as_the_info_shows():
     place = env.unwrapped.feature_names.index("train_accuracy")
     before = env.reset(seed=3)[0]["classifier"][place]
     plain.reset(seed=3)
+    rewards = []
     for text in texts(8):
         observation, reward, _, _, info = env.step(text)
         expected = plain.step(text)
@@ -67,6 +68,12 @@ def test_a_step_is_shaped_by_the_states_around_it_as_the_info_shows():
         assert term["weight"] == 0.5
         assert term["contribution"] == 0.5 * term["raw"]
         assert reward == pytest.approx(expected[1] + term["contribution"])
+        rewards.append(reward)
+        if "round" in info:  # the mean of what was earned in it
+            assert info["round"].pop("reward_mean") == pytest.approx(np.mean(rewards))
+            assert len(rewards) == expected[4]["round"].pop("offers") == info["round"].pop("offers")
+            del expected[4]["round"]["reward_mean"]
+            rewards = []
         assert str(info) == str(expected[4])
         before = after
 
