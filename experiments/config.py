@@ -1,8 +1,7 @@
 """The configuration of a run, from the command line, a configuration file, or Python."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,9 @@ import tyro
 from gymnasium.envs.registration import load_env_creator
 
 import signal_env  # noqa: F401  (registers the environments)
+from experiments.config_file import in_file as in_file
+from experiments.config_file import read_yaml as read_yaml
+from experiments.config_file import values_in
 from experiments.places import PATHS, existing, path_options, read, root_of, settled, with_places, written
 from experiments.player import RunError as RunError
 from experiments.player import check_names as check_names
@@ -21,11 +23,9 @@ from experiments.plugin_record import PluginRecord, recorded
 from experiments.plugins import as_now, load_plugins
 from signal_env.config import SignalConfig
 from signal_env.learner.experiment import experiment_sizes
-from signal_env.utils.errors import PluginError, SignalError
 from signal_env.utils.installed import load_installed
 from signal_env.utils.objects import described, holds_object
 from signal_env.utils.reading import dump_yaml
-from signal_env.utils.reading import read_yaml as read_value
 from signal_env.utils.typed import typed
 from signal_env.vector_env import SignalVectorEnv
 from signal_env.wrappers import VectorPotentialShaping
@@ -232,9 +232,10 @@ def configuration_of(
         RunError: If there is no run, or its configuration is not valid.
         PluginError: If a plugin of the run is missing, has changed or cannot be imported.
     """
+    now = plugins_of(folder, plugins, accept_changed)  # first: they may register the agent
     values = values_of(folder)
-    values.pop("installed_plugins", None)
-    now = as_now(recorded(values.pop("plugins", ())), plugins, accept_changed)
+    for name in ("plugins", "installed_plugins"):
+        values.pop(name, None)
     fields = {field.name for field in dataclasses.fields(EnvironmentOptions)}
     for name, place in places.items():
         part = "options" if name in fields else "agent_options"
@@ -243,41 +244,22 @@ def configuration_of(
         return make_config(**values, plugins=now, out=folder)
 
 
+def plugins_of(folder: Path, plugins: Sequence[PluginRecord], accept_changed: bool) -> tuple[PluginRecord, ...]:
+    """Import the plugins of the run in a folder as they are now; the arguments are those of `configuration_of`."""
+    values = with_places(values_in(folder), (), lambda path: read(path, folder))
+    return as_now(recorded(values.get("plugins", ())), plugins, accept_changed)
+
+
 def values_of(folder: Path) -> dict[str, Any]:
     """Return the values in the `config.yaml` of the run in a folder, with absolute paths.
+
+    The paths among the options of an agent of one's own are known only after its plugin was imported.
 
     Raises:
         RunError: If there is no run.
     """
-    file = folder / "config.yaml"
-    if not file.is_file():
-        raise RunError(f"{folder} holds no run: it has no config.yaml.")
-    values = read_yaml(file)
-    if "agent" not in values:
-        raise RunError(f"{folder} holds no run: its config.yaml names no agent. Is it the folder of a training?")
-    for name in ("env", "agent"):
-        if not isinstance(values.get(name), str):
-            raise RunError(f"{file}: {name} must be a name; got {values.get(name)!r:.80}.")
+    values = values_in(folder)
     return with_places(values, path_options(values["agent"]), lambda path: read(path, folder))
-
-
-def read_yaml(file: Path) -> dict[str, Any]:
-    """Return the mapping in a configuration file, or raise a RunError."""
-    values = read_value(file, f"The configuration file {file}", RunError)
-    if not isinstance(values, dict):
-        raise RunError(f"The configuration file {file} is not a mapping of a run's values; got {values!r:.80}.")
-    return values
-
-
-@contextmanager
-def in_file(file: Path) -> Iterator[None]:
-    """Name a file in the errors of values that come from it."""
-    try:
-        yield
-    except PluginError:
-        raise
-    except SignalError as error:
-        raise RunError(f"{file}: {error}") from error
 
 
 def make_envs(run: RunConfig, **options: Any) -> Any:

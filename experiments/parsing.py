@@ -9,7 +9,16 @@ from typing import Any
 
 import tyro
 
-from experiments.config import RunConfig, RunError, configuration_of, in_file, make_config, read_yaml, values_of
+from experiments.config import (
+    RunConfig,
+    RunError,
+    configuration_of,
+    in_file,
+    make_config,
+    plugins_of,
+    read_yaml,
+    values_of,
+)
 from experiments.places import PATHS, existing, on_each_path, path_options
 from experiments.plugin_record import ACCEPT, PluginRecord
 from experiments.plugins import PLUGIN_HELP, listed, load_plugins
@@ -79,26 +88,42 @@ def _default(args: Sequence[str], form: type[Any], names: Collection[str], plugi
         run = make_config(**values | typed, plugins=plugins)
     else:
         file = Path(typed.pop("config"))
-        values |= _values_in(file)
-        named = listed(values.pop("plugins", None))
-        sources = [one["source"] if isinstance(one, Mapping) and "source" in one else one for one in named]
+        values |= _values_in(file, typed.get("agent"))
+        values["plugins"] = (*values["plugins"], *plugins)
         with in_file(file):
-            run = make_config(**values | typed, plugins=(*load_plugins(sources, file.parent), *plugins))
+            run = make_config(**values | typed)
     if form is RunConfig:
         return run
     parts = ("env", "options", "plugins", *(("agent", "agent_options") if "agent" in names else ()))
     return form(**{name: getattr(run, name) for name in parts if name in names})
 
 
-def _values_in(file: Path) -> dict[str, Any]:
-    """Return the values in a configuration file. A relative path starts from its folder, or from the current one."""
+def _values_in(file: Path, agent: str | None) -> dict[str, Any]:
+    """Return the values in a configuration file, and its plugins' records.
+
+    A relative path starts from the file's folder, or from the current one. Plugins are imported first, since they may
+    register the agent, whose options may be paths too.
+
+    Args:
+        file: The file.
+        agent: The agent of the command line; default: the file's.
+
+    Raises:
+        RunError: If it has a value of the command line alone.
+    """
     values = read_yaml(file)
     values.pop("installed_plugins", None)
+    for name in ("config", "resume"):
+        if name in values:
+            raise RunError(f"{file}: {name} is an option of the command line, not of a file; leave it out.")
+    named = listed(values.get("plugins"))
+    sources = [one["source"] if isinstance(one, Mapping) and "source" in one else one for one in named]
+    values["plugins"] = load_plugins(sources, file.parent)
 
     def place(name: str, value: Any) -> Any:
         return str(existing(name, value, (file.parent, Path())) or value) if isinstance(value, str) else value
 
-    return on_each_path(values, path_options(values.get("agent", RunConfig.agent)), place)
+    return on_each_path(values, path_options(agent or values.get("agent", RunConfig.agent)), place)
 
 
 def _spelled(typed: Mapping[str, str]) -> list[str]:
@@ -109,7 +134,10 @@ def _spelled(typed: Mapping[str, str]) -> list[str]:
 def _resumed(folder: Path, args: Sequence[str], plugins: Sequence[PluginRecord]) -> RunConfig:
     """Return the run in a folder, from the arguments beside `--resume`: new places, and whether plugins may change."""
     accept, left, places = ACCEPT in args, [one for one in args if one != ACCEPT], {}
-    allowed = path_options(values_of(folder)["agent"]) if (folder / "config.yaml").is_file() else PATHS
+    allowed = PATHS
+    if (folder / "config.yaml").is_file():
+        plugins_of(folder, plugins, accept)
+        allowed = path_options(values_of(folder)["agent"])
     while left:
         flag, mark, value = left.pop(0).partition("=")
         name = flag.removeprefix("--").replace("-", "_")
