@@ -1,6 +1,7 @@
 """Whether a folder holds a run: its options, and the content of its data, models and plugins."""
 
 import dataclasses
+import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from experiments.config import RunConfig, RunError, in_file, make_config, read_yaml, values_of
 from experiments.content import content_changes, may_write, same_content
-from experiments.places import PARTS, path_options, read, root_of, written
+from experiments.places import PARTS, path_options, read, root_of, same_place, written
 from experiments.plugin_record import accepted, advice, changes, is_file, recorded
 from experiments.spelling import anew, spelled
 from signal_env.utils.errors import SignalError
@@ -131,16 +132,15 @@ def check_places(run: RunConfig) -> None:
 
 
 def record_places(run: RunConfig) -> None:
-    """Write the paths of a run into the `config.yaml` of its folder, where those there no longer exist."""
+    """Write the paths of a run into the `config.yaml` of its folder, where those there are other places."""
     file, names = run.folder / "config.yaml", path_options(run.agent_options)
     plain, now = read_yaml(file), run.described()
     root = root_of(run.folder)
 
     def current(part: str, name: str, value: Any) -> Any:
         place = now[part].get(name) if isinstance(now[part], dict) else None
-        there = read(value, run.folder)
-        moved = isinstance(place, str) and Path(place).is_absolute() and place != there
-        return written(place, run.folder, root) if moved and not Path(str(there)).exists() else value
+        moved = isinstance(place, str) and os.path.isabs(place) and not same_place(place, read(value, run.folder))
+        return written(place, run.folder, root) if moved else value
 
     changed = dict(plain)
     for part in PARTS:
@@ -148,8 +148,8 @@ def record_places(run: RunConfig) -> None:
             changed[part] = {name: current(part, name, v) if name in names else v for name, v in plain[part].items()}
     sources = {record.sha256: record.source for record in run.plugins}
     for record in changed.get("plugins") or ():
-        source = sources.get(record["sha256"], record["source"])
-        if is_file(source) and not Path(read(record["source"], run.folder)).exists():
+        source = sources.get(record["sha256"])
+        if source and is_file(source) and not same_place(source, read(record["source"], run.folder)):
             record["source"] = written(source, run.folder, root)
     if (text := dump_yaml(changed)) != dump_yaml(read_yaml(file)):
         write_text(file, text)

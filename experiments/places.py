@@ -114,6 +114,11 @@ def read(value: Any, folder: Path) -> Any:
     return str(path if path.exists() else Path(os.path.abspath(folder.resolve() / value)))
 
 
+def same_place(path: Any, other: Any) -> bool:
+    """Return whether two values are paths of one place, also where one of them has symbolic links."""
+    return all(isinstance(one, str) for one in (path, other)) and os.path.realpath(path) == os.path.realpath(other)
+
+
 def with_places(values: Mapping[str, Any], names: Iterable[str], change: Callable[[Any], Any]) -> dict[str, Any]:
     """Return the content of a `config.yaml` with `written` or `read` applied to its paths, and to its plugins' too."""
     changed = on_each_path(values, names, lambda _, value: change(value))

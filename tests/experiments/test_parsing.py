@@ -77,12 +77,12 @@ def test_a_new_process_resumes_a_run_whose_agent_has_a_path_of_its_own(written, 
     assert read_yaml(run / "config.yaml")["agent_options"] == {"notes": "./files/notes.txt"}
     forget(name)
     moved = run.rename(tmp_path / "moved")
-    assert main(["run", "--resume", str(moved)]) == 0
+    play(parse(["--resume", str(moved)]), resume=True)
     assert (moved / "finished").is_file()
     (tmp_path / "new").mkdir()
     notes = (moved / "files" / "notes.txt").rename(tmp_path / "new" / "notes.txt")
     forget(name)
-    assert main(["run", "--resume", str(moved), "--notes", str(notes)]) == 0
+    play(parse(["--resume", str(moved), "--notes", str(notes)]), resume=True)
     assert read_yaml(moved / "config.yaml")["agent_options"] == {"notes": str(notes)}
 
 
