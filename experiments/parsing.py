@@ -134,7 +134,7 @@ def _spelled(typed: Mapping[str, str]) -> list[str]:
 def _resumed(folder: Path, args: Sequence[str], plugins: Sequence[PluginRecord]) -> RunConfig:
     """Return the run in a folder, from the arguments beside `--resume`: new places, and whether plugins may change."""
     accept, left, places = ACCEPT in args, [one for one in args if one != ACCEPT], {}
-    allowed = PATHS
+    allowed: tuple[str, ...] = PATHS
     if (folder / "config.yaml").is_file():
         plugins_of(folder, plugins, accept)
         allowed = path_options(values_of(folder)["agent"])

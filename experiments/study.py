@@ -89,7 +89,7 @@ class Study:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seeds", as_plain(self.seeds))
-        _check(self.parts())
+        _check(self.parts(), self.name)
         layers = {name: getattr(self, name) for name in ("settings", "methods", "defaults", "overrides")}
         for name, value in on_layers(layers, _with_plain_seeds).items():
             object.__setattr__(self, name, value)
@@ -211,7 +211,7 @@ def read_study(study: str, out: Path | None = None, plugins: Sequence[PluginReco
         for part in ("settings", "methods", "seeds"):
             expect(bool(parts.get(part)), f"it needs {part}.")
         named = load_plugins(parts.get("plugins"), file.parent)
-        parts = on_layers(_checked(parts), lambda layer: _located(layer, file.parent))
+        parts = _located(_checked(parts), file.parent)
         return Study(**parts | {"plugins": (*named, *plugins)}, name=name, out=out, text=text)
     except (SignalError, TypeError, ValueError) as error:
         if isinstance(error, PluginError):
@@ -236,15 +236,20 @@ def _with_plain_seeds(layer: Values) -> Values:
     return {**layer, "seeds": as_plain(layer["seeds"])} if "seeds" in layer else layer
 
 
-def _located(layer: Values, folder: Path) -> Values:
-    """Return values of runs with absolute paths. A relative one starts from the study's folder, or the current one."""
-    names = path_options(layer.get("agent", "random"))
+def _located(parts: Values, folder: Path) -> dict[str, Any]:
+    """Return the parts of a study with absolute paths. A relative one starts from the study's folder, or the current.
+
+    A layer may have the options of an agent that another layer names, so that the options of all agents count.
+    """
+    layers = [parts.get("defaults", {}), *parts["settings"].values(), *parts["methods"].values()]
+    agents = [layer.get("agent") for layer in (*layers, *parts.get("overrides", ()))]
+    names = list(dict.fromkeys(name for agent in agents for name in path_options(agent)))
 
     def place(name: str, value: Any) -> Any:
         path = existing(name, value, (folder, Path()))
         return value if path is None else str(path)
 
-    return on_each_path(layer, names, place)
+    return on_layers(parts, lambda layer: on_each_path(layer, names, place))
 
 
 def _checked(parts: Values) -> dict[str, Any]:
@@ -254,17 +259,21 @@ def _checked(parts: Values) -> dict[str, Any]:
     return {**parts, **own}
 
 
-def _check(parts: Values) -> None:
-    """Raise a RunError if a part of a study is not well formed."""
+def _check(parts: Values, study: Any) -> None:
+    """Raise a RunError if a part of a study, or its name, is not well formed."""
+    expect(_names_a_folder(study), f"the name of a study is the name of a folder too; got {study!r:.80}.")
     _checked(parts)
     seeds_of(parts["seeds"])
     check_names([parts["metric"]], METRICS, "a report")
     for name in (*parts["settings"], *parts["methods"]):
-        fits = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\")
-        expect(fits, f"the names of settings and methods are names of folders too; got {name!r}.")
+        expect(_names_a_folder(name), f"the names of settings and methods are names of folders too; got {name!r}.")
     for owner, part, patterns in _patterns(parts):
         good = isinstance(patterns, list) and all(isinstance(pattern, str) for pattern in patterns)
         expect(good, f"{owner} has a list of names as {part}; got {patterns!r:.80}.")
+
+
+def _names_a_folder(name: Any) -> bool:
+    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\\0")
 
 
 def _patterns(parts: Values) -> Iterator[tuple[str, str, Any]]:

@@ -1,8 +1,13 @@
 """Studies: settings x methods x seeds, and what is said of each run."""
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 import yaml
 
+from agents.agent import agents
+from agents.pool import pool_agent
 from experiments.config import RunError
 from experiments.study import STUDIES, Study, read_study
 
@@ -69,6 +74,8 @@ def test_what_is_more_special_goes_before(tmp_path):
         ({"setings": {}}, "it has no setings"),
         ({"metric": "f1"}, "a report has no f1. Known: accuracy, macro_f1, nll"),
         ({"methods": {"a/b": {"agent": "random"}}}, "names of folders too; got 'a/b'"),
+        ({"name": "../../escaped"}, "name of a study is the name of a folder too; got '../../escaped'"),
+        ({"name": ""}, "name of a study is the name of a folder too; got ''"),
         ({"methods": {"random": {"agnet": "random"}}}, "a run has no agnet"),
         ({"methods": {"random": {}}}, "random names no agent"),
         ({"methods": {"random": {"agent": "randon"}}}, "randon"),
@@ -80,6 +87,22 @@ def test_what_is_more_special_goes_before(tmp_path):
 def test_what_a_study_cannot_say(tmp_path, change, message):
     with pytest.raises(RunError, match=message):
         read_study(write(tmp_path, yaml.safe_dump(yaml.safe_load(STUDY) | change)))
+
+
+def test_a_path_among_an_agents_own_options_starts_from_the_studys_folder(tmp_path, monkeypatch):
+    @dataclasses.dataclass
+    class Reader(pool_agent("random")):
+        """An agent that needs a file."""
+
+        notes: Path | None = None
+
+    monkeypatch.setitem(agents._entries, "reader", Reader)
+    (tmp_path / "notes.txt").write_text("some")
+    parts = {"settings": {"few": {"env": "SignalEnv-reviews-v0"}}, "defaults": {"agent": "reader"}, "seeds": 1}
+    parts["methods"] = {"own": {"agent_options": {"notes": "notes.txt"}}, "other": {"agent": "random"}}
+    runs = read_study(write(tmp_path, yaml.safe_dump(parts))).runs
+    notes = {run.method: getattr(run.agent_options, "notes", None) for run in runs}
+    assert notes == {"own": tmp_path / "notes.txt", "other": None}
 
 
 def test_what_is_no_study(tmp_path):
