@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ FLOAT = re.compile(
 )
 """Numbers as YAML 1.2 writes them: 1e-3 is one, as in JSON. 12:30 and 010, in YAML 1.1 750 and 8, are none."""
 
+BREAKS = set("\x85\u2028\u2029")
+"""Characters that YAML takes for line breaks, and so folds, unless they are escaped in double quotes."""
 
 UNNAMED = 'in "<unicode string>", '
 """What PyYAML says of the place of a text without a name."""
@@ -85,6 +88,11 @@ def read_text(file: Path, what: str, error: type[SignalError] = ReadingError) ->
         raise error(f"{what} cannot be read: {wrong}") from wrong
 
 
+def reads_as_number(text: str) -> bool:
+    """Return whether YAML reads a text without quotes as a number."""
+    return bool(INT.fullmatch(text) or FLOAT.fullmatch(text))
+
+
 def dump_yaml(value: Any) -> str:
     """Return plain data as YAML that `parse_yaml`, and any reader of YAML 1.1 or 1.2, reads back.
 
@@ -112,13 +120,13 @@ def loader() -> Any:
         """Plain data, with no name twice."""
 
         def construct_mapping(self, node: "yaml.MappingNode", deep: bool = False) -> Any:
-            lines: dict[str, int] = {}
+            lines: dict[Any, int] = {}
             for key, _ in node.value:
                 if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                    line = key.start_mark.line + 1
-                    if key.value in lines:
-                        raise _Twice(key.value, lines[key.value], line)
-                    lines[key.value] = line
+                    name, line = self.construct_object(key), key.start_mark.line + 1
+                    if name in lines:
+                        raise _Twice(name, lines[name], line)
+                    lines[name] = line
             return super().construct_mapping(node, deep)
 
     numbers = [("tag:yaml.org,2002:int", INT), ("tag:yaml.org,2002:float", FLOAT)]
@@ -130,7 +138,24 @@ def loader() -> Any:
     for first in "-+.0123456789":
         kept[first] = [(tag, re.compile(rf"(?:{pattern.pattern})\Z")) for tag, pattern in numbers] + kept.get(first, [])
     Loader.yaml_implicit_resolvers = kept
+    for kind in ("bool", "int", "float", "timestamp"):
+        tag = f"tag:yaml.org,2002:{kind}"
+        Loader.add_constructor(tag, _checked(kind, base.yaml_constructors[tag]))
     return Loader
+
+
+def _checked(kind: str, construct: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return a constructor of PyYAML whose errors for a value that was not written so are those of YAML."""
+    import yaml
+
+    def checked(own: Any, node: Any) -> Any:
+        try:
+            return construct(own, node)
+        except (ValueError, LookupError, AttributeError) as wrong:
+            said = f"{node.value!r:.80} is no {kind}"
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark) from wrong
+
+    return checked
 
 
 @cache
@@ -138,8 +163,13 @@ def _dumper() -> Any:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Puts in quotes what any version of YAML reads as a number."""
+        """Puts in quotes what any version of YAML reads as a number, and texts with line breaks of Unicode."""
 
+        def represent_str(self, data: str) -> "yaml.ScalarNode":
+            style = '"' if BREAKS & set(data) else None
+            return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    Dumper.add_representer(str, Dumper.represent_str)
     Dumper.add_implicit_resolver(
         "tag:yaml.org,2002:float", re.compile(rf"(?:{FLOAT.pattern})\Z"), list("-+.0123456789")
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from signal_env.utils.errors import SignalError
 from signal_env.utils.objects import is_description
+from signal_env.utils.reading import reads_as_number
 
 WORDS = {bool: "True or False", int: "a whole number", float: "a number"}
 WORDS |= {str: "a text", Path: "a path", NoneType: "None"}
@@ -57,7 +58,7 @@ def typed(value: Any, annotation: Any, name: str, error: type[SignalError] = Opt
     try:
         return _fit(value, annotation)
     except _Misfit as misfit:
-        said = f"{name}{misfit.place} must be {in_words(misfit.annotation)}; got {misfit.value!r:.80}."
+        said = f"{name}{misfit.place} must be {in_words(misfit.annotation)}; got {_shown(misfit.value)}."
         raise error(said + _hint(misfit.value, misfit.annotation)) from None
 
 
@@ -194,7 +195,10 @@ def _as_number(value: Any, form: type) -> Any:
     if not isinstance(value, int | float):
         return None
     if form is float:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # a whole number beyond the largest float
+            return None
     return int(value) if isinstance(value, int) or value.is_integer() else None
 
 
@@ -265,6 +269,13 @@ def _may_be(value: Any, annotation: Any) -> bool:
     return foreign or (not getattr(annotation, "_is_protocol", False) and isinstance(value, annotation))
 
 
+def _shown(value: Any) -> str:
+    """Return a value as a message shows it; Python writes no whole number of more than 4300 digits."""
+    if isinstance(value, int) and value.bit_length() > 1024:
+        return f"a whole number of {value.bit_length()} bits"
+    return f"{value!r:.80}"
+
+
 def _hint(value: Any, annotation: Any) -> str:
     """Return what may have gone wrong, as a sentence."""
     takes_text = "a text" in in_words(annotation)
@@ -272,6 +283,6 @@ def _hint(value: Any, annotation: Any) -> str:
         return " YAML reads an unquoted yes, no, on or off as a truth value; put it in quotes."
     if takes_text and isinstance(value, int | float):
         return " In a file, put a text that looks like a number in quotes."
-    if isinstance(value, str) and "number" in in_words(annotation):
+    if isinstance(value, str) and "number" in in_words(annotation) and reads_as_number(value):
         return " Write numbers without quotes."
     return " Leave it out for the default." if value is None else ""

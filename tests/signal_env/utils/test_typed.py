@@ -75,6 +75,9 @@ def test_what_is_exactly_of_the_type_is_a_value_of_it(value, annotation, expecte
         (3.5, int, "option must be a whole number; got 3.5"),
         (float("inf"), int, "a whole number; got inf"),
         ("3", int, "a whole number; got '3'. Write numbers without quotes."),
+        ("abc", int, "a whole number; got 'abc'."),
+        (10**400, float, "a number; got a whole number of 1329 bits."),
+        (-(10**1000), bool, "True or False; got a whole number of 3322 bits."),
         (True, int, "a whole number; got True"),
         (True, float | None, "a number or None; got True"),
         (1, bool, "True or False; got 1"),
@@ -98,6 +101,7 @@ def test_any_other_value_is_an_error_that_says_what_was_expected_and_came(value,
     with pytest.raises(OptionError) as caught:
         typed(value, annotation, "option")
     assert message in str(caught.value)
+    assert ("without quotes" in str(caught.value)) == (value == "3")
 
 
 def test_objects_pass_where_a_class_or_a_function_may_stand():
