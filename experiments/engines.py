@@ -210,7 +210,9 @@ class Ray(Inline):
     def __init__(self, study: Path, address: str | None, slots: int | None, cpus: float = 1, gpus: float = 0) -> None:
         self._ray: Any = require("ray", "ray")
         self._study = study.resolve()
-        places = {name: Path(os.environ[name]).expanduser().resolve() for name in VARIABLES if os.environ.get(name)}
+        places = {
+            name: Path(os.path.expanduser(os.environ[name])).resolve() for name in VARIABLES if os.environ.get(name)
+        }
         variables = {name: str(place) for name, place in places.items()}
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "warning"}
         if address is None:

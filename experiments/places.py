@@ -52,7 +52,7 @@ def existing(name: str, value: Any, folders: Iterable[Path] = (Path(),)) -> Path
     if not isinstance(value, str | Path) or str(value) in (*NAMES, ""):
         return None
     for folder in folders:
-        path = Path(os.path.abspath(folder / Path(value).expanduser()))
+        path = Path(os.path.abspath(folder / os.path.expanduser(value)))
         task = path.suffix in (".yaml", ".yml") and path.is_file()
         if task if name == "task" else path.is_dir() or (name not in PATHS and path.exists()):
             return path

@@ -8,6 +8,7 @@ their content, see `experiments.plugin_content`; where a file lies is only where
 import dataclasses
 import hashlib
 import importlib.util
+import os
 import platform
 import sys
 import traceback
@@ -72,7 +73,7 @@ def _load(source: Source, folder: Path | None) -> PluginRecord:
     if not isinstance(source, str | Path) or not str(source):
         raise PluginError(f"A plugin cannot be {source!r:.80}: {EXPECTED}.")
     if is_file(str(source)):
-        return _load_file((folder or Path()) / Path(source).expanduser())
+        return _load_file((folder or Path()) / os.path.expanduser(source))  # without a home it stays as it is
     return _load_module(str(source))
 
 

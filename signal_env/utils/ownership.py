@@ -47,12 +47,15 @@ def require_ours(*names: str) -> None:
             )
 
 
-def _found(name: str) -> Path | None:
-    """Return the file that is, or would be, imported by a name; a folder without __init__.py for a namespace."""
+def _found(name: str) -> Path | str | None:
+    """Return the file that is, or would be, imported by a name; a folder without __init__.py for a namespace.
+
+    A module that was made in memory has neither: then it is described.
+    """
     imported = sys.modules.get(name)
     if imported is not None:
-        file = getattr(imported, "__file__", None)
-        return Path(file).resolve() if file else None
+        file = getattr(imported, "__file__", None) or next(iter(getattr(imported, "__path__", ())), None)
+        return Path(file).resolve() if file else f"A module without a file ({imported!r:.80})"
     spec = find_spec(name)
     if spec is None:
         return None

@@ -103,7 +103,7 @@ def test_a_full_disk(tmp_path):
 
 
 @pytest.fixture
-def homeless(monkeypatch):
+def homeless(tmp_path, monkeypatch):  # the folder is made under the real name
     """No home directory: no variable, and a user whom the system does not know."""
     for name in ("HOME", "SIGNAL_ENV_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -115,6 +115,12 @@ def test_a_run_that_keeps_nothing_needs_no_home(homeless, tmp_path):
         cache_dir()
     play(make_config(REVIEWS, "random", options=TINY, out=tmp_path / "run", tensorboard=False))
     assert (tmp_path / "run" / "finished").is_file()
+
+
+def test_a_path_from_the_home_directory_is_not_there_without_one(homeless, capsys):
+    for option in ("--plugin", "--data-dir"):
+        assert main(["run", option, "~/mine.py", "--env", "SignalEnv-sst2-v0"]) == 1
+        assert "~/mine.py" in capsys.readouterr().err
 
 
 def test_a_run_that_could_keep_embeddings_plays_without_a_home(homeless, tmp_path):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -29,6 +30,18 @@ def test_our_own_are_ours():
 
 def test_a_file_that_is_found_first_is_named(foreign):
     with pytest.raises(ForeignPackage, match=rf"{foreign} is imported as 'agents', .*{ROOT}/agents. Rename it"):
+        require_ours("agents")
+
+
+def test_a_module_without_a_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "agents", ModuleType("agents"))
+    with pytest.raises(ForeignPackage, match=r"A module without a file \(<module 'agents'>\) is imported as 'agents'"):
+        require_ours("agents")
+    (tmp_path / "agents").mkdir()
+    namespace = ModuleType("agents")
+    namespace.__path__ = [str(tmp_path / "agents")]
+    monkeypatch.setitem(sys.modules, "agents", namespace)
+    with pytest.raises(ForeignPackage, match=rf"{tmp_path}/agents is imported as 'agents'"):
         require_ours("agents")
 
 
