@@ -83,9 +83,11 @@ class Inline:
 
     Attributes:
         slots: The number of runs at a time.
+        elsewhere: Whether runs may be played on other machines, which may have what this one lacks.
     """
 
     slots = 1
+    elsewhere = False
 
     def submit(self, run: RunConfig) -> Future[Outcome]:
         """Begin a run."""
@@ -209,7 +211,7 @@ class Ray(Inline):
 
     def __init__(self, study: Path, address: str | None, slots: int | None, cpus: float = 1, gpus: float = 0) -> None:
         self._ray: Any = require("ray", "ray")
-        self._study = study.resolve()
+        self._study, self.elsewhere = study.resolve(), address is not None
         places = {
             name: Path(os.path.expanduser(os.environ[name])).resolve() for name in VARIABLES if os.environ.get(name)
         }

@@ -35,17 +35,15 @@ def differences(run: RunConfig) -> list[str]:
     """
     values = values_of(run.folder)
     before, installed = recorded(values.pop("plugins", ())), values.pop("installed_plugins", {})
-    found = _other_options(run, _there(run)) + content_changes(run)
+    found = _other_options(run, _there(run, values)) + content_changes(run)
     if not run.accept_changed_plugins:
         found += changes(before, run.plugins) + _changed_packages(installed)
     return found
 
 
-def _there(run: RunConfig) -> RunConfig:
-    """Return the run in a run's folder, with this run's plugins."""
-    values = values_of(run.folder)
-    for name in ("plugins", "installed_plugins"):
-        values.pop(name, None)
+def _there(run: RunConfig, values: Mapping[str, Any]) -> RunConfig:
+    """Return the run in a run's folder, of which `values_of` returned the values, with this run's plugins."""
+    values = {name: value for name, value in values.items() if name not in ("plugins", "installed_plugins")}
     with in_file(run.folder / "config.yaml"):
         return make_config(**values, plugins=run.plugins, out=run.folder)
 
@@ -64,9 +62,14 @@ def _other_options(run: RunConfig, there: RunConfig) -> list[str]:
     return [
         f"{name} is {then!r:.80}, here {now!r:.80}"
         for name, (now, then) in pairs.items()
-        if (dump_yaml(now) != dump_yaml(then) or not is_known(now))
-        and not (name in paths and same_content(name, run, there))
+        if (not _equal(now, then) or not is_known(now)) and not (name in paths and same_content(name, run, there))
     ]
+
+
+def _equal(now: Any, then: Any) -> bool:
+    """Return whether two values are the same in a file, where 1, 1.0 and true are three."""
+    plain = type(now) is type(then) and (not now or not isinstance(now, dict | list))
+    return (plain and now == then) or dump_yaml(now) == dump_yaml(then)
 
 
 def refusal(run: RunConfig, replaceable: bool = True) -> str:
@@ -77,7 +80,7 @@ def refusal(run: RunConfig, replaceable: bool = True) -> str:
         replaceable: Whether the command has an option that replaces the run: `sweep` has none.
     """
     try:
-        there = _there(run)
+        there = _there(run, values_of(run.folder))
         others = _other_options(run, there)
     except (SignalError, ValueError, TypeError) as error:
         others = [str(error)]

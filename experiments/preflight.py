@@ -43,10 +43,21 @@ def preflight(run: RunConfig) -> None:
 
 
 def preflight_all(runs: Iterable[RunConfig]) -> None:
-    """Look for what runs need, each method in each setting once, with its largest seed.
+    """Look for what runs need, as `lacks` does.
 
     Raises:
         RunError: If something is missing, with all that is.
+    """
+    if said := lacks(runs, "nothing was played"):
+        raise RunError(said)
+
+
+def lacks(runs: Iterable[RunConfig], then: str) -> str:
+    """Return what runs need and this machine lacks, a line for each error; empty if nothing is missing.
+
+    Args:
+        runs: The runs. Each method in each setting is looked at once, with its largest seed.
+        then: What follows from it, for the message.
     """
     last: dict[tuple[str, str], RunConfig] = {}
     for run in runs:
@@ -59,10 +70,9 @@ def preflight_all(runs: Iterable[RunConfig]) -> None:
             preflight(run)
         except (SignalError, OSError) as error:
             lacking[str(error)].append("/".join(key))
-    if lacking:
-        said = "".join(f"\n  {', '.join(names)}: {error}" for error, names in lacking.items())
-        count = sum(map(len, lacking.values()))
-        raise RunError(f"{count} of {len(last)} methods cannot be played here; nothing was played.{said}")
+    said = "".join(f"\n  {', '.join(names)}: {error}" for error, names in lacking.items())
+    count = sum(map(len, lacking.values()))
+    return f"{count} of {len(last)} methods cannot be played here; {then}.{said}" if lacking else ""
 
 
 def check_space(folder: Path) -> None:

@@ -20,7 +20,7 @@ from rich.table import Table
 from experiments.config import Plugins, RunConfig, RunError
 from experiments.engines import BUSY, ERROR, Inline, Local, LostWorker, Outcome, Ray
 from experiments.identity import accept_plugins, refusal
-from experiments.preflight import check_space, preflight_all
+from experiments.preflight import check_space, lacks, preflight_all
 from experiments.progress import console, progress_bar
 from experiments.run import begun, finished
 from experiments.runs import read_log
@@ -81,9 +81,13 @@ def sweep(study: Study, runs: Sequence[RunConfig], engine: Inline) -> None:
     """Play runs of a study that are not finished, and write the study; raise a RunError if runs have failed."""
     out = study.folder
     check_space(out)
-    preflight_all(run for run in runs if not finished(run))
-    write_text(out / "study.yaml", study.text_in(out))  # its caption, for the report
     missing = [run for run in runs if not finished(run)]
+    if engine.elsewhere:
+        if lacking := lacks(missing, "the cluster's machines are tried"):
+            console.print(lacking, style="yellow", markup=False, highlight=False)
+    else:
+        preflight_all(missing)
+    write_text(out / "study.yaml", study.text_in(out))  # its caption, for the report
     console.print(f"{study.name}: {len(runs)} runs, {len(runs) - len(missing)} of them finished, in {out}")
     if failures := play_all(missing, out, engine):
         table = Table("run", "error")
@@ -126,7 +130,7 @@ def refuse_others(runs: Sequence[RunConfig], replaceable: bool = False) -> None:
         what = next((what for what in ("content", "plugins") if f"with other {what}" in first), "options")
         raise RunError(f"{len(others)} folders hold runs with other {what} than the study's. The first: {first}")
     for run in runs:
-        if finished(run):  # the others record it when they go on
+        if run.accept_changed_plugins and finished(run):  # the others record it when they go on
             accept_plugins(run)
 
 

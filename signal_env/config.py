@@ -110,7 +110,9 @@ class SignalConfig:
 
     def __post_init__(self) -> None:
         for name, hint in type_hints(SignalConfig).items():
-            object.__setattr__(self, name, typed(getattr(self, name), hint, name, ConfigError))
+            value = getattr(self, name)
+            if value is not vars(SignalConfig).get(name, self):  # a default has its type
+                object.__setattr__(self, name, typed(value, hint, name, ConfigError))
 
 
 def make_config(options: Mapping[str, Any]) -> SignalConfig:

@@ -1,8 +1,10 @@
-"""A run keeps the places that it was given last."""
+"""A run keeps the places that it was given last, and is another one with another value."""
 
+import math
 import shutil
 
 from experiments.config import make_config, values_of
+from experiments.identity import differences
 from experiments.parsing import parse
 from experiments.plugins import load_plugins
 from experiments.run import play
@@ -38,3 +40,14 @@ def test_a_new_place_is_kept_though_something_else_lies_at_the_old_one(tmp_path,
     for same in (resume, [*resume, "--encoder", str(link / "encoder")]):
         play(parse(same), resume=True)
         assert (run.folder / "config.yaml").read_bytes() == text
+
+
+def test_values_are_equal_if_a_file_has_the_same(tmp_path):
+    def run(value):
+        own = {"invalid_reward": math.nan, "classifier_options": {"C": value}}
+        return make_config("SignalEnv-reviews-v0", "random", options=TINY | own, out=tmp_path)
+
+    (tmp_path / "config.yaml").write_text(run(1).as_yaml())
+    assert differences(run(1)) == []
+    for value in (1.0, True, "1"):
+        assert differences(run(value)) == [f"classifier_options is {{'C': 1}}, here {{'C': {value!r}}}"]

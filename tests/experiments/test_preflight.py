@@ -10,6 +10,7 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.config import RunError, make_config
+from experiments.engines import Inline
 from experiments.preflight import check_space, preflight, preflight_all
 from experiments.run import play
 from experiments.study import Study
@@ -80,6 +81,24 @@ def test_a_study_looks_for_all_that_its_methods_need_and_plays_none(tmp_path):
     assert "\n  reviews/chosen: The agent 'sb3' needs a policy" in str(raised.value)
     assert not (tmp_path / "study").exists()
     preflight_all(run for run in study.runs if run.agent == "random")
+
+
+def test_what_this_machine_lacks_is_a_warning_where_others_play(tmp_path, capsys):
+    class Cluster(Inline):
+        """This process in the place of other machines."""
+
+        elsewhere = True
+
+    own = {"agent": "generator", "agent_options": {"generator": "/no/such/model"}}
+    methods = {"random": {"agent": "random"}, "frozen": own}
+    options = TINY | {"classifier": "linear"}
+    defaults = {"tensorboard": False, "options": options}
+    study = Study({"reviews": {"env": REVIEWS}}, methods, seeds=1, defaults=defaults, out=tmp_path / "study")
+    with pytest.raises(RunError, match="1 of 2 runs have failed"):
+        sweep(study, study.runs, Cluster())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 of 2 methods cannot be played here; the cluster's machines are tried. reviews/frozen: No model" in said
+    assert (tmp_path / "study" / "reviews" / "random" / "seed-0" / "finished").is_file()
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, capsys):
