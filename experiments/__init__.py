@@ -14,12 +14,17 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from signal_env.utils.ownership import require_ours
+
 if TYPE_CHECKING:
     from experiments.api import compare, play, report, sweep
     from experiments.runs import Runs, read_runs
     from experiments.study import Study
 
 __all__ = ["Runs", "Study", "compare", "play", "read_runs", "report", "sweep"]
+
+if sys.argv[:1] != ["-m"]:  # `python -m` finds this package first; `experiments.__main__` prints the error in one line
+    require_ours("agents")
 
 HOMES = {name: "api" for name in ("play", "compare", "sweep", "report")}
 HOMES |= {"Runs": "runs", "read_runs": "runs", "Study": "study"}
@@ -30,9 +35,6 @@ def __getattr__(name: str) -> Any:
     """Return a public name."""
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from signal_env.utils.ownership import require_ours  # only here, since it imports signal_env
-
-    require_ours("agents")
     return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
 
 

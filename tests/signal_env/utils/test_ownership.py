@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -55,13 +56,14 @@ def test_a_package_that_was_installed_over_ours_is_named(tmp_path, monkeypatch):
         require_ours("agents")
 
 
-def test_the_installed_command_and_the_python_api_say_so(foreign, capsys):
-    import experiments
-
+def test_the_installed_command_and_every_module_of_the_python_api_say_so(foreign, capsys, monkeypatch):
     assert main() == 1
     assert capsys.readouterr().err.startswith(f"signal-env: {foreign} is imported as 'agents'")
-    with pytest.raises(ForeignPackage, match="is imported as 'agents'"):
-        _ = experiments.play
+    for name in [name for name in sys.modules if name.partition(".")[0] == "experiments"]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("experiments", "experiments.config", "experiments.api"):
+        with pytest.raises(ForeignPackage, match="is imported as 'agents'"):
+            import_module(name)
 
 
 def test_python_dash_m_says_so_in_one_line(tmp_path):
