@@ -17,6 +17,11 @@ from experiments.run import WRITER, RunBusy, finished
 from experiments.serve import Door, serve_run
 from signal_env.shared.client import Client
 from signal_env.shared.vector_env import SharedVectorEnv
+from signal_env.utils.storage import sync, write_text
+from signal_env.wrappers.recording import LineLog
+
+METRICS = "metrics.jsonl"
+"""The file of an agent's metrics, in the writer's folder and in the run's."""
 
 
 class Access(NamedTuple):
@@ -106,19 +111,35 @@ def write(values: dict[str, Any], access: Access) -> Outcome:
 
 
 def write_texts(run: RunConfig, client: Client) -> None:
-    """Play the agent of a run over a client, and keep its state in the run's folder after each round."""
+    """Play the agent of a run over a client, and keep its state in the run's folder after each round.
+
+    Its metrics become `metrics.jsonl` at the end.
+    """
     folder = run.folder / WRITER
-    kept = load_checkpoint(folder)
+    folder.mkdir(exist_ok=True)
+    kept, log = load_checkpoint(folder), folder / METRICS
+    size = 0 if log.exists() else None
     envs, agent = OneWriter(client, run.num_envs), fresh("agent", run.agent_options)
     offers = envs.learner.sizes.offers
     if offers % envs.num_envs:
         raise RunError(f"num_envs must divide offers_per_round = {offers}; got {envs.num_envs}.")
-    with closing(rollout(envs, agent, run.seed, None if kept is None else kept["episode"])) as steps:
+    episode = None if kept is None else kept["episode"]
+    with (
+        closing(LineLog(log, size if kept is None else kept["metrics"])) as metrics,
+        closing(rollout(envs, agent, run.seed, episode)) as steps,
+    ):
         for step in steps:
-            if step.round is not None and keeps_state(agent):
-                index = int(step.round["index"])
-                save_checkpoint(folder, index, {"round": index, "episode": state_of(envs, agent)})
+            if step.round is None:
+                continue
+            index = int(step.round["index"])
+            if step.metrics:
+                metrics.write({"round": index, **step.metrics})
+            if keeps_state(agent):
+                sync(log)
+                state = {"round": index, "metrics": metrics.size, "episode": state_of(envs, agent)}
+                save_checkpoint(folder, index, state)
     agent.save(run.folder)
+    write_text(run.folder / METRICS, log.read_text(encoding="utf-8"))
 
 
 class Pair(NamedTuple):

@@ -1,6 +1,7 @@
 """Sweeps whose experiments are served on one machine of a cluster and played on another, of which any may be lost."""
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
@@ -9,12 +10,12 @@ import time
 
 import pytest
 
-from experiments.__main__ import main
-from experiments.config import RunError, make_config
+import experiments
+from experiments.config import make_config
 from experiments.run import play
 from experiments.serve import Door, serve_run
 from signal_env.shared.client import Client
-from tests.experiments.test_sweep import files, kill_the_player, sweep
+from tests.experiments.test_sweep import files, sweep
 
 LONG = "LONG_TESTS" in os.environ
 
@@ -57,13 +58,14 @@ def one_writer(run):
         ("badge", 2, "learn", 2),  # in the middle of a round
         ("entropy", 6, "learn", 3),  # the experiment has ended
         ("generator", 3, "learn", 4),
+        pytest.param("ppo", 6, "learn", 2, marks=pytest.mark.skipif(not LONG, reason="takes long: set LONG_TESTS")),
     ],
 )
 def test_a_writer_that_is_lost_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, agent, num_envs, method, call):
     from experiments.serve.cluster import write_texts
 
     own = {"options": OPTIONS, "num_envs": num_envs, "tensorboard": False}
-    own |= {"agent_options": {"max_new_tokens": 4}} if agent == "generator" else {}
+    own |= {"agent_options": {"max_new_tokens": 4}} if agent in ("generator", "ppo") else {}
     whole = make_config("SignalEnv-reviews-v0", agent, out=tmp_path / "whole", **own)
     play(whole)
     run = make_config("SignalEnv-reviews-v0", agent, out=tmp_path / "served", **own)
@@ -84,3 +86,60 @@ def test_a_writer_that_is_lost_goes_on_as_if_it_had_not_been(tmp_path, monkeypat
         write_texts(run, client)
     assert calls > call
     assert files(tmp_path / "served") == files(tmp_path / "whole")
+    assert metrics(tmp_path / "served") == metrics(tmp_path / "whole")
+
+
+def metrics(folder):
+    """The lines of the agent's metrics, but for its speed."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if not name.startswith("speed/")} for line in lines]
+
+
+def node_of(title, nodes):
+    """The node on which the process with a title that begins so is at work, once there is one."""
+    psutil = pytest.importorskip("psutil")
+    raylets = {node.all_processes["raylet"][0].process.pid: node for node in nodes}
+    while True:
+        for found in psutil.process_iter(["cmdline", "ppid"]):
+            if (found.info["cmdline"] or [""])[0].startswith(title) and found.info["ppid"] in raylets:
+                return raylets[found.info["ppid"]]
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(not LONG, reason="takes a minute: set LONG_TESTS")
+def test_machines_that_are_lost_in_the_middle_cost_nothing(tmp_path, monkeypatch):
+    """Two machines of one core each: the experiment's is killed first, then the agent's, each replaced by a new one."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    study = tmp_path / "writes.yaml"
+    study.write_text(WRITES)
+    assert sweep(study, tmp_path / "whole", "--workers", "0") == 0
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(os.path.dirname(experiments.__file__)))
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_TMPDIR", tempfile.mkdtemp(prefix="ray."))  # its sockets want a short path
+    small = {"object_store_memory": 80 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **small})
+    try:
+        nodes = [cluster.add_node(num_cpus=1, **small) for _ in range(2)]
+        out, outcome = tmp_path / "out", []
+        args = ("--engine", "ray", "--address", cluster.address, "--served")
+        sweeping = threading.Thread(target=lambda: outcome.append(sweep(study, out, *args)))
+        sweeping.start()
+        offers = out / "few" / "writes" / "seed-0" / "offers.jsonl"
+        for title, other, after in (("ray::Service", "ray::write", 4), ("ray::write", "ray::Service", 20)):
+            while not offers.exists() or offers.read_bytes().count(b"\n") < after:
+                assert sweeping.is_alive()
+                time.sleep(0.01)
+            lost = node_of(title, nodes)
+            assert node_of(other, nodes) is not lost
+            cluster.remove_node(lost, allow_graceful=False)
+            assert offers.read_bytes().count(b"\n") < 40
+            nodes.remove(lost)
+            nodes.append(cluster.add_node(num_cpus=1, **small))
+        sweeping.join()
+        assert outcome == [0]
+    finally:
+        cluster.shutdown()
+        shutil.rmtree(os.environ["RAY_TMPDIR"], ignore_errors=True)
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
