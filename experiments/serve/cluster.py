@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import closing, suppress
 from pathlib import Path
@@ -43,9 +44,11 @@ class Service:
 
     def __init__(self, values: dict[str, Any], study: Path) -> None:
         self._values, self._study, self._token = values, study, secrets.token_hex(32)
-        self._url, self._outcome = "", None
-        self._end, self._ready = lambda: None, threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="service")
+        self._url = ""
+        self._outcome: Outcome = None
+        self._end: Callable[[], None] = lambda: None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="service", daemon=True)
 
     def start(self) -> Access:
         """Begin to serve; return once requests are answered, or nothing is served."""
@@ -65,20 +68,23 @@ class Service:
         return self.over()
 
     def _serve(self) -> None:
-        def ready(url: str, end: Any) -> None:
+        def ready(url: str, end: Callable[[], None]) -> None:
             self._url, self._end = url, end
             self._ready.set()
 
         try:
             (Path(self._values["out"]) / ERROR).unlink(missing_ok=True)
-            self._outcome = missing_here(self._study) or self._served(ready)
+            self._outcome = missing_here(self._study)
+            if self._outcome is None:
+                self._play(ready)
         except RunBusy:
             self._outcome = BUSY
         except Exception as failure:  # it is the run's outcome, whatever it is
             self._outcome = failed(Path(self._values["out"]), failure)
-        self._ready.set()
+        finally:
+            self._ready.set()
 
-    def _served(self, ready: Any) -> None:
+    def _play(self, ready: Callable[[str, Callable[[], None]], None]) -> None:
         from ray.util import get_node_ip_address
 
         run = make_config(**self._values)
@@ -98,10 +104,10 @@ class OneWriter(SharedVectorEnv):
         return self._shown()
 
 
-def write(values: dict[str, Any], access: Access) -> Outcome:
-    """Play the agent of a run over its service, or the rest of the run."""
-    if access.over:
-        return access.outcome
+def write(values: dict[str, Any], study: Path, access: Access) -> Outcome:
+    """Play the agent of a run over its service, or the rest of the run, if the study's file is there."""
+    if access.over or (missing := missing_here(study)):
+        return access.outcome if access.over else missing
     try:
         run = make_config(**values)
         write_texts(run, Client(access.url, access.token))
@@ -123,11 +129,8 @@ def write_texts(run: RunConfig, client: Client) -> None:
     offers = envs.learner.sizes.offers
     if offers % envs.num_envs:
         raise RunError(f"num_envs must divide offers_per_round = {offers}; got {envs.num_envs}.")
-    episode = None if kept is None else kept["episode"]
-    with (
-        closing(LineLog(log, size if kept is None else kept["metrics"])) as metrics,
-        closing(rollout(envs, agent, run.seed, episode)) as steps,
-    ):
+    played: Any = rollout(envs, agent, run.seed, None if kept is None else kept["episode"])
+    with closing(LineLog(log, size if kept is None else kept["metrics"])) as metrics, closing(played) as steps:
         for step in steps:
             if step.round is None:
                 continue
@@ -203,7 +206,7 @@ class Pairs(Ray):
         )
         values = run.absolute().plain()
         service = self._service.options(**served, max_concurrency=2).remote(values, self._study)
-        task = self._writer.options(**written, max_retries=0).remote(values, service.start.remote())
+        task = self._writer.options(**written, max_retries=0).remote(values, self._study, service.start.remote())
         pair = Pair(service, service.over.remote().future(), task.future(), group)
         first: Future[Outcome] = Future()
 

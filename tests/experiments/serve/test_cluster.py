@@ -11,7 +11,7 @@ import time
 import pytest
 
 import experiments
-from experiments.config import make_config
+from experiments.config import RunError, make_config
 from experiments.run import play
 from experiments.serve import Door, serve_run
 from signal_env.shared.client import Client
@@ -90,19 +90,20 @@ def test_a_writer_that_is_lost_goes_on_as_if_it_had_not_been(tmp_path, monkeypat
 
 
 def metrics(folder):
-    """The lines of the agent's metrics, but for its speed."""
+    """The lines of the agent's metrics, but for its speed and the counters of its trainer, which begin anew."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in line.items() if not name.startswith("speed/")} for line in lines]
+    own = ("speed/", "trainer/ep")
+    return [{name: value for name, value in line.items() if not name.startswith(own)} for line in lines]
 
 
-def node_of(title, nodes):
-    """The node on which the process with a title that begins so is at work, once there is one."""
+def process_on(nodes, title):
+    """The process with a title that begins so, and its node, once there is one."""
     psutil = pytest.importorskip("psutil")
     raylets = {node.all_processes["raylet"][0].process.pid: node for node in nodes}
     while True:
         for found in psutil.process_iter(["cmdline", "ppid"]):
             if (found.info["cmdline"] or [""])[0].startswith(title) and found.info["ppid"] in raylets:
-                return raylets[found.info["ppid"]]
+                return found, raylets[found.info["ppid"]]
         time.sleep(0.02)
 
 
@@ -131,8 +132,9 @@ def test_machines_that_are_lost_in_the_middle_cost_nothing(tmp_path, monkeypatch
             while not offers.exists() or offers.read_bytes().count(b"\n") < after:
                 assert sweeping.is_alive()
                 time.sleep(0.01)
-            lost = node_of(title, nodes)
-            assert node_of(other, nodes) is not lost
+            process, lost = process_on(nodes, title)
+            assert process_on(nodes, other)[1] is not lost
+            process.kill()
             cluster.remove_node(lost, allow_graceful=False)
             assert offers.read_bytes().count(b"\n") < 40
             nodes.remove(lost)
@@ -143,3 +145,38 @@ def test_machines_that_are_lost_in_the_middle_cost_nothing(tmp_path, monkeypatch
         cluster.shutdown()
         shutil.rmtree(os.environ["RAY_TMPDIR"], ignore_errors=True)
     assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
+def test_a_run_goes_on_as_it_was_begun(tmp_path):
+    from experiments.serve.served_run import served
+
+    own = {"options": OPTIONS, "tensorboard": False}
+    for name in ("local", "served"):
+        run = make_config("SignalEnv-reviews-v0", "random", out=tmp_path / name, **own)
+        with served(run, one_writer=True) if name == "served" else contextlib.nullcontext():
+            if name == "local":
+                play(run)
+        (run.folder / "finished").unlink(missing_ok=True)
+    before = files(tmp_path)
+    with pytest.raises(RunError, match="is served: go on with it by the command that began it"):
+        play(run, resume=True)
+    run = make_config("SignalEnv-reviews-v0", "random", out=tmp_path / "local", **own)
+    with pytest.raises(RunError, match="was begun without a service"), served(run):
+        pass
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--served"], "--served is for --engine ray"),
+        (["--engine", "ray", "--served", "--call-timeout", "5"], "--call-timeout is not for --served"),
+        (["--engine", "ray", "--served", "--served-cpus", "0"], "--served-cpus or --served-gpus above 0"),
+    ],
+)
+def test_what_cannot_be_served_in_a_sweep_is_refused(tmp_path, args, said, capsys):
+    study = tmp_path / "writes.yaml"
+    study.write_text(WRITES)
+    assert sweep(study, tmp_path / "out", *args) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
