@@ -15,8 +15,8 @@ from experiments.run import play
 from experiments.study import Study
 from experiments.sweep import engine_here, sweep
 from signal_env.annotators import AnnotatorError
-from signal_env.config import ConfigError
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
+from signal_env.config import ConfigError
 from signal_env.utils.extras import MissingExtra
 from signal_env.utils.registry import UnknownName
 from signal_env.utils.storage import NoCache, cache_dir
