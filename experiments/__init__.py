@@ -11,10 +11,10 @@ Example:
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-
-from signal_env.utils.ownership import require_ours
 
 if TYPE_CHECKING:
     from experiments.api import compare, play, report, sweep
@@ -23,18 +23,31 @@ if TYPE_CHECKING:
 
 __all__ = ["Runs", "Study", "compare", "play", "read_runs", "report", "sweep"]
 
-if sys.argv[:1] != ["-m"]:  # `python -m` finds this package first; `experiments.__main__` prints the error in one line
-    require_ours("agents")
-
 HOMES = {name: "api" for name in ("play", "compare", "sweep", "report")}
 HOMES |= {"Runs": "runs", "read_runs": "runs", "Study": "study"}
 """The module of each public name. It is imported on first use, so that `signal-env --help` is fast."""
+
+
+def _require_agents() -> None:
+    """Raise an error if `agents` is another package; `signal_env`, which knows, is imported only if that may be."""
+    spec = None if "agents" in sys.modules else find_spec("agents")
+    if spec is None or spec.origin != str(Path(__file__).parents[1] / "agents" / "__init__.py"):
+        from signal_env.utils.ownership import require_ours
+
+        require_ours("agents")
+
+
+if sys.argv[:1] != ["-m"]:  # `python -m` finds this package first; `experiments.__main__` prints the error in one line
+    _require_agents()
 
 
 def __getattr__(name: str) -> Any:
     """Return a public name."""
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from signal_env.utils.ownership import require_ours
+
+    require_ours("agents")
     return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
 
 
