@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from experiments.serve.openrlhf import queried, rewarded
-from experiments.serve.request import BadRequest, Bounds, drawn, offered, texts_of
+from experiments.serve.request import BadRequest, Bounds, drawn, offered, queried_texts, texts_of
 from experiments.serve.request import Request as Change
 from experiments.serve.served_run import ServedRun
 from experiments.serve.worker import Busy, Stopped, Worker
@@ -20,9 +20,13 @@ from signal_env.classifiers import ClassifierError
 from signal_env.shared import ExperimentEnded
 from signal_env.shared.reading import ABILITIES, RoundOver, asked, experiment_data, offered_data, round_data
 from signal_env.utils.answers import Answer
+from signal_env.utils.errors import SignalError
 
 RETRY = 1
-"""Seconds after which a request that was told to come again may be repeated."""
+"""Seconds after which a request that was answered with 503 may be repeated."""
+
+MOST_ROUNDS = 2**53
+"""The number of rounds that a request may name is below it: further whole numbers are not exact in JSON."""
 
 ABOUT = """One active-learning experiment, shared by all clients.
 
@@ -65,7 +69,7 @@ def make_app(worker: Worker, token: str | None = None, bounds: Bounds | None = N
     app.get("/experiment", summary="Options, task, sizes and the real pool")(service.experiment)
     app.get("/round", summary="The open round: unlabeled and labeled texts under the classifier")(service.round)
     app.get("/offered", summary="What has been offered in the open round")(service.offered)
-    app.post("/ask", summary="What the classifier says of texts")(service.ask)
+    app.post("/ask", summary="The classifier's outputs for texts")(service.ask)
     return app
 
 
@@ -143,7 +147,7 @@ class Service:
     async def score(self, request: Request) -> Response:
         """Score texts without offering them: {"texts", "prompts"}; return {"rewards", "infos"}."""
         texts, prompts = texts_of(await self._body(request, ("texts", "prompts")), self._bounds)
-        return await self._read(lambda run: run.experiment.score(texts, prompts).to_dict())
+        return await self._read(lambda run: run.experiment.score(texts, prompts).to_dict(), only_reads=False)
 
     async def experiment(self) -> Response:
         """Return what stays the same: options, task, sizes, pool."""
@@ -159,11 +163,12 @@ class Service:
         return await self._read(lambda run: offered_data(run.experiment.learner))
 
     async def ask(self, request: Request) -> Response:
-        """Return what the classifier says: {"what", "texts", "round"}."""
+        """Return the classifier's outputs for texts: {"what", "texts", "round"}; without "texts", for U."""
         body = await self._body(request, ("what", "texts", "round"))
-        what, index, (texts, _) = body.get("what"), body.get("round"), texts_of(body, self._bounds)
-        if what not in ABILITIES or isinstance(index, bool) or not isinstance(index, int):
+        what, index = body.get("what"), body.get("round")
+        if what not in ABILITIES or type(index) is not int or not 0 <= index < MOST_ROUNDS:
             raise BadRequest(f"The request needs 'what', one of {', '.join(ABILITIES)}, and 'round', a whole number.")
+        texts = queried_texts(body, what, self._bounds)
         return await self._read(lambda run: _asked(run, what, texts, index))
 
     async def _body(self, request: Request, names: tuple[str, ...] | None = None) -> Mapping[str, Any]:
@@ -201,13 +206,13 @@ class Service:
             raise ExperimentEnded(answer["ended"])
         return answered(answer)
 
-    async def _read(self, read: Callable[[ServedRun], dict[str, Any]]) -> Response:
+    async def _read(self, read: Callable[[ServedRun], dict[str, Any]], only_reads: bool = True) -> Response:
         """Have a request played that reads the experiment; its answer is encoded where it blocks no other one."""
-        data: bytes = await self._result(self._submit(lambda run: encoded(read(run))))
+        data: bytes = await self._result(self._submit(lambda run: encoded(read(run)), only_reads))
         return Response(data, media_type="application/json")
 
-    def _submit(self, job: Any) -> "asyncio.Future[Any]":
-        future = asyncio.wrap_future(self._worker.submit(job))
+    def _submit(self, job: Any, only_reads: bool = False) -> "asyncio.Future[Any]":
+        future = asyncio.wrap_future(self._worker.submit(job, only_reads))
         future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may wait for it any more
         return future
 
@@ -221,7 +226,7 @@ class Service:
         raise Busy("Other requests are at work: repeat the request with the same key.")
 
 
-def _asked(run: ServedRun, what: str, texts: tuple[str, ...], index: int) -> dict[str, Any]:
+def _asked(run: ServedRun, what: str, texts: tuple[str, ...] | None, index: int) -> dict[str, Any]:
     try:
         return asked(run.experiment.learner, what, texts, index)
     except ClassifierError as error:  # the classifier lacks the ability
@@ -234,6 +239,7 @@ ERRORS: dict[type[Exception], tuple[int | None, str]] = {
     RoundOver: (409, "round over"),
     Busy: (503, "busy"),
     Stopped: (503, "stopped"),
+    Exception: (500, "failed"),
 }
 """The status of each error, None for its own, and its kind."""
 
@@ -244,7 +250,8 @@ def _handler(status: int | None, kind: str) -> Callable[[Request, Exception], Aw
             return problem(error.status, kind, str(error))
         if isinstance(error, Stopped) and error.failed:
             return problem(500, "failed", str(error))
-        return problem(status or 500, getattr(error, "kind", kind), str(error))
+        reason = str(error) if isinstance(error, SignalError) else f"{type(error).__name__}: {error}"
+        return problem(status or 500, getattr(error, "kind", kind), reason)
 
     return handle
 

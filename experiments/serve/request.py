@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from signal_env.spaces import is_utf8
 from signal_env.utils.errors import SignalError
 
 LONGEST_KEY = 200
@@ -98,6 +99,20 @@ def texts_of(body: Mapping[str, Any], bounds: Bounds) -> tuple[tuple[str, ...], 
     if len(prompts) not in (0, len(texts)):
         raise BadRequest(f"'prompts' must be one for each of the {len(texts)} texts, or none; got {len(prompts)}.")
     return texts, prompts
+
+
+def queried_texts(body: Mapping[str, Any], what: str, bounds: Bounds) -> tuple[str, ...] | None:
+    """Return the texts of a question about the classifier, in any number; None for U. See `drawn` for errors.
+
+    Only a "check" may have texts that are not valid Unicode: it finds such texts.
+    """
+    if body.get("texts") is None:
+        return None
+    texts, _ = texts_of(body, dataclasses.replace(bounds, batch=bounds.body))
+    for i, text in enumerate(texts if what != "check" else ()):
+        if not is_utf8(text):
+            raise BadRequest(f"texts[{i}] holds a lone surrogate, half of a character: {ascii(text):.80}.")
+    return texts
 
 
 def _strings(values: Any, name: str, bounds: Bounds) -> tuple[str, ...]:

@@ -118,9 +118,9 @@ class Client:
         """Return "experiment", "round" or "offered"; see `signal_env.shared.reading`."""
         return self._request("GET", f"/{what}")
 
-    def ask(self, what: str, texts: Sequence[str], index: int) -> dict[str, Any]:
-        """Return what the classifier says of texts; see `signal_env.shared.reading.asked`."""
-        return self._post("/ask", {"what": what, "texts": list(texts), "round": index})
+    def ask(self, what: str, texts: Sequence[str] | None, index: int) -> dict[str, Any]:
+        """Return the classifier's outputs for texts, None for U; see `signal_env.shared.reading.asked`."""
+        return self._post("/ask", {"what": what, "texts": None if texts is None else list(texts), "round": index})
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._request("POST", path, json.dumps(body).encode("ascii"))

@@ -59,6 +59,9 @@ def test_bad_requests_are_refused_with_a_reason_and_change_nothing(serve):
             ("/ask", {"what": "gold", "texts": ["a"], "round": 0}, 422, "one of predict"),
             ("/ask", {"what": "dropout", "texts": ["a"], "round": 0}, 422, "has no dropout"),
             ("/ask", {"what": "predict", "texts": ["a"], "round": 7}, 409, "Round 8 is over"),
+            ("/ask", {"what": "predict", "texts": ["\ud800 a"], "round": 0}, 422, "texts[0] holds a lone surrogate"),
+            ("/ask", b'{"what": "check", "texts": [], "round": %s}' % (b"9" * 2900), 422, "'round', a whole number"),
+            ("/get_reward?end=", {"query": ["a"], "prompts": [""], "labels": [""]}, 422, "it is empty"),
             ("/nothing", {}, 404, "Not Found"),
         ):
             answer = send(client, "POST", path, body)
@@ -183,6 +186,36 @@ def test_retraining_blocks_nobody_and_times_nobody_out(waiting, config):
         assert [r["index"] for r in closing.result().rounds] == [1]
         assert more.result().first == 6
         assert client.state().offered == 7
+
+
+def test_an_error_of_a_question_is_its_answer_and_stops_nothing(config, forget_plugins):
+    @classifiers.register("fragile")
+    class Fragile(LinearClassifier):
+        def predict(self, texts):
+            if "boom" in texts:
+                raise ZeroDivisionError("a bug")
+            return super().predict(texts)
+
+    with serving(config(classifier="fragile")) as (client, worker):
+        ask = {"what": "predict", "texts": ["boom"], "round": 0}
+        status, answer, _ = send(client, "POST", "/ask", ask)
+        assert (status, answer["error"]) == (500, "failed")
+        assert "ZeroDivisionError: a bug" in answer["reason"]
+        assert worker.failure is None
+        assert client.offer(["a film"]).offered == 1
+
+
+def test_a_bug_in_a_term_that_scores_stops_the_service(config, forget_plugins):
+    """A term may have a state of its own, which the error may have left between two values."""
+
+    @reward_terms.register("fragile")
+    def fragile(texts):
+        raise ZeroDivisionError("a bug")
+
+    with serving(config(reward="fragile"), timeout=1) as (client, worker):
+        with pytest.raises(ServiceError, match=r"status 500.*ZeroDivisionError: a bug"):
+            client.score(["a film"])
+        assert isinstance(worker.failure, ZeroDivisionError)
 
 
 def test_a_bug_in_a_term_stops_the_service_and_loses_nothing(config, forget_plugins):
