@@ -37,6 +37,9 @@ FINISHED = "finished"
 RESCORED = "rescored.jsonl"
 """The file that `rescore` writes."""
 
+SERVED_AGENT = "served"
+"""What stands for the agent in the configuration of a served experiment."""
+
 SERVED = ("requests.jsonl", "answers.jsonl")
 """The files that `serve` writes beside those of a run."""
 
@@ -146,11 +149,17 @@ def play(
 
     Raises:
         RunError: If the folder holds a run already and neither `overwrite` nor `resume` is set, a run with other
-            options is to be resumed, or a run that is played anew does not repeat its logs, which stay as they were.
+            options is to be resumed, or a served one, or a run that is played anew does not repeat its logs, which stay
+            as they were.
         AgentError: If the agent has one state method without the other.
         CallTimeout: If a call takes longer than `call_timeout`.
         RunBusy: If another process plays the run at this moment.
     """
+    if config.agent == SERVED_AGENT:
+        raise RunError(
+            f"{config.folder} is of a served experiment: go on with it by python -m experiments serve, with the same "
+            "options, or give an agent."
+        )
     refuse_descriptions(str(config.folder), vars(config.options) | {"agent": config.agent_options})
     keeps_state(config.agent_options)
     with call_limit(config.call_timeout), locked(config.folder):  # the folder's content is certain only from here on

@@ -62,7 +62,11 @@ class RunFolder:
             return ""
         last = f"{self.rounds[-1]['labeled']} of {self.rounds[-1]['budget']} labels" if self.rounds else "no round yet"
         failed = (self.folder / "error.txt").is_file()
-        return f"not finished ({last}); {'its error.txt says why' if failed else 'resume it, or wait for it'}"
+        served = self.config["agent"] == "served"
+        advice = (
+            "its error.txt says why" if failed else f"{'go on with `serve`' if served else 'resume it'}, or wait for it"
+        )
+        return f"not finished ({last}); {advice}"
 
 
 def read_log(file: Path, start: int = 0, stop: int | None = None) -> tuple[list[dict[str, Any]], bool]:

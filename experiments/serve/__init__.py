@@ -17,6 +17,9 @@ from experiments.progress import console
 from experiments.serve.request import Bounds
 from signal_env.utils.extras import require
 
+GRACE = 5
+"""Seconds for which a service that ends waits for clients."""
+
 TOKEN = "SIGNAL_ENV_TOKEN"
 """The environment variable with the token."""
 
@@ -60,11 +63,11 @@ class ServeConfig:
     max_text: int = Bounds.text
     """Characters of a text or a prompt, at most; the environment has a bound of its own, `max_text_length`."""
     max_waiting: int = Bounds.waiting
-    """Requests that wait at a time, at most; further ones are told to come again."""
+    """Requests that wait at a time, at most; further ones get 503."""
     max_clients: int = 1000
     """Connections at a time, at most."""
     wait: float = Bounds.wait
-    """Seconds that a request waits for its turn before it is told to come again."""
+    """Seconds that a request waits for its answer before it gets 503; one without a key waits on."""
     plugins: Plugins = ()
     """Files and modules of your own: `--plugin FILE.py` or `--plugin package.module`."""
     accept_changed_plugins: bool = False
@@ -114,11 +117,10 @@ def serve(config: ServeConfig, on_ready: Callable[[str], None]) -> None:
     from experiments.serve.worker import Worker
 
     token, bounds, run = token_of(config), config.bounds(), config.run()
-    with listening(config.host, config.port) as place, served(run) as played:
+    with listening(config.host, config.port, config.max_clients) as place, served(run) as played:
         address = f"http://{f'[{config.host}]' if ':' in config.host else config.host}:{place.getsockname()[1]}"
         worker = Worker(played, bounds.waiting, lambda: setattr(server, "should_exit", True))
         server = server_of(make_app(worker, token, bounds), config.max_clients)
-        place.listen(config.max_clients)
         on_ready(address)
         try:
             server.run(sockets=[place])
@@ -133,17 +135,34 @@ def server_of(app: Any, max_clients: int) -> Any:
     import uvicorn
 
     return uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, limit_concurrency=max_clients, timeout_keep_alive=75)
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            limit_concurrency=max_clients + 1,  # uvicorn refuses the connection that reaches it
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=GRACE,
+        )
     )
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to an address; an OSError says why it cannot be."""
+def listening(host: str, port: int, waiting: int = 100) -> socket.socket:
+    """Return a socket that listens on an address.
+
+    Args:
+        host: The address.
+        port: The port; 0: a free one.
+        waiting: The number of connections that may wait to be accepted.
+
+    Raises:
+        OSError: If it cannot listen there, for instance because another process does.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     place = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sends at once if it sees TCP named
     try:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         place.bind((host, port))
+        place.listen(waiting)  # it shares an address with others that are bound, but not with one that listens
     except OSError as error:
         place.close()
         raise OSError(error.errno, f"{error.strerror} (listening on {host}, port {port})") from error

@@ -8,10 +8,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from experiments.serve.openrlhf import queried, rewarded
-from experiments.serve.request import BadRequest, Bounds, drawn, offered, queried_texts, texts_of
+from experiments.serve.request import BadRequest, Bounds, decoded, drawn, offered, queried_texts, texts_of
 from experiments.serve.request import Request as Change
 from experiments.serve.served_run import ServedRun
 from experiments.serve.worker import Busy, Stopped, Worker
@@ -28,6 +29,9 @@ RETRY = 1
 MOST_ROUNDS = 2**53
 """The number of rounds that a request may name is below it: further whole numbers are not exact in JSON."""
 
+LARGE = 2**18
+"""Bytes from which on a request is decoded in a thread of its own."""
+
 ABOUT = """One active-learning experiment, shared by all clients.
 
 - `POST /prompts` {"n": 8, "key": "a"} draws prompts.
@@ -35,8 +39,10 @@ ABOUT = """One active-learning experiment, shared by all clients.
 - `POST /score` {"texts": [...]} returns the rewards without offering.
 - `GET /state` and `GET /health` answer at once.
 
-A request repeated with its key is answered as the first one was. 503 with `Retry-After` means that the classifier is
-being retrained, or that too many requests wait: repeat the request. Every error is {"error": KIND, "reason": TEXT}.
+Bodies are JSON. A request repeated with its key is answered as the first one was. 503 with `Retry-After` means that the
+classifier is being retrained, or that too many requests wait: repeat the request. An offer or a draw without a key
+waits until it is answered; repeated after a lost connection, it is another one. Every error is
+{"error": KIND, "reason": TEXT}.
 """
 
 
@@ -48,6 +54,7 @@ def make_app(worker: Worker, token: str | None = None, bounds: Bounds | None = N
         token: The bearer token that every request needs, except for the service's health; None: no token.
         bounds: The bounds of requests.
     """
+    # Handlers read their bodies themselves, so the schemas lack them: ABOUT describes the bodies.
     app = FastAPI(title="signal_env", version=__version__, description=ABOUT, openapi_url="/openapi.json")
     service = Service(worker, bounds or Bounds())
     if token is not None:
@@ -113,10 +120,13 @@ class Service:
         ] = {}  # requests with a key that are not answered yet
 
     async def health(self) -> Response:
-        """Return the status: "ready", "retraining", "ended" or "failed"; the last one with the status 500."""
+        """Return the status: "ready", "retraining", "ended" or "failed"; the last one with the status 500.
+
+        It needs no token, so the reason of a failure is the answer to other requests only.
+        """
         worker, run = self._worker, self._worker.run
         if worker.failure is not None:
-            return answered({"status": "failed", "reason": worker.reason}, 500)
+            return answered({"status": "failed"}, 500)
         ended = run.experiment.state().ended
         return answered({"status": "retraining" if run.closing else "ended" if ended else "ready"})
 
@@ -176,14 +186,14 @@ class Service:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise BadRequest("The request's Content-Type must be application/json.", 415)
         data = bytearray()
-        async for chunk in request.stream():
-            data += chunk
-            if len(data) > self._bounds.body:
-                raise BadRequest(f"A request has at most {self._bounds.body} bytes: send it in parts.", 413)
         try:
-            body = json.loads(data.decode())  # strictly: JSON would join halves of a character that came apart
-        except (ValueError, RecursionError) as error:
-            raise BadRequest(f"The request is not JSON: {error}.", 400) from error
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > self._bounds.body:
+                    raise BadRequest(f"A request has at most {self._bounds.body} bytes: send it in parts.", 413)
+        except ClientDisconnect as error:
+            raise BadRequest("The connection was lost before the request was complete.", 400) from error
+        body = await asyncio.to_thread(decoded, data) if len(data) > LARGE else decoded(data)
         if not isinstance(body, dict):
             raise BadRequest(f"The request must be a JSON object; got {type(body).__name__}.")
         if names is not None and (others := [name for name in body if name not in names]):
@@ -201,7 +211,7 @@ class Service:
                 future.add_done_callback(lambda _: self._pending.pop(key))
         elif known != change:
             raise BadRequest(f"The key {key!r} belongs to another request: give each request its own key.")
-        answer = await self._result(future)
+        answer = await (self._result(future) if key else future)  # without a key it cannot be repeated
         if "rewards" not in answer and "ended" in answer:
             raise ExperimentEnded(answer["ended"])
         return answered(answer)

@@ -69,6 +69,7 @@ class ServedRun:
             self._open(checkpoint["logs"])
         for order, request in self.journal.since(self.journal.answered):
             self._answer(order, request)
+        self._finish()
 
     def _is_new(self) -> bool:
         """Return whether a run is to be begun; raise a RunError if the folder holds another one that is to be kept."""
@@ -132,6 +133,7 @@ class ServedRun:
             self._done += part.offered
             if part.rounds:
                 self._checkpoint()
+                self._finish()
             self.closing = False
         done, parts, ended = self._done, self._parts, experiment.state().ended
         self._done, self._parts = 0, []
@@ -142,7 +144,7 @@ class ServedRun:
         return Offered(rewards, infos, first, done, ended)
 
     def _checkpoint(self) -> None:
-        """Write the state at a round's close; at the end of the experiment, finish the run's folder."""
+        """Write the state at a round's close."""
         if self._logs is None:
             return
         state = self.experiment.state()
@@ -150,12 +152,16 @@ class ServedRun:
         kept: dict[str, Any] = {"logs": self._logs.state_dict(), "experiment": self.experiment.state_dict()}
         kept |= {"answered": self.journal.size, "done": self._done, "parts": [part.to_dict() for part in self._parts]}
         save_checkpoint(self._folder, int(state.round["index"]), kept)
-        if state.ended:
-            self._logs.end()
-            self._logs = None
-            self.experiment.observers.clear()
-            sync(self._folder)
-            write_text(self._folder / FINISHED, lengths(self._folder))
+
+    def _finish(self) -> None:
+        """Finish the run's folder if the experiment is over, also where a kill came between that and its end."""
+        if self._logs is None or not self.experiment.state().ended:
+            return
+        self._logs.end()
+        self._logs = None
+        self.experiment.observers.clear()
+        sync(self._folder)
+        write_text(self._folder / FINISHED, lengths(self._folder))
 
     def close(self) -> None:
         """Close the logs and the journal."""

@@ -86,7 +86,9 @@ class Worker:
             try:
                 self._jobs.put_nowait((job, future, only_reads))
             except queue.Full:
-                raise Busy(f"{self._jobs.maxsize} requests are waiting, as many as may wait: repeat the request.") from None
+                raise Busy(
+                    f"{self._jobs.maxsize} requests are waiting, as many as may wait: repeat the request."
+                ) from None
         return future
 
     @property

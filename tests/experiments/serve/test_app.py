@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +51,9 @@ def test_bad_requests_are_refused_with_a_reason_and_change_nothing(serve):
             ("/offer", ["a"], 422, "JSON object; got list"),
             ("/offer", b'{"texts": [', 400, "not JSON"),
             ("/offer", b"\xff\xfe\xff", 400, "not JSON"),
-            ("/offer", b"[" * 2900, 400, "not JSON"),
+            ("/offer", b"[" * 900, 400, "not JSON"),
+            ("/offer", b"[" * 2900, 400, "more than 1000 lists"),
+            ("/offer", {"texts": ["[" * 1500 + '\\"']}, 413, "1502 characters"),  # brackets of a text
             ("/offer", b'{"texts": ["\xed\xa0\xbd\xed\xb8\x80"]}', 400, "not JSON"),  # a character in halves
             ("/prompts", {"n": -1}, 422, "'n' must be a whole number"),
             ("/prompts", {"n": True}, 422, "got True"),
@@ -203,6 +206,37 @@ def test_an_error_of_a_question_is_its_answer_and_stops_nothing(config, forget_p
         assert "ZeroDivisionError: a bug" in answer["reason"]
         assert worker.failure is None
         assert client.offer(["a film"]).offered == 1
+
+
+def test_an_offer_without_a_key_waits_for_its_answer(waiting, config):
+    """Answered with 503, it would be repeated, and its texts would be offered twice."""
+    with (
+        serving(config(classifier="waiting"), bounds=Bounds(wait=0.05)) as (client, _),
+        ThreadPoolExecutor(1) as threads,
+    ):
+        waiting.clear()
+        offer = threads.submit(send, client, "POST", "/offer", {"texts": [f"a film of {i}" for i in range(6)]})
+        while client.health()["status"] != "retraining":
+            time.sleep(0.01)
+        assert send(client, "POST", "/score", {"texts": ["another"]})[0] == 503  # the time limit has passed
+        waiting.set()
+        status, answer, _ = offer.result()
+        assert (status, answer["offered"]) == (200, 6)
+
+
+def test_a_client_that_stalls_does_not_keep_the_service_from_ending(serve, monkeypatch):
+    monkeypatch.setattr("experiments.serve.GRACE", 0.1)
+    with serve() as client, socket.create_connection(urlsplit(client.url).netloc.split(":")) as stalled:
+        head = "POST /offer HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+        stalled.sendall(head.encode())
+        assert client.state().offered == 0
+
+
+def test_a_single_client_is_served_where_one_is_the_most(config):
+    with serving(config(), max_clients=1) as (client, _):
+        assert client.state().offered == 0
+        with pytest.raises(ServiceError, match="Service Unavailable"):
+            Client(client.url, timeout=0.1).state()
 
 
 def test_a_bug_in_a_term_that_scores_stops_the_service(config, forget_plugins):

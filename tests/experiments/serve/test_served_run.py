@@ -5,10 +5,12 @@ import json
 import pytest
 
 from experiments import read_runs
+from experiments.__main__ import main
 from experiments.config import RunError, make_config
 from experiments.rescore import RescoreConfig
 from experiments.rescore import main as rescore
 from experiments.run import finished, play
+from experiments.run_folder import read_folder
 from experiments.serve.journal import Journal
 from experiments.serve.request import Request
 from experiments.serve.served_run import ServedRun
@@ -117,3 +119,34 @@ def test_other_options_are_refused_and_replaced_if_asked(config):
     assert replaced.journal.accepted == 0
     replaced.close()
     assert Journal(other.folder).accepted == 0
+
+
+def test_a_kill_between_the_last_checkpoint_and_the_end_is_made_good(config, monkeypatch):
+    whole, cut = ServedRun(config(budget=12)), ServedRun(config(budget=12, name="cut"))
+    offer(whole, TEXTS[:6], "a")
+
+    def killed(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(ServedRun, "_finish", killed)
+        offer(cut, TEXTS[:6], "a")
+    cut.close()
+    assert not finished(cut.config)
+    again = ServedRun(cut.config)
+    assert finished(again.config)
+    assert again.journal.answer_of(0) == whole.journal.answer_of(0)
+    assert logs(whole.config.folder) == logs(again.config.folder)
+    for each in (whole, again):
+        each.close()
+
+
+def test_a_served_run_is_not_resumed_as_an_agent_s(config, capsys):
+    run = ServedRun(config())
+    offer(run, TEXTS[:2])
+    run.close()
+    before = {file: file.read_bytes() for file in run.config.folder.rglob("*") if file.is_file()}
+    assert main(["run", "--resume", str(run.config.folder)]) == 1
+    assert "is of a served experiment: go on with it by python -m experiments serve" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in run.config.folder.rglob("*") if file.is_file()} == before
+    assert "go on with `serve`" in next(read_folder(run.config.folder, [])).state
