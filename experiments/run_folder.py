@@ -62,11 +62,8 @@ class RunFolder:
             return ""
         last = f"{self.rounds[-1]['labeled']} of {self.rounds[-1]['budget']} labels" if self.rounds else "no round yet"
         failed = (self.folder / "error.txt").is_file()
-        served = self.config["agent"] == "served"
-        advice = (
-            "its error.txt says why" if failed else f"{'go on with `serve`' if served else 'resume it'}, or wait for it"
-        )
-        return f"not finished ({last}); {advice}"
+        way = "go on with `serve`" if self.config["agent"] == "served" else "resume it"
+        return f"not finished ({last}); {'its error.txt says why' if failed else f'{way}, or wait for it'}"
 
 
 def read_log(file: Path, start: int = 0, stop: int | None = None) -> tuple[list[dict[str, Any]], bool]:

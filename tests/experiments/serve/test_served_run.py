@@ -128,9 +128,10 @@ def test_a_kill_between_the_last_checkpoint_and_the_end_is_made_good(config, mon
     def killed(self):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(ServedRun, "_finish", killed)
-        offer(cut, TEXTS[:6], "a")
+        with pytest.raises(KeyboardInterrupt):
+            offer(cut, TEXTS[:6], "a")
     cut.close()
     assert not finished(cut.config)
     again = ServedRun(cut.config)
@@ -150,3 +151,26 @@ def test_a_served_run_is_not_resumed_as_an_agent_s(config, capsys):
     assert "is of a served experiment: go on with it by python -m experiments serve" in capsys.readouterr().err
     assert {file: file.read_bytes() for file in run.config.folder.rglob("*") if file.is_file()} == before
     assert "go on with `serve`" in next(read_folder(run.config.folder, [])).state
+
+
+def test_a_served_run_is_rescored_with_the_prompts_of_its_texts(config, forget_plugins, tmp_path):
+    """The second reward of a text is its prompt's number plus the first one, its length in characters."""
+
+    @reward_terms.register("prompt_number")
+    def prompt_number(texts, prompts):
+        return [float(prompt.rpartition(" ")[2]) for prompt in prompts]
+
+    @reward_terms.register("characters")
+    def characters(texts):
+        return [float(len(text)) for text in texts]
+
+    run = ServedRun(config(reward="characters"))
+    for batch in (range(4), range(4, 20), range(20, 23)):
+        run.play(run.journal.accept(Request("prompts", None, n=3)))
+        prompts = tuple(f"Prompt {i}" for i in batch)
+        run.play(run.journal.accept(Request("offer", None, texts=tuple(TEXTS[i] for i in batch), prompts=prompts)))
+    run.close()
+    rescored = rescore(RescoreConfig(run.config.folder, "prompt_number + characters"))
+    rows = [json.loads(line) for line in rescored.read_text().splitlines()]
+    assert [row["text"] for row in rows] == TEXTS[:23]
+    assert [row["rescored"] for row in rows] == [i + len(text) for i, text in enumerate(TEXTS[:23])]
