@@ -157,8 +157,9 @@ def test_skyrl(serve, monkeypatch):
 
 
 def test_the_object_over_a_service_gives_the_same_values(serve):
-    local = SignalSpec("SignalEnv-reviews-v0", **OPTIONS, reward=REWARD)
-    with serve(reward=REWARD) as client:
+    options = {"reward": REWARD, "invalid_reward": -0.5}
+    local = SignalSpec("SignalEnv-reviews-v0", **OPTIONS, **options)
+    with serve(**options) as client:
         spec = SignalSpec(client.url)
         assert (spec.reward_weights, len(spec.reward_funcs)) == (local.reward_weights, 4)
         prompts = list(local.train_dataset.take(8))
@@ -168,7 +169,7 @@ def test_the_object_over_a_service_gives_the_same_values(serve):
             assert ours(prompts=shown, completions=TEXTS) == theirs(prompts=shown, completions=TEXTS)
         functions = pickle.loads(pickle.dumps(spec.reward_funcs))  # as asynchronous trainers do
         again = [function(prompts=shown, completions=TEXTS) for function in functions]
-        assert again[-1] == [1.0] * 8  # all are duplicates
+        assert again[-1] == [-0.5] * 8  # all are duplicates
         assert client.state().offered == 16
 
 
