@@ -41,8 +41,8 @@ ABOUT = """One active-learning experiment, shared by all clients.
 
 Bodies are JSON. A request repeated with its key is answered as the first one was. 503 with `Retry-After` means that the
 classifier is being retrained, or that too many requests wait: repeat the request. An offer or a draw without a key
-waits until it is answered; repeated after a lost connection, it is another one. Every error is
-{"error": KIND, "reason": TEXT}.
+waits until it is answered; repeated after a lost connection, it is another one. The service's errors
+are {"error": KIND, "reason": TEXT}.
 """
 
 
@@ -54,7 +54,6 @@ def make_app(worker: Worker, token: str | None = None, bounds: Bounds | None = N
         token: The bearer token that every request needs, except for the service's health; None: no token.
         bounds: The bounds of requests.
     """
-    # Handlers read their bodies themselves, so the schemas lack them: ABOUT describes the bodies.
     app = FastAPI(title="signal_env", version=__version__, description=ABOUT, openapi_url="/openapi.json")
     service = Service(worker, bounds or Bounds())
     if token is not None:

@@ -126,7 +126,7 @@ class Client:
         return self._request("POST", path, json.dumps(body).encode("ascii"))
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
-        """Return an answer; repeat the request while the service is away or retrains."""
+        """Return an answer; repeat the request while the service is down or retrains."""
         end = time.monotonic() + self.timeout
         while True:
             pause, problem = PAUSE, ""

@@ -16,6 +16,7 @@ from signal_env.classifiers import classifiers
 from signal_env.classifiers.linear import LinearClassifier
 from signal_env.rewards.term import reward_terms
 from signal_env.shared import ExperimentEnded, LocalExperiment
+from signal_env.shared.arrays import unpacked
 from signal_env.shared.client import Client, ServiceError
 from tests.experiments.serve.conftest import SMALL, serving
 
@@ -191,6 +192,16 @@ def test_retraining_blocks_nobody_and_times_nobody_out(waiting, config):
         assert client.state().offered == 7
 
 
+def test_a_question_may_have_more_texts_than_a_request(serve):
+    texts = ["a warm film", "a cold plot", "an odd end"]
+    with serve(bounds=Bounds(batch=2)) as client:
+        learner = LocalExperiment("SignalEnv-reviews-v0", **OPTIONS).learner
+        for asked in (texts, None):
+            told = unpacked(client.ask("predict", asked, 0)["probabilities"])
+            expected = learner.opened.classifier.predict(tuple(texts)) if asked else learner.unlabeled
+            assert told.tolist() == expected.probabilities.tolist()
+
+
 def test_an_error_of_a_question_is_its_answer_and_stops_nothing(config, forget_plugins):
     @classifiers.register("fragile")
     class Fragile(LinearClassifier):
@@ -265,7 +276,7 @@ def test_a_bug_in_a_term_stops_the_service_and_loses_nothing(config, forget_plug
         assert client.offer(["four"]).rewards.tolist() == [4.0]
         with pytest.raises(ServiceError, match=r"status 500.*ZeroDivisionError: a bug"):
             client.offer(["boom", "three"], key="b")
-        assert send(client, "GET", "/health")[0] == 500
+        assert send(client, "GET", "/health")[:2] == (500, {"status": "failed"})  # without a token, so without a reason
         assert isinstance(worker.failure, ZeroDivisionError)
         assert "fragile" in "".join(worker.failure.__notes__)
     broken[0] = False
@@ -275,14 +286,27 @@ def test_a_bug_in_a_term_stops_the_service_and_loses_nothing(config, forget_plug
 
 
 def test_what_is_served_holds_no_hidden_label(serve):
+    """The gold labels of U, which stand beside its texts in the experiment's pool, are in nothing that is read."""
+    learner = LocalExperiment("SignalEnv-reviews-v0", **OPTIONS).learner
+    gold, labeled = learner.episode.gold, learner.episode.labeled
+    hidden = {text: label for text, label in gold.items() if text not in labeled}
     with serve() as client:
-        told = json.dumps([client.read(what) for what in ("experiment", "round", "offered")])
-        data = client.read("round")
-        learner = LocalExperiment("SignalEnv-reviews-v0", **OPTIONS).learner
-        assert [label for _, label in data["labeled"]] == [learner.episode.gold[text] for text, _ in data["labeled"]]
-        assert len(data["labeled"]) == 6
-        assert set(data) == {"round", "unlabeled", "labeled", "trained", "earlier"}
-        assert set(data["unlabeled"]) == {"texts", "probabilities", "embeddings"}
-        evaluation, _ = learner._evaluation
-        assert not [text for text in evaluation if text not in learner.pool and json.dumps(text) in told]
-        assert set(client.learner.episode.gold.values()) == {-1}
+        told = [client.read(what) for what in ("experiment", "round", "offered")]
+        told += [client.ask(what, list(hidden), 0) for what in ("predict", "check")]
+    lists = [each for data in told for each in lists_of(data)]
+    pairs = [tuple(each) for each in lists if len(each) == 2 and each[0] in gold and isinstance(each[1], int)]
+    assert sorted(pairs) == sorted(labeled.items())
+    assert list(hidden.values()) not in lists
+    assert list(gold.values()) not in lists
+    evaluation, _ = learner._evaluation
+    assert not [text for text in evaluation if text not in gold and json.dumps(text) in json.dumps(told)]
+
+
+def lists_of(data):
+    """Yield all lists in plain data, its arrays as lists, and its mappings' pairs."""
+    if isinstance(data, dict) and set(data) == {"dtype", "shape", "data"}:
+        yield unpacked(data).tolist()
+    elif isinstance(data, dict | list):
+        yield from map(list, data.items()) if isinstance(data, dict) else [data]
+        for each in data.values() if isinstance(data, dict) else data:
+            yield from lists_of(each)

@@ -55,10 +55,13 @@ def test_verl(serve, monkeypatch, tmp_path):
     pytest.importorskip("datasets", reason="needs the extra data")
     with serve(reward=REWARD) as client:
         file = tmp_path / "prompts.parquet"
-        loaded("write_prompts", monkeypatch, client.url).main(client.url, "8", str(file))
+        writer = loaded("write_prompts", monkeypatch, client.url)
+        monkeypatch.setattr(writer, "BLOCK", 3)
+        writer.main(client.url, "8", str(file))
         from datasets import load_dataset
 
         rows = list(load_dataset("parquet", data_files=str(file), split="train", cache_dir=str(tmp_path)))
+        assert tuple(row["text"] for row in rows) == LocalExperiment("SignalEnv-reviews-v0", **OPTIONS).prompts(8).texts
         module = loaded("verl_reward", monkeypatch, client.url)
 
         def call(row, text, split="train"):
