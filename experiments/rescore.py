@@ -17,8 +17,9 @@ from experiments.identity import check_places
 from experiments.player import fresh, refuse_descriptions
 from experiments.plugin_record import changes, recorded
 from experiments.progress import console, progress_bar
-from experiments.run import RESCORED, SERVED, SERVED_AGENT
+from experiments.run import RESCORED
 from experiments.runs import read_log
+from experiments.serve.journal import REQUESTS
 from signal_env.learner.experiment import experiment_sizes
 from signal_env.learner.outcomes import Offer
 from signal_env.rewards import Reward
@@ -95,7 +96,7 @@ def replay(run: RunConfig, logged: list[dict[str, Any]], reward: str) -> Iterato
     """
     new, own = Reward(reward).weights, Reward(run.options.reward).weights
     both = {name: 0.0 for name in new} | own  # a term with weight 0 has a value and adds nothing
-    for replayed, offer in (_served if run.agent == SERVED_AGENT else _stepped)(run, logged, both):
+    for replayed, offer in (_served if run.agent == "served" else _stepped)(run, logged, both):
         rewards = offer.terms["invalid"].contribution + (replayed - offer.rewards)
         for name, weight in new.items():
             if name in offer.terms:
@@ -118,7 +119,7 @@ def _served(run: RunConfig, logged: list[dict[str, Any]], reward: dict[str, floa
     """Offer a served experiment's logged texts, each with the prompt of its request; yield as `_stepped` does."""
     options = {name: fresh(name, value) for name, value in vars(run.options).items()}
     experiment, done = LocalExperiment(run.env, run.seed, **options | {"reward": reward}), 0
-    for request in read_log(run.folder / SERVED[0])[0]:
+    for request in read_log(run.folder / REQUESTS)[0]:
         if request["verb"] == "prompts":
             experiment.prompts(request["n"])
             continue

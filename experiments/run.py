@@ -36,11 +36,11 @@ FINISHED = "finished"
 RESCORED = "rescored.jsonl"
 """The file that `rescore` writes."""
 
-SERVED_AGENT = "served"
-"""What stands for the agent in the configuration of a served experiment."""
+WRITER = "writer"
+"""The folder in a run's folder with the checkpoints of the agent that plays a served experiment in a sweep."""
 
-SERVED = ("requests.jsonl", "answers.jsonl")
-"""The files that `serve` writes beside those of a run."""
+SERVED = ("requests.jsonl", "answers.jsonl", WRITER)
+"""The files that `serve` and sweeps with `--served` write beside those of a run."""
 
 FILES = (FINISHED, *LOGS, *SERVED, "curve.png", "checkpoints", "adapter", CONTENT, "config.yaml")
 """The files of a run, in the order of their removal. A removal that is cut short leaves no finished run, and as long as
@@ -156,11 +156,6 @@ def play(
         CallTimeout: If a call takes longer than `call_timeout`.
         RunBusy: If another process plays the run at this moment.
     """
-    if config.agent == SERVED_AGENT:
-        raise RunError(
-            f"{config.folder} is of a served experiment: go on with it by python -m experiments serve, with the same "
-            "options, or give an agent."
-        )
     refuse_descriptions(str(config.folder), vars(config.options) | {"agent": config.agent_options})
     keeps_state(config.agent_options)
     with call_limit(config.call_timeout), locked(config.folder):  # the folder's content is certain only from here on
@@ -183,6 +178,11 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
     check_space(config.folder)
     preflight(config)
     budget, meter = experiment_sizes(config.options).budget, Meter()
+    if resume and any((config.folder / name).exists() for name in SERVED):
+        raise RunError(
+            f"The experiment in {config.folder} is served: go on with it by the command that began it, `serve` or "
+            "`sweep --engine ray --served`."
+        )
     with closing(make_envs(config)) as envs:
         known = keeps_state(config.agent_options)
         checkpoint = load_checkpoint(config.folder) if resume and known else None

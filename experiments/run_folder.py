@@ -62,7 +62,8 @@ class RunFolder:
             return ""
         last = f"{self.rounds[-1]['labeled']} of {self.rounds[-1]['budget']} labels" if self.rounds else "no round yet"
         failed = (self.folder / "error.txt").is_file()
-        way = "go on with `serve`" if self.config["agent"] == "served" else "resume it"
+        served = (self.folder / "requests.jsonl").is_file()
+        way = "repeat the command that began it" if served else "resume it"
         return f"not finished ({last}); {'its error.txt says why' if failed else f'{way}, or wait for it'}"
 
 

@@ -239,11 +239,10 @@ def test_an_offer_without_a_key_waits_for_its_answer(waiting, config):
 def test_a_client_that_stalls_does_not_keep_the_service_from_ending(serve, monkeypatch):
     monkeypatch.setattr("experiments.serve.GRACE", 0.1)
     head = "POST /offer HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
-    with contextlib.ExitStack() as after:
-        with serve() as client:
-            stalled = after.enter_context(socket.create_connection(urlsplit(client.url).netloc.split(":")))
-            stalled.sendall(head.encode())
-            assert client.state().offered == 0
+    with contextlib.ExitStack() as after, serve() as client:
+        stalled = after.enter_context(socket.create_connection(urlsplit(client.url).netloc.split(":")))
+        stalled.sendall(head.encode())
+        assert client.state().offered == 0
 
 
 def test_a_single_client_is_served_where_one_is_the_most(config):

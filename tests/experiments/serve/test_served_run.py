@@ -148,9 +148,9 @@ def test_a_served_run_is_not_resumed_as_an_agent_s(config, capsys):
     run.close()
     before = {file: file.read_bytes() for file in run.config.folder.rglob("*") if file.is_file()}
     assert main(["run", "--resume", str(run.config.folder)]) == 1
-    assert "is of a served experiment: go on with it by python -m experiments serve" in capsys.readouterr().err
+    assert "is served: go on with it by the command that began it, `serve` or" in capsys.readouterr().err
     assert {file: file.read_bytes() for file in run.config.folder.rglob("*") if file.is_file()} == before
-    assert "go on with `serve`" in next(read_folder(run.config.folder, [])).state
+    assert "repeat the command that began it" in next(read_folder(run.config.folder, [])).state
 
 
 def test_a_served_run_is_rescored_with_the_prompts_of_its_texts(config, forget_plugins, tmp_path):
