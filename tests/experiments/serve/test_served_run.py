@@ -146,10 +146,10 @@ def test_a_served_run_is_not_resumed_as_an_agent_s(config, capsys):
     run = ServedRun(config())
     offer(run, TEXTS[:2])
     run.close()
-    before = {file: file.read_bytes() for file in run.config.folder.rglob("*") if file.is_file()}
+    before = logs(run.config.folder)
     assert main(["run", "--resume", str(run.config.folder)]) == 1
     assert "is served: go on with it by the command that began it, `serve` or" in capsys.readouterr().err
-    assert {file: file.read_bytes() for file in run.config.folder.rglob("*") if file.is_file()} == before
+    assert logs(run.config.folder) == before
     assert "repeat the command that began it" in next(read_folder(run.config.folder, [])).state
 
 
