@@ -11,6 +11,7 @@ import numpy as np
 from agents.llm.answers import Tokens, hidden_tokens, line_ends, stop_at, until
 from agents.llm.checks import chat_template, check_ends, check_prompt, rendered, template_values
 from agents.llm.options import PLAIN, Form
+from signal_env.classifiers.checkpoints import base_of
 from signal_env.classifiers.pretrained import (
     ModelError,
     blocks,
@@ -221,10 +222,14 @@ class LanguageModel:
 
 
 def _other_ends(name: str, end: int) -> Tokens:
-    """Return the end tokens that a checkpoint's generation_config.json names beside the tokenizer's, if it has one."""
+    """Return the end tokens that a checkpoint's generation_config.json names beside the tokenizer's, if it has one.
+
+    An adapter has none; its base's counts.
+    """
     from transformers import GenerationConfig
 
     path = model_path(name, "generator")
+    path = base_of(path) or path
     if Path(path).is_dir() and not (Path(path) / "generation_config.json").is_file():
         return []
     try:

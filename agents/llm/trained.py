@@ -138,9 +138,11 @@ class TrainedGenerator(GeneratorOptions, Agent):
     def save(self, folder: Path) -> None:
         """Save the adapter to `folder/adapter`, in the form of `peft.AutoPeftModelForCausalLM.from_pretrained`.
 
-        Its `base_model_name_or_path` is the absolute folder of the base, or its hub name.
+        Its `base_model_name_or_path` is the absolute folder of the base, or its hub name. The tokenizer is beside it,
+        so that the folder is a generator too.
         """
         self._policy.save_pretrained(str(folder / "adapter"))
+        self._model.tokenizer.save_pretrained(str(folder / "adapter"))
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the agent has learned and counted, and its random numbers, between two rounds."""

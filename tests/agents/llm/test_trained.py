@@ -16,8 +16,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.agent import get_agent
 from agents.llm import GRPOAgent, PPOAgent, RLOOAgent
+from agents.llm.language_model import LanguageModel
 from agents.rollout import rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
+from signal_env.classifiers.checkpoints import require_checkpoint
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
 from signal_env.rewards import RewardError
 from signal_env.utils.answers import Answer
@@ -249,7 +251,12 @@ def test_the_adapter_loads_in_plain_peft_and_transformers(agent_class, trained, 
         ours = agent._policy.eval()(tokens).logits
     assert torch.allclose(loaded, ours, atol=1e-5)
     assert not torch.allclose(loaded, frozen, atol=1e-2)
-    assert sorted(file.suffix for file in (tmp_path / "adapter").iterdir()) == [".json", ".md", ".safetensors"]
+    assert {file.suffix for file in (tmp_path / "adapter").iterdir()} == {".json", ".md", ".safetensors"}
+    require_checkpoint(tmp_path / "adapter", "generator")
+    generator = LanguageModel(str(tmp_path / "adapter"), "cpu", "float32")
+    with torch.no_grad():
+        assert torch.allclose(generator.model(tokens).logits, ours, atol=1e-5)
+    assert generator.encode(["a warm film"]) == agent._model.encode(["a warm film"])
 
 
 @pytest.mark.parametrize("generator", ["embedded", "models/own"])
