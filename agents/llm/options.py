@@ -1,7 +1,6 @@
 """The options of agents that write, and where their language model is."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -12,7 +11,9 @@ from signal_env.learner.experiment import experiment_sizes, task_of
 from signal_env.learner.learner import Learner
 from signal_env.tasks import Task
 from signal_env.utils.answers import Part
+from signal_env.utils.reading import read_json
 from signal_env.utils.storage import cache_dir
+from signal_env.utils.typed import typed
 
 PAPER = "Qwen/Qwen2.5-7B-Instruct"
 """The paper's generator."""
@@ -108,18 +109,23 @@ def small_generator(task: Task, pool_size: int, seed: int) -> Path:
     """Return the folder of the generator that `experiments pretrain --task` has made for the task.
 
     Raises:
-        ModelError: If there is none, or it may have read texts of this experiment's pool.
+        ModelError: If there is none, its training.json cannot be read, or it may have read texts of this experiment's
+            pool.
     """
     folder = cache_dir("generators", task.name)
     if not folder.is_dir():
         raise ModelError(
             f"No small generator at {folder}. Make it: `python -m experiments pretrain --task {task.name}`"
         )
-    made = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    if seed >= made["excluded_seeds"] or pool_size > made["excluded_pool_size"]:
+    what = str(folder / "training.json")
+    made = typed(read_json(Path(what), what, ModelError), dict[str, Any], what, ModelError)
+    seeds, largest = (
+        typed(made.get(name), int, f"{name} in {what}", ModelError) for name in ("excluded_seeds", "excluded_pool_size")
+    )
+    if seed >= seeds or pool_size > largest:
         raise ModelError(
             f"The generator at {folder} may have read this pool of {pool_size} texts (seed {seed}). Only the "
-            f"pools of up to {made['excluded_pool_size']} texts of seeds under {made['excluded_seeds']} were kept out "
-            f"of its training: make it anew with other --exclude-seeds or --exclude-fraction."
+            f"pools of up to {largest} texts of seeds under {seeds} were kept out of its training: make it anew with "
+            "other --exclude-seeds or --exclude-fraction."
         )
     return folder
