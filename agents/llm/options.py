@@ -31,12 +31,19 @@ class Form:
         template_options: Names and values of the chat template's options, as pairs.
         answer: The part of an answer that is the text.
         fields: The names of the task's fields, if it has several.
+
+    Raises:
+        ConfigError: If `answer` has an unknown value.
     """
 
     prompt_style: str | None = None
     template_options: tuple[tuple[str, Any], ...] = ()
     answer: Part = "line"
     fields: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.answer not in get_args(Part):
+            raise ConfigError(f"answer must be {', '.join(map(repr, get_args(Part)))}; got {self.answer!r}.")
 
 
 PLAIN = Form()
@@ -78,10 +85,7 @@ class GeneratorOptions:
         Raises:
             ConfigError: If `answer` has an unknown value.
         """
-        if self.answer not in get_args(Part):
-            raise ConfigError(f"answer must be {', '.join(map(repr, get_args(Part)))}; got {self.answer!r}.")
-        fields = learner.task.field_names if len(learner.task.field_names) > 1 else ()
-        return Form(self.prompt_style, tuple(self.template_options.items()), self.answer, fields)
+        return Form(self.prompt_style, tuple(self.template_options.items()), self.answer, several(learner.task))
 
     def check_available(self, options: SignalConfig, seed: int) -> None:
         """Look for the model, without loading it.
@@ -103,6 +107,11 @@ class GeneratorOptions:
         """
         name = self.generator or ("embedded" if task.name == "reviews" else PAPER)
         return str(small_generator(task, pool_size, seed)) if name == "small" else name
+
+
+def several(task: Task) -> tuple[str, ...]:
+    """Return the names of a task's fields, if it has several; see `Form`."""
+    return task.field_names if len(task.field_names) > 1 else ()
 
 
 def small_generator(task: Task, pool_size: int, seed: int) -> Path:
