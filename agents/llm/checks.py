@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from signal_env.classifiers.pretrained import ModelError
+from signal_env.classifiers.checkpoints import ModelError, base_of, model_path
 from signal_env.config import ConfigError
 
 KEPT = 0.9
@@ -69,6 +69,15 @@ def template_values(template: str | None, options: Mapping[str, Any]) -> dict[st
         return given if named or not isinstance(given, str) else TRUTH.get(given.strip().lower(), given)
 
     return {option: value(given) for option, given in options.items()}
+
+
+def check_trainable(name: str) -> None:
+    """Raise a `ModelError` if a model is a LoRA adapter, in whose place the trainers would put a new one."""
+    if base := base_of(model_path(name, "generator")):
+        raise ModelError(
+            f"{name} is a LoRA adapter, and the agents that learn begin with one of their own: train its base "
+            f"({base}), or merge it and save the whole model with its tokenizer (merge_and_unload of peft)."
+        )
 
 
 def rendered(tokenizer: Any, name: str, message: Sequence[Mapping[str, str]], options: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from agents.rollout import rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
 from signal_env.classifiers.checkpoints import require_checkpoint
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
+from signal_env.config import SignalConfig
 from signal_env.rewards import RewardError
 from signal_env.utils.answers import Answer
 from signal_env.utils.extras import MissingExtra
@@ -257,6 +258,12 @@ def test_the_adapter_loads_in_plain_peft_and_transformers(agent_class, trained, 
     with torch.no_grad():
         assert torch.allclose(generator.model(tokens).logits, ours, atol=1e-5)
     assert generator.encode(["a warm film"]) == agent._model.encode(["a warm film"])
+    again = agent_class(generator=str(tmp_path / "adapter"))
+    refused = r"is a LoRA adapter, .* begin with one of their own: train its base"
+    with pytest.raises(ModelError, match=refused):
+        again.check_available(SignalConfig(task="reviews"), 0)
+    with pytest.raises(ModelError, match=refused):
+        begin(again)
 
 
 @pytest.mark.parametrize("generator", ["embedded", "models/own"])
