@@ -228,7 +228,7 @@ def environments(config: TrainConfig) -> Any:
             env = PotentialShaping(env, config.shaping, gamma=config.shaping_gamma, weight=config.shaping_weight)
         writer = None
         if config.generator is not None:
-            writer = FrozenGenerator(config.generator, fields=several(env.unwrapped.learner.task), **form_of(config))
+            writer = FrozenGenerator(config.generator, fields=several(task_of(config.options)), **form_of(config))
         return CandidateSelection(env, config.n_candidates, config.embedding_size, writer, config.synthetic_candidates)
 
     kind = SubprocVecEnv if config.processes else DummyVecEnv
