@@ -14,6 +14,7 @@ import tyro
 
 from experiments.config import EnvironmentOptions, Plugins, RunConfig, RunError, make_config
 from experiments.progress import console
+from experiments.serve.journal import REQUESTS
 from experiments.serve.request import Bounds
 from signal_env.utils.extras import require
 
@@ -96,6 +97,8 @@ class ServeConfig:
 def main(config: ServeConfig) -> Path:
     """Serve the experiment until the process is interrupted; return its folder."""
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # it ends as by Ctrl-C
+    if (config.run().folder / REQUESTS).exists():
+        console.print(f"Restoring the experiment in {config.run().folder}", soft_wrap=True)
     try:
         serve(config, lambda url: console.print(f"Serving {config.env}, seed {config.seed}, at {url}", soft_wrap=True))
     finally:
