@@ -10,12 +10,12 @@ import numpy as np
 
 from agents.llm.answers import Tokens, hidden_tokens, line_ends, stop_at, until
 from agents.llm.checks import chat_template, check_ends, check_prompt, rendered
-from agents.llm.options import PLAIN, Form
+from agents.llm.options import BUILT_IN, PLAIN, Form
+from signal_env.classifiers.gguf import checkpoint_of
 from signal_env.classifiers.pretrained import (
     ModelError,
     blocks,
     load_pretrained,
-    model_path,
     require_device,
     vocabulary_size,
 )
@@ -31,7 +31,7 @@ class LanguageModel:
     """A causal language model with its tokenizer.
 
     Args:
-        name: "embedded", a folder, or a hub name.
+        name: "embedded", "smollm2", a folder, a GGUF file, or a hub name.
         device: A torch device.
         precision: "float32" or "bfloat16".
         form: How prompts are put to the model, and which part of its answers is the text.
@@ -57,6 +57,9 @@ class LanguageModel:
         )
         if self.tokenizer.eos_token_id is None:
             raise ModelError(f"The tokenizer of {name} has no end token, which ends a text: set tokenizer.eos_token.")
+        padding, prompt_style = BUILT_IN.get(name, (None, None))
+        if padding is not None:
+            self.tokenizer.pad_token = padding
         self.own_padding = self.tokenizer.pad_token_id not in (None, self.tokenizer.eos_token_id)
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
@@ -67,7 +70,8 @@ class LanguageModel:
         self.name = name
         self.device = device
         self.template_options = dict(form.template_options)
-        self.chat = chat_template(self.tokenizer, name, form.prompt_style, self.template_options) is not None
+        style = prompt_style if form.prompt_style is None else form.prompt_style
+        self.chat = chat_template(self.tokenizer, name, style, self.template_options) is not None
         shown = rendered(self.tokenizer, name, self.messages("a prompt"), self.template_options) if self.chat else ""
         self.answer = Answer(form.answer, form.fields, opened_by(shown))
         self._hidden = hidden_tokens(self.tokenizer)
@@ -223,7 +227,7 @@ def _other_ends(name: str, end: int) -> Tokens:
     """Return the end tokens that a checkpoint's generation_config.json names beside the tokenizer's, if it has one."""
     from transformers import GenerationConfig
 
-    path = model_path(name, "generator")
+    path = checkpoint_of(name, "generator")
     if Path(path).is_dir() and not (Path(path) / "generation_config.json").is_file():
         return []
     try:
