@@ -246,7 +246,10 @@ class TrainedGenerator(GeneratorOptions, Agent):
         return config
 
     def _default_learning_rate(self) -> float:
-        return 2e-3 if self._model.model.num_parameters() < 100e6 else 1e-4
+        return 1e-4 if self._large() else 2e-3
+
+    def _large(self) -> bool:
+        return bool(self._model.model.num_parameters() >= 100e6)
 
     def _arguments(self, config: Any) -> dict[str, Any]:
         """Return the arguments that all of TRL's trainers share."""
@@ -288,8 +291,12 @@ class TrainedGenerator(GeneratorOptions, Agent):
         with self._policy.disable_adapter():
             answers = self._model.respond_all(asked, self.generation_batch, seeds(self._rng), **sampling)
         lifted = lift(self._learner, asked, texts, [self._model.text(answer) for answer in answers])
+        return lifted | self._distance(prompts, responses)
+
+    def _distance(self, prompts: Sequence[str], responses: Sequence[Tokens]) -> dict[str, float]:
+        """Return how far the policy is from the reference on the last step's responses."""
         how = self.temperature, self.generation_batch
-        return lifted | divergence(self._model, self._policy, prompts, responses, *how)
+        return divergence(self._model, self._policy, prompts, responses, *how)
 
 
 def _undefined(name: str, value: float) -> bool:
