@@ -79,7 +79,7 @@ class SharedPasses:
     def features(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any) -> SimpleNamespace:
         """Return the base's hidden states for rows of the last batch, in the form of its output.
 
-        The last of the `hidden_states` is `(n, tokens, d)`, and 0 at the positions of prompts, whose values nobody reads.
+        The last of the `hidden_states` is `(n, tokens, d)`. It is 0 within prompts, whose values nobody reads.
         """
         rows = [self._rows[row] for row in _rows(input_ids, attention_mask)]
         hidden = self._features.new_zeros((*input_ids.shape, self._features.shape[-1]))

@@ -81,7 +81,7 @@ def test_a_mean_over_passes_of_equal_length_is_the_mean_over_all():
 
 
 def test_passes_divide_an_update():
-    with pytest.raises(ConfigError, match="texts_per_pass divides the 16 texts of an update.*got 5"):
+    with pytest.raises(ConfigError, match=r"texts_per_pass divides the 16 texts of an update.*got 5"):
         list(rollout(envs(), PPOAgent(**QUICK, texts_per_pass=5), 0))
 
 

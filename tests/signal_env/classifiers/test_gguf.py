@@ -157,14 +157,17 @@ def test_its_padding_stays_the_end_token(made):
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"no model", "does not begin as a GGUF file"), (b"GGUF" + bytes(40), "reported")]
+    ("look", "content", "reason"),
+    [
+        (require_checkpoint, b"no model", "does not begin as a GGUF file"),
+        (checkpoint_of, b"GGUF" + bytes(40), "reported"),
+    ],
 )
-def test_a_file_that_is_no_model(tmp_path, content, reason):
+def test_a_file_that_is_no_model(tmp_path, look, content, reason):
     file = tmp_path / "wrong.gguf"
     file.write_bytes(content)
     with pytest.raises(ModelError, match=f"wrong.gguf.*{reason}"):
-        require_checkpoint(file, "generator")
-        checkpoint_of(file, "generator")
+        look(file, "generator")
 
 
 def test_an_architecture_that_transformers_does_not_read(tmp_path):
