@@ -42,10 +42,11 @@ class SharedPasses:
         base: The model below, whose linear layers hold the adapter.
         width: Returns the number of tokens of each prompt in the batch, with padding.
         temperature: The temperature that divides the logits.
+        size: Texts per pass, at most.
     """
 
-    def __init__(self, policy: Any, base: Any, width: Callable[[], int], temperature: float) -> None:
-        self._width, self._temperature = width, temperature
+    def __init__(self, policy: Any, base: Any, width: Callable[[], int], temperature: float, size: int) -> None:
+        self._width, self._temperature, self._size = width, temperature, size
         self._forward, self._generate = policy.forward, policy.generate
         self._hidden = torch.empty(0)
         self._rows: dict[tuple[int, ...], int] = {}
@@ -62,17 +63,39 @@ class SharedPasses:
         if args or "logits_to_keep" in inputs:
             return self._forward(*args, **inputs)
         ids, mask, width = inputs["input_ids"], inputs["attention_mask"], self._width()
-        first = int(mask.any(0).int().argmax())  # columns before hold padding alone
-        tokens = {name: inputs[name][:, first:] for name in ("input_ids", "attention_mask", "position_ids")}
+        tokens = ids, mask, inputs["position_ids"]
         kept = ids.shape[1] - width + 1
-        logits = self._forward(**tokens, logits_to_keep=kept, use_cache=False, return_dict=True).logits
-        if not torch.is_grad_enabled():  # the only such pass is the reference's, of whole batches
-            self._remember(ids, mask, logits)
+        if torch.is_grad_enabled():
+            logits, _ = self._run(*tokens, kept)
+        else:  # the only such pass is the reference's, of whole batches
+            logits, hidden = self._run_in_blocks(*tokens, kept)
+            self._remember(ids, mask, logits, hidden)
         return SimpleNamespace(logits=Tail(logits, width))
 
-    def _remember(self, ids: torch.Tensor, mask: torch.Tensor, logits: torch.Tensor) -> None:
+    def _run(
+        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, kept: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return logits and last hidden states of the last `kept` positions; columns of padding alone are left out."""
+        first = int(mask.any(0).int().argmax())
+        tokens = {"input_ids": ids[:, first:], "attention_mask": mask[:, first:], "position_ids": positions[:, first:]}
+        logits = self._forward(**tokens, logits_to_keep=kept, use_cache=False, return_dict=True).logits
+        return logits, self._hidden
+
+    def _run_in_blocks(
+        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, kept: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Do as `_run` does, with texts of similar lengths in each pass."""
+        if len(ids) <= self._size:
+            return self._run(ids, mask, positions, kept)
+        order = mask.sum(1).argsort(stable=True)
+        found = [self._run(ids[rows], mask[rows], positions[rows], kept) for rows in order.split(self._size)]
+        back = order.argsort()
+        logits, hidden = (torch.cat(each)[back] for each in zip(*found, strict=True))
+        return logits, hidden
+
+    def _remember(self, ids: torch.Tensor, mask: torch.Tensor, logits: torch.Tensor, hidden: torch.Tensor) -> None:
         self._rows = {row: i for i, row in enumerate(_rows(ids, mask))}
-        self._features = self._hidden
+        self._features = hidden
         pairs = zip(logits, ids[:, self._width() :], strict=True)
         self._reference = torch.stack([_chosen(row[:-1] / self._temperature, tokens)[0] for row, tokens in pairs])
 

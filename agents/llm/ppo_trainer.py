@@ -55,7 +55,8 @@ def make_trainer(
         train_dataset=Dataset.from_dict({"input_ids": [[0]] * n}),  # never read, but as long as a batch
         **arguments,
     )
-    passes = SharedPasses(trainer.policy_model, base, lambda: prompts.width, config.temperature + 1e-7)
+    scale, size = config.temperature + 1e-7, config.per_device_train_batch_size  # TRL's, texts per pass
+    passes = SharedPasses(trainer.policy_model, base, lambda: prompts.width, scale, size)
     value.passes = passes
     trainer.policy_model.generation_config = generation_config
     trainer.dataloader = prompts

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,14 +69,15 @@ class WritingConfig:
     """Texts of each task and style to print."""
 
 
-def main(config: WritingConfig) -> list[dict[str, str | float]]:
+def main(config: WritingConfig) -> list[dict[str, Any]]:
     """Write, print the table, and return its rows."""
     if len(config.tasks) < 2:
         raise RunError(f"Texts are measured against those of other tasks: give two tasks or more; got {config.tasks}.")
     if unknown := sorted(set(config.styles) - set(STYLES[:-1])):
         raise RunError(f"Expected styles among 'chat' and 'continuation'; got {', '.join(unknown)}.")
     real = {name: _Real(name, config) for name in config.tasks}
-    rows, shown = [], []
+    rows: list[dict[str, Any]] = []
+    shown: list[str] = []
     with progress_bar() as progress:
         bar = progress.add_task("bench writing", status="", total=len(config.tasks) * len(config.styles))
         for style, name in product(config.styles, config.tasks):
@@ -85,7 +87,7 @@ def main(config: WritingConfig) -> list[dict[str, str | float]]:
             rows.append({"task": name, "style": style, **real[name].measure(prompts, texts, others)})
             shown += [f"{name}, {style}: {text!r}" for text in texts[: config.samples]]
             progress.advance(bar)
-    rows.sort(key=lambda row: config.tasks.index(str(row["task"])))
+    rows.sort(key=lambda row: config.tasks.index(row["task"]))
     table = Table(*rows[0], box=SIMPLE, title=f"{config.generator}, {config.texts} texts each")
     for row in rows:
         table.add_row(*(value if isinstance(value, str) else f"{value:.2f}" for value in row.values()))
@@ -118,9 +120,9 @@ class _Real:
 
     def __init__(self, name: str, config: WritingConfig) -> None:
         task = get_task(name)
-        options = {"classifier": "linear", "encoder": config.encoder, "annotator": "gold", "evaluation_size": 2}
-        sizes = {"pool_size": config.pool_size, "n_examples": config.n_examples}
-        self.learner = Learner(SignalConfig(task=name, **options, **sizes))
+        options: dict[str, Any] = {"classifier": "linear", "encoder": config.encoder, "evaluation_size": 2}
+        options |= {"annotator": "gold", "pool_size": config.pool_size, "n_examples": config.n_examples}
+        self.learner = Learner(SignalConfig(task=name, **options))
         self.learner.reset(seed=config.seed)
         train, pool = load(task).train.texts, set(self.learner.pool)
         drawn = draw_pool(len(train), config.pool_size + config.texts, config.seed + 1)

@@ -19,7 +19,7 @@ def envs():
 
 
 def test_the_distance_and_the_values_are_those_of_passes_of_their_own():
-    agent, seen = PPOAgent(**QUICK, temperature=0.7), []
+    agent, seen = PPOAgent(**QUICK, temperature=0.7, texts_per_pass=4), []
 
     def distance(prompts, responses):
         """Measure by passes of the policy and the reference, and the base's hidden states, beside the shared ones."""
