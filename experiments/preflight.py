@@ -9,9 +9,13 @@ from pathlib import Path
 from experiments.config import RunConfig, RunError
 from experiments.content import may_write, writes
 from experiments.spelling import elsewhere
+from signal_env.acquisition import Strategy
 from signal_env.annotators.builtin import check_model
+from signal_env.classifiers import classifiers
 from signal_env.classifiers.checkpoints import require_checkpoint
-from signal_env.learner.experiment import experiment_sizes, task_of
+from signal_env.config import check
+from signal_env.data import load
+from signal_env.learner.experiment import evaluation_texts, experiment_sizes, task_of
 from signal_env.utils.errors import SignalError
 
 PROBE = 1 << 20
@@ -28,7 +32,12 @@ def preflight(run: RunConfig) -> None:
         SignalError: If the data, the encoder, the annotator or what the agent needs is missing.
     """
     options, agent = run.options, run.agent_options
+    check(options)
     experiment_sizes(options)  # reads the data
+    evaluation_texts(load(task_of(options), options.data_dir).evaluation, options.evaluation_size)
+    Strategy(options.acquisition)
+    if isinstance(options.classifier, str):
+        classifiers[options.classifier]
     if options.classifier in WITH_ENCODER:
         require_checkpoint(options.encoder)
     if options.annotator == "model" and may_write(run):

@@ -71,9 +71,10 @@ def test_trl_stock(play):
     assert lines[-1].startswith("round 0")
 
 
-def test_study(play, tmp_path):
+def test_study(tmp_path, capsys):
     pytest.importorskip("pandas", reason="needs the extra plots")
-    lines = play("study.py", 1, tmp_path / "study")
+    runpy.run_path(str(EXAMPLES / "study.py"))["main"](1, tmp_path / "study", workers=0)
+    lines = capsys.readouterr().out.splitlines()
     rows = [line.split() for line in lines if " area " in line]
     assert [row[:2] for row in rows] == [
         [setting, method] for setting in ("noisy", "reviews") for method in ("frozen", "margin", "random")

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,11 @@ from signal_env.utils.extras import require
 
 LONGEST_FIELD = 2**31 - 1
 """Characters of the longest text of a CSV file: as many as the reader can count everywhere."""
+
+FIELD = r'(?:"[^"]*(?:""[^"]*)*"|[^",\r\n]*)'
+"""A field of a CSV file (RFC 4180): in quotes, with the quotes in it doubled, or without any quote."""
+
+ROW = re.compile(rf"{FIELD}(?:,{FIELD})*[\r\n]*")
 
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 
@@ -83,11 +89,13 @@ def _rows(file: Path, labels: Collection[str]) -> Iterator[Mapping[str, Any]]:
 def _csv_rows(lines: Iterable[str], file: Path, labels: Collection[str]) -> Iterator[dict[str, str]]:
     """Yield the rows of a CSV file, each with as many values as the header has columns."""
     csv.field_size_limit(LONGEST_FIELD)
-    reader = csv.reader(lines, strict=True)
+    read: list[str] = []  # the lines of the row that is being read
+    reader = csv.reader(_kept(lines, read), strict=True)
     columns = next(reader, [])
     if repeated := sorted({column for column in columns if columns.count(column) > 1}):
         raise DataError(f"{file} has more than one column {repeated[0]!r}; give each column a name of its own.")
     number, before = 0, reader.line_num
+    read.clear()
     try:
         for number, values in enumerate(filter(None, reader), start=1):  # an empty line is no row
             place = f"{file}, row {number} (line {before + 1})"
@@ -96,14 +104,37 @@ def _csv_rows(lines: Iterable[str], file: Path, labels: Collection[str]) -> Iter
                     f"{place}: expected {len(columns)} values, for {columns}; got {len(values)}: {values!r:.120}. Put "
                     "a text that holds a comma or a quote in quotes, and double the quotes in it."
                 )
+            if any('"' in value or "\0" in value for value in values) and not _is_row("".join(read)):
+                raise DataError(
+                    f"{place}: a quote within a text that is not in quotes, or a NUL character: {values!r:.120}. Put "
+                    "the text in quotes, and double the quotes in it."
+                )
             _refuse_swallowed_rows(columns, values, labels, place)
             yield dict(zip(columns, values, strict=True))
             before = reader.line_num
+            read.clear()
     except csv.Error as error:
         raise DataError(
             f"{file}, row {number + 1} (line {before + 1}) cannot be read: {error}. Is there a stray quote? Put the "
             "text in quotes, and double the quotes in it."
         ) from error
+
+
+def _kept(lines: Iterable[str], read: list[str]) -> Iterator[str]:
+    """Yield the lines, and append each to `read`."""
+    for line in lines:
+        read.append(line)
+        yield line
+
+
+def _is_row(text: str) -> bool:
+    """Return whether a text is a row of a CSV file.
+
+    Example:
+        >>> _is_row('"a ""fine"" film",1\\n'), _is_row('a "fine" film,1\\n')
+        (True, False)
+    """
+    return "\0" not in text and ROW.fullmatch(text.lstrip("\r\n")) is not None
 
 
 def _refuse_swallowed_rows(columns: Sequence[str], values: Sequence[str], labels: Collection[str], place: str) -> None:

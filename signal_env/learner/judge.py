@@ -76,7 +76,7 @@ class Judge:
             as_first: Whether they are judged as the round's first offer, without any effect on later ones.
         """
         checked = self.check(texts, prompts, opened, as_first)
-        invalid = np.array([bool(reason) for reason in checked.invalid])
+        invalid = np.array([bool(reason) for reason in checked.invalid], dtype=bool)
         valid = ~(invalid | np.array(checked.passed, dtype=bool))
         found = self.reward.of_texts(checked.valid, opened.reward_state if as_first else None)
         terms = {name: values.spread(valid) for name, values in found.items()}

@@ -16,7 +16,9 @@ from experiments.study import Study
 from experiments.sweep import engine_here, sweep
 from signal_env.annotators import AnnotatorError
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
+from signal_env.config import ConfigError
 from signal_env.utils.extras import MissingExtra
+from signal_env.utils.registry import UnknownName
 from signal_env.utils.storage import NoCache, cache_dir
 
 REVIEWS = "SignalEnv-reviews-v0"
@@ -35,6 +37,10 @@ def config(agent, agent_options=None, **options):
         ("sb3", {}, {}, ValueError, "give --policy FOLDER"),
         ("sb3", {"policy": "/no/such/policy"}, {}, ValueError, "/no/such/policy holds no policy"),
         ("generator", {}, {"annotator": "gold"}, RunError, "labels real texts only"),
+        ("random", {}, {"classifier": "liner"}, UnknownName, "Did you mean 'linear'"),
+        ("generator", {}, {"acquisition": "entropi"}, UnknownName, "Did you mean 'entropy'"),
+        ("random", {}, {"evaluation_size": 0}, ConfigError, "evaluation_size must be at least 1"),
+        ("random", {}, {"evaluation_size": 10**6}, ConfigError, "evaluation_size must be at most"),
     ],
 )
 def test_what_is_missing_is_named(agent, agent_options, options, error, message):

@@ -101,7 +101,7 @@ def of_an_earlier_version(folder):
         (replaced("rounds.jsonl", b""), "no round yet"),
         (replaced("rounds.jsonl", b"[1]\n"), "torn after 0 rounds"),
         (replaced("rounds.jsonl", b"\xff\xfe\x00\n"), "torn after 0 rounds"),
-        (replaced("config.yaml", b"seed: [0\n"), "config.yaml cannot be read"),
+        (replaced("config.yaml", b"seed: [0\n"), "is not valid YAML"),
         (replaced("config.yaml", b"\xff\xfe\x00"), "config.yaml cannot be read"),
         (replaced("config.yaml", b"env: e\nagent: a\nseed: one\n"), "the seed a whole number"),
         (replaced("config.yaml", b"env: e\nagent: a\nseed: 0\noptions: 3\n"), "its options are no mapping"),

@@ -369,3 +369,11 @@ def test_a_line_that_is_no_json_object_is_named(tmp_path, line):
     message = refused(tmp_path)
     assert "train.jsonl" in message
     assert re.search(r"\b(row|line) 2\b", message)
+
+
+@pytest.mark.parametrize("row", ['a stray "quote row,1', 'a "fine" film,1', "a\0b,1"])
+def test_a_quote_in_a_text_without_quotes_is_refused(tmp_path, row):
+    for split in ("train.csv", "test.csv"):
+        (tmp_path / split).write_text(f'text,label\n\n"a ""fine"" film, all told",1\n{row}\n')
+    with pytest.raises(DataError, match=r"row 2 \(line 4\): a quote within a text that is not in quotes, or a NUL"):
+        read_folder(MOOD, tmp_path)

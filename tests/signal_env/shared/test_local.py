@@ -149,3 +149,9 @@ class Log:
 
     def round(self, info):
         self.entries.append({"index": info["index"]})
+
+
+def test_no_texts_are_a_batch_too():
+    experiment = make()
+    assert experiment.score([]).rewards.shape == experiment.offer([]).rewards.shape == (0,)
+    assert experiment.state().offered == 0
