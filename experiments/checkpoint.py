@@ -10,10 +10,11 @@ from signal_env.utils.storage import new_folder
 STATE, TENSORS = "state.json", "tensors.safetensors"
 
 
-def save_checkpoint(folder: Path, index: int, state: dict[str, Any]) -> None:
-    """Write the checkpoint of a round to a run's folder under a temporary name, rename it, and remove the one before.
+def save_checkpoint(folder: Path, index: int, state: dict[str, Any], keep: int = 1) -> None:
+    """Write the checkpoint of a round to a run's folder under a temporary name, rename it, and remove those before.
 
-    The state holds numbers, strings, None, lists, tuples and dictionaries of such, and tensors; else a TypeError.
+    The newest `keep` of them stay. The state holds numbers, strings, None, lists, tuples and dictionaries of such, and
+    tensors; else a TypeError.
     """
     from safetensors.torch import save_file
 
@@ -25,13 +26,14 @@ def save_checkpoint(folder: Path, index: int, state: dict[str, Any]) -> None:
     with new_folder(place, mark=STATE) as temporary:
         save_file(tensors, temporary / TENSORS)
         (temporary / STATE).write_text(plain, encoding="utf-8", errors="surrogatepass")
+    kept = [other for other in _folders(folder) if other.name <= place.name][-keep:]
     for other in _folders(folder):
-        if other != place:
+        if other not in kept:
             shutil.rmtree(other)
 
 
-def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """Return the newest state of a run that can be read; None if there is none.
+def load_checkpoint(folder: Path, index: int | None = None) -> dict[str, Any] | None:
+    """Return the newest state of a run that can be read, or that of a round; None if there is none.
 
     A file system may lose the content of a file in a power cut and keep its name.
     """
@@ -39,7 +41,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     from safetensors.torch import load_file
 
     for place in reversed(_folders(folder)):
-        if place.name.startswith("."):  # killed while it was written
+        if place.name.startswith(".") or index not in (None, _index(place)):  # a dot: killed while it was written
             continue
         try:
             tensors = load_file(place / TENSORS)
@@ -49,6 +51,10 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
             continue
         return state
     return None
+
+
+def _index(place: Path) -> int:
+    return int(place.name.removeprefix("round-"))
 
 
 def _folders(folder: Path) -> list[Path]:

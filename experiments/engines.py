@@ -46,7 +46,7 @@ def play_run(run: RunConfig) -> Outcome:
     except RunBusy:
         return BUSY
     except Exception as failure:  # one failing run does not stop the others, whatever it is
-        return _failed(run.folder, failure)
+        return failed(run.folder, failure)
     return None
 
 
@@ -55,25 +55,34 @@ def play_plain(values: dict[str, Any]) -> Outcome:
     try:
         run = make_config(**values)
     except Exception as failure:
-        return _failed(Path(values["out"]), failure)
+        return failed(Path(values["out"]), failure)
     return play_run(run)
 
 
-def _failed(folder: Path, failure: Exception) -> Outcome:
-    """Write an error with its traceback to a run's folder; return it in one line, with what was at work."""
-    write_text(folder / ERROR, "".join(traceback.format_exception(failure)))
+def failed(folder: Path, failure: Exception, keep: bool = False) -> Outcome:
+    """Write an error with its traceback to a run's folder; return it in one line, with what was at work.
+
+    An earlier error stays there if it is to be kept.
+    """
+    if not (keep and (folder / ERROR).exists()):
+        write_text(folder / ERROR, "".join(traceback.format_exception(failure)))
     origin = origin_of(failure)
     return f"{type(failure).__name__}: {failure}" + (f" ({origin[0].lower()}{origin[1:]})" if origin else "")
 
 
 def play_there(values: dict[str, Any], study: Path) -> Outcome:
     """Play a run as `play_plain` does on a machine that may not be the sweep's, if the study's file is there."""
-    if not study.is_file():
-        return (
-            f"{platform.node()} does not have {study}: the machines of a cluster share the folder of a sweep, at the "
-            "same path. Give --out a folder that all of them have."
-        )
-    return play_plain(values)
+    return missing_here(study) or play_plain(values)
+
+
+def missing_here(study: Path) -> Outcome:
+    """Return the error of a machine that does not have the study's file."""
+    if study.is_file():
+        return None
+    return (
+        f"{platform.node()} does not have {study}: the machines of a cluster share the folder of a sweep, at the "
+        "same path. Give --out a folder that all of them have."
+    )
 
 
 class Inline:

@@ -37,8 +37,11 @@ FINISHED = "finished"
 RESCORED = "rescored.jsonl"
 """The file that `rescore` writes."""
 
-SERVED = ("requests.jsonl", "answers.jsonl")
-"""The files that `serve` writes beside those of a run."""
+WRITER = "writer"
+"""The folder in a run's folder with the checkpoints of the agent that plays a served experiment in a sweep."""
+
+SERVED = ("requests.jsonl", "answers.jsonl", WRITER)
+"""The files that `serve` and sweeps with `--served` write beside those of a run."""
 
 FILES = (FINISHED, *LOGS, *SERVED, "curve.png", "checkpoints", "adapter", CONTENT, "config.yaml")
 """The files of a run, in the order of their removal. A removal that is cut short leaves no finished run, and as long as
@@ -173,6 +176,11 @@ def _play(config: RunConfig, on_round: Callable[[int, int, str], None], resume: 
     check_space(config.folder)
     preflight(config)
     budget, meter = experiment_sizes(config.options).budget, Meter()
+    if resume and any((config.folder / name).exists() for name in SERVED):
+        raise RunError(
+            f"The experiment in {config.folder} is served: go on with it by the command that began it, `serve` or "
+            "`sweep --engine ray --served`."
+        )
     with closing(make_envs(config)) as envs:
         known = keeps_state(config.agent_options)
         checkpoint = load_checkpoint(config.folder) if resume and known else None

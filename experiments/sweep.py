@@ -55,6 +55,13 @@ class SweepConfig:
     """CPU cores that a run asks of Ray."""
     gpus: float = 0
     """GPUs, or the fraction of one, that a run asks of Ray."""
+    served: bool = False
+    """Serve the experiment of each run in one task of Ray and play its agent in another, on another machine where there
+    is room; `cpus` and `gpus` are the agent's."""
+    served_cpus: float = 1
+    """CPU cores that the experiment of a run asks of Ray if it is served."""
+    served_gpus: float = 0
+    """GPUs, or the fraction of one, that the experiment of a run asks of Ray if it is served."""
     accept_changed_plugins: bool = False
     """Go on with runs whose plugins have changed, and record their new content."""
     call_timeout: float | None = None
@@ -195,9 +202,17 @@ def engine_of(config: SweepConfig, out: Path) -> Inline:
     """Return the engine that the options describe, for the study in a folder."""
     if config.engine == "ray":
         _check(config.workers, least=1)
-        return Ray(out / "study.yaml", config.address, config.workers, config.cpus, config.gpus)
-    if config.address is not None:
-        raise RunError("--address is for --engine ray.")
+        place, share = (out / "study.yaml", config.address, config.workers), (config.cpus, config.gpus)
+        if not config.served:
+            return Ray(*place, *share)
+        if config.call_timeout is not None:
+            raise RunError("--call-timeout is not for --served: a service plays outside the main thread.")
+        from experiments.serve.cluster import Pairs
+
+        return Pairs(*place, share, (config.served_cpus, config.served_gpus))
+    for name, given in (("address", config.address is not None), ("served", config.served)):
+        if given:
+            raise RunError(f"--{name} is for --engine ray.")
     return engine_here(config.workers)
 
 

@@ -107,19 +107,45 @@ def serve(config: ServeConfig, on_ready: Callable[[str], None]) -> None:
         RunError: If a token is missing or too short, or a bound is not positive.
         MissingExtra: If FastAPI or uvicorn is not installed.
     """
+    door = Door(config.host, config.port, token_of(config), config.bounds(), config.max_clients)
+    serve_run(config.run(), door, lambda url, _: on_ready(url))
+
+
+@dataclasses.dataclass(frozen=True)
+class Door:
+    """Where and for whom an experiment is served; see `ServeConfig`."""
+
+    host: str
+    port: int
+    token: str | None
+    bounds: Bounds = Bounds()
+    max_clients: int = 1000
+
+
+def serve_run(
+    run: RunConfig, door: Door, on_ready: Callable[[str, Callable[[], None]], None], one_writer: bool = False
+) -> None:
+    """Serve the experiment of a run until the process is interrupted, or the service is told to end.
+
+    Args:
+        run: The run.
+        door: Where and for whom.
+        on_ready: Called with the address and a function that ends the service, once requests are answered.
+        one_writer: See `experiments.serve.served_run.ServedRun`.
+    """
     require("uvicorn", "serve")
     require("fastapi", "serve")
     from experiments.serve.app import make_app
     from experiments.serve.served_run import served
     from experiments.serve.worker import Worker
 
-    token, bounds, run = token_of(config), config.bounds(), config.run()
-    with listening(config.host, config.port) as place, served(run) as played:
-        address = f"http://{f'[{config.host}]' if ':' in config.host else config.host}:{place.getsockname()[1]}"
+    host, bounds = door.host, door.bounds
+    with listening(host, door.port) as place, served(run, one_writer) as played:
         worker = Worker(played, bounds.waiting, lambda: setattr(server, "should_exit", True))
-        server = server_of(make_app(worker, token, bounds), config.max_clients)
-        place.listen(config.max_clients)
-        on_ready(address)
+        server = server_of(make_app(worker, door.token, bounds), door.max_clients)
+        place.listen(door.max_clients)
+        address = f"http://{f'[{host}]' if ':' in host else host}:{place.getsockname()[1]}"
+        on_ready(address, lambda: setattr(server, "should_exit", True))
         try:
             server.run(sockets=[place])
         finally:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +24,22 @@ class Journal:
     Args:
         folder: The run's folder.
         answered: Bytes of the answers to keep; the rest are computed again.
+        open_requests: The number of requests without an answer to keep; default: all.
 
     Raises:
         StateError: If the log of the requests is damaged.
     """
 
-    def __init__(self, folder: Path, answered: int = 0) -> None:
+    def __init__(self, folder: Path, answered: int = 0, open_requests: int | None = None) -> None:
         requests, answers = folder / REQUESTS, folder / ANSWERS
         self._orders: dict[str | None, int] = {}
         self._places: list[int] = []  # the first byte of each request
-        size = 0
-        for size, line in _lines(requests):
+        ends = [end for end, _ in _lines(answers) if end <= answered]
+        size, kept = 0, None if open_requests is None else len(ends) + open_requests
+        for size, line in islice(_lines(requests), kept):
             self._places.append(size - len(line))
             if (key := json.loads(line)["key"]) is not None:
                 self._orders[key] = len(self._places) - 1
-        ends = [end for end, _ in _lines(answers) if end <= answered]
         if ends[-1:] != [answered][: answered > 0] or len(ends) > len(self._places):
             raise StateError(f"{answers} does not fit {REQUESTS} and the checkpoint: restore the folder.")
         self._answered = [0, *ends]  # the last byte of each answer, behind 0

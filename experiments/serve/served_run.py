@@ -16,8 +16,8 @@ from experiments.identity import accept_plugins, refusal
 from experiments.logs import LOGS, complete
 from experiments.player import RunError, fresh
 from experiments.preflight import preflight
-from experiments.run import ASIDE, FINISHED, begun, finished, lengths, locked, set_aside
-from experiments.serve.journal import ANSWERS, Journal
+from experiments.run import ASIDE, FINISHED, WRITER, begun, finished, lengths, locked, set_aside
+from experiments.serve.journal import ANSWERS, REQUESTS, Journal
 from experiments.serve.logs import ServedLogs
 from experiments.serve.request import Request
 from signal_env.shared import LocalExperiment, Offered
@@ -39,15 +39,18 @@ class ServedRun:
         closing: Whether a round is being closed.
 
     Args:
-        config: The run; see `run_of`.
+        config: The run.
+        one_writer: Whether one writer plays it, which keeps its own state in the folder after each round, and begins
+            again whenever the service does. The experiment then goes back to the last round that the writer has kept,
+            and drops later requests.
 
     Raises:
-        RunError: If the folder holds another run, and `overwrite` is not set.
+        RunError: If the folder holds another run, and `overwrite` is not set; or one that was not served.
     """
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, one_writer: bool = False) -> None:
         check_seed(config.seed)
-        self.config, self._folder, self.closing = config, config.folder, False
+        self.config, self._folder, self.closing, self._one_writer = config, config.folder, False, one_writer
         is_new = self._is_new()
         load_installed()
         preflight(config)
@@ -56,19 +59,37 @@ class ServedRun:
         if is_new:
             self._begin()
         self._logs: ServedLogs | None = None
-        checkpoint = load_checkpoint(self._folder)
-        over = finished(config) and checkpoint is not None
+        checkpoint = self._restored()
         if checkpoint is None or not complete(self._folder, checkpoint["logs"]):
-            remove(self._folder, (FINISHED, *LOGS, ANSWERS, "checkpoints"))
+            anew = (REQUESTS, WRITER) if one_writer else ()
+            remove(self._folder, (FINISHED, *LOGS, ANSWERS, "checkpoints", *anew))
             checkpoint = {"logs": None, "answered": 0, "done": 0, "parts": ()}
         else:
             self.experiment.load_state_dict(checkpoint["experiment"])
+        over = finished(config) and self.experiment.state().ended
+        remove(self._folder, () if over else (FINISHED,))
         self._done, self._parts = checkpoint["done"], [Offered.from_dict(part) for part in checkpoint["parts"]]
-        self.journal = Journal(self._folder, checkpoint["answered"])
+        under_way = int(self._done > 0)  # the request whose texts closed the round, which has no answer yet
+        self.journal = Journal(self._folder, checkpoint["answered"], under_way if one_writer else None)
         if not over:
             self._open(checkpoint["logs"])
         for order, request in self.journal.since(self.journal.answered):
             self._answer(order, request)
+        if self._logs is not None and self.experiment.state().ended:  # killed as it ended
+            self._finish()
+
+    def _restored(self) -> dict[str, Any] | None:
+        """Return the checkpoint to go on from; None if there is none, and everything is played anew."""
+        index = None
+        if self._one_writer:
+            written = load_checkpoint(self._folder / WRITER)
+            index = 0 if written is None else int(written["round"])
+        checkpoint = load_checkpoint(self._folder, index)
+        if checkpoint is not None and "experiment" not in checkpoint:
+            raise RunError(
+                f"The run in {self._folder} was begun without a service: go on with it by `run --resume` or `sweep`."
+            )
+        return checkpoint
 
     def _is_new(self) -> bool:
         """Return whether a run is to be begun; raise a RunError if the folder holds another one that is to be kept."""
@@ -149,13 +170,18 @@ class ServedRun:
         self.journal.sync()
         kept: dict[str, Any] = {"logs": self._logs.state_dict(), "experiment": self.experiment.state_dict()}
         kept |= {"answered": self.journal.size, "done": self._done, "parts": [part.to_dict() for part in self._parts]}
-        save_checkpoint(self._folder, int(state.round["index"]), kept)
+        save_checkpoint(self._folder, int(state.round["index"]), kept, keep=2 if self._one_writer else 1)
         if state.ended:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Close the logs of an experiment that has ended, and mark the folder as finished."""
+        if self._logs is not None:
             self._logs.end()
-            self._logs = None
-            self.experiment.observers.clear()
-            sync(self._folder)
-            write_text(self._folder / FINISHED, lengths(self._folder))
+        self._logs = None
+        self.experiment.observers.clear()
+        sync(self._folder)
+        write_text(self._folder / FINISHED, lengths(self._folder))
 
     def close(self) -> None:
         """Close the logs and the journal."""
@@ -165,10 +191,10 @@ class ServedRun:
 
 
 @contextmanager
-def served(config: RunConfig) -> Iterator[ServedRun]:
-    """Open a served run, whose folder is locked meanwhile, and close it."""
+def served(config: RunConfig, one_writer: bool = False) -> Iterator[ServedRun]:
+    """Open a served run, whose folder is locked meanwhile, and close it; see `ServedRun`."""
     with locked(config.folder):
-        run = ServedRun(config)
+        run = ServedRun(config, one_writer)
         try:
             yield run
         finally:

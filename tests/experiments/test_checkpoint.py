@@ -49,6 +49,15 @@ def test_the_last_complete_round_counts(tmp_path):
     assert [place.name for place in (tmp_path / "checkpoints").iterdir()] == ["round-00011"]
 
 
+def test_the_last_two_may_stay_and_an_earlier_one_is_gone_on_from(tmp_path):
+    for index in range(4):
+        save_checkpoint(tmp_path, index, {"round": index}, keep=2)
+    assert [load_checkpoint(tmp_path, index) for index in (1, 2, 3)] == [None, {"round": 2}, {"round": 3}]
+    save_checkpoint(tmp_path, 2, {"round": "again"}, keep=2)  # what came after it is no more
+    assert load_checkpoint(tmp_path) == {"round": "again"}
+    assert load_checkpoint(tmp_path, 3) is None
+
+
 @pytest.mark.parametrize("name", ["state.json", "tensors.safetensors"])
 @pytest.mark.parametrize("size", [None, 0, 20])
 def test_one_that_cannot_be_read_is_as_none(tmp_path, name, size):
