@@ -45,6 +45,7 @@ class LanguageModel:
         end_tokens: The tokenizer's end token, and others that the checkpoint's generation_config.json names, such as
             the end of a turn.
         own_padding: Whether the tokenizer has a padding token that differs from its end token.
+        large: Whether the model has 100 million parameters or more.
     """
 
     def __init__(self, name: str, device: str, precision: str, form: Form = PLAIN) -> None:
@@ -67,6 +68,7 @@ class LanguageModel:
         self.end_tokens = [self.tokenizer.eos_token_id, *_other_ends(name, self.tokenizer.eos_token_id)]
         self.vocabulary = vocabulary_size(model)
         check_ends(name, self.end_tokens, self.vocabulary)
+        self.large = model.num_parameters() >= 100e6
         self.name = name
         self.device = device
         self.template_options = dict(form.template_options)

@@ -81,7 +81,8 @@ class PPOAgent(TrainedGenerator):
         """
         update = self._num_envs // self.mini_batches
         if self.texts_per_pass is None:
-            return max(n for n in range(1, update + 1) if update % n == 0 and (n <= LARGE_PASS or not self._large()))
+            most = min(LARGE_PASS, update) if self._model.large else update
+            return max(n for n in range(1, most + 1) if update % n == 0)
         if self.texts_per_pass < 1 or update % self.texts_per_pass:
             raise ConfigError(
                 f"texts_per_pass divides the {update} texts of an update (num_envs / mini_batches); got "

@@ -229,7 +229,9 @@ class TrainedGenerator(GeneratorOptions, Agent):
         check_trl(self.trl, config_class, {*SET_ELSEWHERE, *values})
         common = {
             "output_dir": self._folder.name,
-            "learning_rate": self._default_learning_rate() if self.learning_rate is None else self.learning_rate,
+            "learning_rate": (1e-4 if self._model.large else 2e-3)
+            if self.learning_rate is None
+            else self.learning_rate,
             "lr_scheduler_type": "constant",
             "temperature": self.temperature,
             "gradient_accumulation_steps": 1,
@@ -244,12 +246,6 @@ class TrainedGenerator(GeneratorOptions, Agent):
         config = config_class(**{**common, **values, **self.trl})
         config._n_gpu = min(1, config.n_gpu)  # one process, one device: no DataParallel
         return config
-
-    def _default_learning_rate(self) -> float:
-        return 1e-4 if self._large() else 2e-3
-
-    def _large(self) -> bool:
-        return bool(self._model.model.num_parameters() >= 100e6)
 
     def _arguments(self, config: Any) -> dict[str, Any]:
         """Return the arguments that all of TRL's trainers share."""
@@ -295,8 +291,7 @@ class TrainedGenerator(GeneratorOptions, Agent):
 
     def _distance(self, prompts: Sequence[str], responses: Sequence[Tokens]) -> dict[str, float]:
         """Return how far the policy is from the reference on the last step's responses."""
-        how = self.temperature, self.generation_batch
-        return divergence(self._model, self._policy, prompts, responses, *how)
+        return divergence(self._model, self._policy, prompts, responses, self.temperature, self.generation_batch)
 
 
 def _undefined(name: str, value: float) -> bool:
