@@ -14,14 +14,16 @@ from rich.text import Text
 
 from experiments.config import Plugins, RunConfig, RunError, configuration_of, make_envs, values_of
 from experiments.identity import check_places
-from experiments.player import refuse_descriptions
+from experiments.player import fresh, refuse_descriptions
 from experiments.plugin_record import changes, recorded
 from experiments.progress import console, progress_bar
 from experiments.run import RESCORED
 from experiments.runs import read_log
+from experiments.serve.journal import REQUESTS
 from signal_env.learner.experiment import experiment_sizes
 from signal_env.learner.outcomes import Offer
 from signal_env.rewards import Reward
+from signal_env.shared import LocalExperiment
 from signal_env.utils.extras import require
 from signal_env.utils.storage import write_text
 
@@ -93,11 +95,8 @@ def replay(run: RunConfig, logged: list[dict[str, Any]], reward: str) -> Iterato
     The run's shaping is part of both.
     """
     new, own = Reward(reward).weights, Reward(run.options.reward).weights
-    envs = make_envs(run, reward={name: 0.0 for name in new} | own)  # a term with weight 0 has a value and adds nothing
-    envs.reset(seed=run.seed)
-    for start in range(0, len(logged) - envs.num_envs + 1, envs.num_envs):
-        _, replayed, *_ = envs.step([line["text"] for line in logged[start : start + envs.num_envs]])
-        offer: Offer = envs.unwrapped.last_offer
+    both = {name: 0.0 for name in new} | own  # a term with weight 0 has a value and adds nothing
+    for replayed, offer in (_served if run.agent == "served" else _stepped)(run, logged, both):
         rewards = offer.terms["invalid"].contribution + (replayed - offer.rewards)
         for name, weight in new.items():
             if name in offer.terms:
@@ -105,6 +104,33 @@ def replay(run: RunConfig, logged: list[dict[str, Any]], reward: str) -> Iterato
             elif name in offer.at_close:
                 rewards[-1:] += weight * offer.at_close[name].value
         yield replayed, rewards
+
+
+def _stepped(run: RunConfig, logged: list[dict[str, Any]], reward: dict[str, float]) -> Iterator[tuple[Any, Offer]]:
+    """Step a run's environments with its texts; yield each step's rewards and its offer."""
+    envs = make_envs(run, reward=reward)
+    envs.reset(seed=run.seed)
+    for start in range(0, len(logged) - envs.num_envs + 1, envs.num_envs):
+        _, replayed, *_ = envs.step([line["text"] for line in logged[start : start + envs.num_envs]])
+        yield replayed, envs.unwrapped.last_offer
+
+
+def _served(run: RunConfig, logged: list[dict[str, Any]], reward: dict[str, float]) -> Iterator[tuple[Any, Offer]]:
+    """Offer a served experiment's logged texts, each with the prompt of its request; yield as `_stepped` does."""
+    options = {name: fresh(name, value) for name, value in vars(run.options).items()}
+    experiment, done = LocalExperiment(run.env, run.seed, **options | {"reward": reward}), 0
+    for request in read_log(run.folder / REQUESTS)[0]:
+        if request["verb"] == "prompts":
+            experiment.prompts(request["n"])
+            continue
+        texts, prompts = (request[name][: len(logged) - done] for name in ("texts", "prompts"))
+        while texts and not (state := experiment.state()).ended:
+            n = state.offers_per_round - state.offers_made
+            part = experiment.offer(texts[:n], prompts[:n])
+            offer = experiment.last_offer
+            assert offer is not None
+            yield part.rewards, offer
+            texts, prompts, done = texts[n:], prompts[n:], done + part.offered
 
 
 def _compare(line: dict[str, Any], replayed: float) -> None:

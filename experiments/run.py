@@ -24,7 +24,6 @@ from experiments.progress import console, progress_bar
 from experiments.replay import Replay
 from experiments.runs import Runs, read_runs
 from experiments.spelling import elsewhere, spelled
-from experiments.summary import draw, show
 from signal_env.learner.experiment import experiment_sizes
 from signal_env.utils.errors import SignalError
 from signal_env.utils.extras import require
@@ -61,6 +60,8 @@ class RunBusy(RunError):
 def main(config: RunConfig) -> Path:
     """Play the run, or the rest of it, draw its curve and print a table; return its folder."""
     require("matplotlib", "plots")  # before the run, not after it
+    from experiments.summary import draw, show  # it needs the extra `plots`, unlike `play`
+
     try:
         play_visibly(config, resume=config.resume is not None)
     except KeyboardInterrupt:
@@ -149,7 +150,8 @@ def play(
 
     Raises:
         RunError: If the folder holds a run already and neither `overwrite` nor `resume` is set, a run with other
-            options is to be resumed, or a run that is played anew does not repeat its logs, which stay as they were.
+            options is to be resumed, or a served one, or a run that is played anew does not repeat its logs, which stay
+            as they were.
         AgentError: If the agent has one state method without the other.
         CallTimeout: If a call takes longer than `call_timeout`.
         RunBusy: If another process plays the run at this moment.

@@ -62,7 +62,9 @@ class RunFolder:
             return ""
         last = f"{self.rounds[-1]['labeled']} of {self.rounds[-1]['budget']} labels" if self.rounds else "no round yet"
         failed = (self.folder / "error.txt").is_file()
-        return f"not finished ({last}); {'its error.txt says why' if failed else 'resume it, or wait for it'}"
+        served = (self.folder / "requests.jsonl").is_file()
+        way = "repeat the command that began it" if served else "resume it"
+        return f"not finished ({last}); {'its error.txt says why' if failed else f'{way}, or wait for it'}"
 
 
 def read_log(file: Path, start: int = 0, stop: int | None = None) -> tuple[list[dict[str, Any]], bool]:

@@ -11,6 +11,7 @@ import gymnasium as gym
 from rich.progress import Progress, TaskID
 
 from agents.llm import FrozenGenerator
+from agents.llm.options import TemplateOptions, several
 from experiments.config import EnvironmentOptions, Plugins, RunError, check_names, check_seed
 from experiments.places import PATHS, existing, with_places, written
 from experiments.plugins import load_plugins
@@ -19,6 +20,7 @@ from experiments.progress import console, progress_bar
 from signal_env.annotators.builtin import check_model
 from signal_env.classifiers.checkpoints import require_checkpoint
 from signal_env.learner.experiment import experiment_sizes, task_of
+from signal_env.utils.answers import Part
 from signal_env.utils.extras import require, require_installed
 from signal_env.utils.objects import described
 from signal_env.utils.reading import dump_yaml
@@ -80,6 +82,12 @@ class TrainConfig:
     name; default: none."""
     synthetic_candidates: float = 0.5
     """The share of the candidates that the generator writes."""
+    prompt_style: Literal["chat", "continuation"] | None = None
+    """The generator's prompts: messages in its chat template, or texts that go on; default: "chat" where it has one."""
+    template_options: TemplateOptions = dataclasses.field(default_factory=dict)
+    """Options of the generator's chat template, by name."""
+    answer: Part = "line"
+    """The part of its answer that is the text: the first "line" that is not empty, the "last_line", or the "whole"."""
     learning_rate: float = 1e-3
     """Learning rate of Adam."""
     gamma: float = 0.99
@@ -219,13 +227,18 @@ def environments(config: TrainConfig) -> Any:
         env = gym.make(config.env, **vars(config.options))
         if config.shaping is not None:
             env = PotentialShaping(env, config.shaping, gamma=config.shaping_gamma, weight=config.shaping_weight)
-        generator = None if config.generator is None else FrozenGenerator(config.generator)
-        return CandidateSelection(
-            env, config.n_candidates, config.embedding_size, generator, config.synthetic_candidates
-        )
+        writer = None
+        if config.generator is not None:
+            writer = FrozenGenerator(config.generator, fields=several(task_of(config.options)), **form_of(config))
+        return CandidateSelection(env, config.n_candidates, config.embedding_size, writer, config.synthetic_candidates)
 
     kind = SubprocVecEnv if config.processes else DummyVecEnv
     return make_vec_env(make, config.n_envs, vec_env_cls=kind, monitor_kwargs={"info_keywords": ("accuracy",)})
+
+
+def form_of(config: TrainConfig) -> dict[str, Any]:
+    """Return how the generator is prompted, and what of its answers is the text, as options of an agent."""
+    return {name: getattr(config, name) for name in ("prompt_style", "template_options", "answer")}
 
 
 def make_evaluation(config: TrainConfig) -> Any:
@@ -240,6 +253,7 @@ def make_evaluation(config: TrainConfig) -> Any:
         config.eval_every,
         generator=config.generator,
         synthetic_candidates=config.synthetic_candidates,
+        **form_of(config),
     )
 
 

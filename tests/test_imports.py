@@ -127,6 +127,13 @@ def test_no_module_imports_itself_in_a_circle():
     assert circle({module: imported(module, inside=False) for module in MODULES}) == []
 
 
+def test_serving_needs_no_package_of_the_extra_plots():
+    pytest.importorskip("fastapi", reason="needs FastAPI: pip install 'signal-env[serve]'")
+    parts = "experiments.serve.app, experiments.serve.served_run, experiments.serve.worker"
+    script = f"import sys, {parts}; sys.exit(bool({{'scipy', 'pandas', 'matplotlib'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
+
+
 @pytest.mark.parametrize("heavy", ["torch", "transformers"])
 def test_importing_the_environment_is_cheap(heavy):
     script = f"import sys, signal_env; sys.exit({heavy!r} in sys.modules)"

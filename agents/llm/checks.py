@@ -6,13 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from signal_env.classifiers.pretrained import ModelError
+from signal_env.classifiers.checkpoints import ModelError, base_of
+from signal_env.classifiers.gguf import checkpoint_of
 from signal_env.config import ConfigError
 
 KEPT = 0.9
 """The least fraction of a prompt's characters that its tokens must hold. A rare character may be unknown."""
 
 STYLES = ("chat", "continuation", None)
+
+TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+"""Texts that spell truth values, in lower case."""
 
 
 def chat_template(tokenizer: Any, name: str, style: str | None, options: Mapping[str, Any]) -> str | None:
@@ -26,11 +30,17 @@ def chat_template(tokenizer: Any, name: str, style: str | None, options: Mapping
 
     Raises:
         ConfigError: If the style is unknown, or an option is none of the template's.
-        ModelError: If the style is "chat", and the tokenizer has no template.
+        ModelError: If the style is "chat", and the tokenizer has no template, or several without a default.
     """
     if style not in STYLES:
         raise ConfigError(f"prompt_style must be 'chat', 'continuation' or None; got {style!r}.")
-    template = tokenizer.get_chat_template() if tokenizer.chat_template and style != "continuation" else None
+    try:
+        template = tokenizer.get_chat_template() if tokenizer.chat_template and style != "continuation" else None
+    except ValueError as error:  # there are several templates, and none is the default
+        raise ModelError(
+            f"The tokenizer of {name} has the chat templates {', '.join(sorted(tokenizer.chat_template))}, and no "
+            "'default': save it with one chat_template, or give prompt_style='continuation'."
+        ) from error
     if template is None and style == "chat":
         raise ModelError(f"The tokenizer of {name} has no chat template: give prompt_style='continuation'.")
     if template is None and options:
@@ -41,6 +51,34 @@ def chat_template(tokenizer: Any, name: str, style: str | None, options: Mapping
         if not re.search(rf"\b{re.escape(option)}\b", template or ""):
             raise ConfigError(f"The chat template of {name} has no option {option!r}; see its chat_template.jinja.")
     return template
+
+
+def template_values(template: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a chat template, with truth values for texts that spell them.
+
+    Any text is true in a template, "false" too. One that the template itself has in quotes stays a text.
+
+    Example:
+        >>> template_values("{% if thinks %}...", {"thinks": "false", "effort": "high"})
+        {'thinks': False, 'effort': 'high'}
+        >>> template_values("{% if thinking == 'off' %}...", {"thinking": "off"})
+        {'thinking': 'off'}
+    """
+
+    def value(given: Any) -> Any:
+        named = re.search(rf"[\"']{re.escape(str(given))}[\"']", template or "")
+        return given if named or not isinstance(given, str) else TRUTH.get(given.strip().lower(), given)
+
+    return {option: value(given) for option, given in options.items()}
+
+
+def check_trainable(name: str) -> None:
+    """Raise a `ModelError` if a model is a LoRA adapter, in whose place the trainers would put a new one."""
+    if base := base_of(checkpoint_of(name, "generator")):
+        raise ModelError(
+            f"{name} is a LoRA adapter, and the agents that learn begin with one of their own: train its base "
+            f"({base}), or merge it and save the whole model with its tokenizer (merge_and_unload of peft)."
+        )
 
 
 def rendered(tokenizer: Any, name: str, message: Sequence[Mapping[str, str]], options: Mapping[str, Any]) -> str:

@@ -45,10 +45,13 @@ class FrozenGenerator:
     """Options of the chat template, by name."""
     answer: Part = "line"
     """The part of an answer that is the text, see `GeneratorOptions`."""
+    fields: tuple[str, ...] = ()
+    """The names of the task's fields, if it has several, which an answer may write with a line for each:
+    `get_task("qnli").field_names`."""
 
     def __call__(self, prompts: Sequence[str]) -> list[str]:
         """Return the text in the model's answer to each prompt."""
-        form = Form(self.prompt_style, tuple(self.template_options.items()), self.answer)
+        form = Form(self.prompt_style, tuple(self.template_options.items()), self.answer, tuple(self.fields))
         model = frozen_language_model(self.generator, self.device, self.precision, form)
         for prompt in prompts[:1]:
             model.check_prompt(prompt, model.encode([prompt])[0])

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.llm.answers import Tokens, hidden_tokens, line_ends, stop_at, until
-from agents.llm.checks import chat_template, check_ends, check_prompt, rendered
+from agents.llm.checks import chat_template, check_ends, check_prompt, rendered, template_values
 from agents.llm.options import BUILT_IN, PLAIN, Form
+from signal_env.classifiers.checkpoints import base_of
 from signal_env.classifiers.gguf import checkpoint_of
 from signal_env.classifiers.pretrained import (
     ModelError,
@@ -71,9 +72,10 @@ class LanguageModel:
         self.large = model.num_parameters() >= 100e6
         self.name = name
         self.device = device
-        self.template_options = dict(form.template_options)
         style = prompt_style if form.prompt_style is None else form.prompt_style
-        self.chat = chat_template(self.tokenizer, name, style, self.template_options) is not None
+        template = chat_template(self.tokenizer, name, style, dict(form.template_options))
+        self.template_options = template_values(template, dict(form.template_options))
+        self.chat = template is not None
         shown = rendered(self.tokenizer, name, self.messages("a prompt"), self.template_options) if self.chat else ""
         self.answer = Answer(form.answer, form.fields, opened_by(shown))
         self._hidden = hidden_tokens(self.tokenizer)
@@ -226,10 +228,14 @@ class LanguageModel:
 
 
 def _other_ends(name: str, end: int) -> Tokens:
-    """Return the end tokens that a checkpoint's generation_config.json names beside the tokenizer's, if it has one."""
+    """Return the end tokens that a checkpoint's generation_config.json names beside the tokenizer's, if it has one.
+
+    An adapter has none; its base's counts.
+    """
     from transformers import GenerationConfig
 
     path = checkpoint_of(name, "generator")
+    path = base_of(path) or path
     if Path(path).is_dir() and not (Path(path) / "generation_config.json").is_file():
         return []
     try:

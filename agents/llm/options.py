@@ -1,7 +1,6 @@
 """The options of agents that write, and where their language model is."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -12,7 +11,9 @@ from signal_env.learner.experiment import experiment_sizes, task_of
 from signal_env.learner.learner import Learner
 from signal_env.tasks import Task
 from signal_env.utils.answers import Part
+from signal_env.utils.reading import read_json
 from signal_env.utils.storage import cache_dir
+from signal_env.utils.typed import typed
 
 PAPER = "Qwen/Qwen2.5-7B-Instruct"
 """The paper's generator."""
@@ -33,12 +34,19 @@ class Form:
         template_options: Names and values of the chat template's options, as pairs.
         answer: The part of an answer that is the text.
         fields: The names of the task's fields, if it has several.
+
+    Raises:
+        ConfigError: If `answer` has an unknown value.
     """
 
     prompt_style: str | None = None
     template_options: tuple[tuple[str, Any], ...] = ()
     answer: Part = "line"
     fields: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.answer not in get_args(Part):
+            raise ConfigError(f"answer must be {', '.join(map(repr, get_args(Part)))}; got {self.answer!r}.")
 
 
 PLAIN = Form()
@@ -81,10 +89,7 @@ class GeneratorOptions:
         Raises:
             ConfigError: If `answer` has an unknown value.
         """
-        if self.answer not in get_args(Part):
-            raise ConfigError(f"answer must be {', '.join(map(repr, get_args(Part)))}; got {self.answer!r}.")
-        fields = learner.task.field_names if len(learner.task.field_names) > 1 else ()
-        return Form(self.prompt_style, tuple(self.template_options.items()), self.answer, fields)
+        return Form(self.prompt_style, tuple(self.template_options.items()), self.answer, several(learner.task))
 
     def check_available(self, options: SignalConfig, seed: int) -> None:
         """Look for the model, without loading it.
@@ -108,22 +113,32 @@ class GeneratorOptions:
         return str(small_generator(task, pool_size, seed)) if name == "small" else name
 
 
+def several(task: Task) -> tuple[str, ...]:
+    """Return the names of a task's fields, if it has several; see `Form`."""
+    return task.field_names if len(task.field_names) > 1 else ()
+
+
 def small_generator(task: Task, pool_size: int, seed: int) -> Path:
     """Return the folder of the generator that `experiments pretrain --task` has made for the task.
 
     Raises:
-        ModelError: If there is none, or it may have read texts of this experiment's pool.
+        ModelError: If there is none, its training.json cannot be read, or it may have read texts of this experiment's
+            pool.
     """
     folder = cache_dir("generators", task.name)
     if not folder.is_dir():
         raise ModelError(
             f"No small generator at {folder}. Make it: `python -m experiments pretrain --task {task.name}`"
         )
-    made = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    if seed >= made["excluded_seeds"] or pool_size > made["excluded_pool_size"]:
+    what = str(folder / "training.json")
+    made = typed(read_json(Path(what), what, ModelError), dict[str, Any], what, ModelError)
+    seeds, largest = (
+        typed(made.get(name), int, f"{name} in {what}", ModelError) for name in ("excluded_seeds", "excluded_pool_size")
+    )
+    if seed >= seeds or pool_size > largest:
         raise ModelError(
             f"The generator at {folder} may have read this pool of {pool_size} texts (seed {seed}). Only the "
-            f"pools of up to {made['excluded_pool_size']} texts of seeds under {made['excluded_seeds']} were kept out "
-            f"of its training: make it anew with other --exclude-seeds or --exclude-fraction."
+            f"pools of up to {largest} texts of seeds under {seeds} were kept out of its training: make it anew with "
+            "other --exclude-seeds or --exclude-fraction."
         )
     return folder

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, base
 from agents.llm.answers import Tokens
+from agents.llm.checks import check_trainable
 from agents.llm.comparison import divergence, lift
 from agents.llm.exchange import Exchange, Random
 from agents.llm.language_model import LanguageModel, seeds
@@ -23,6 +24,7 @@ from agents.llm.scale import RewardScale
 from agents.llm.trl_options import SET_ELSEWHERE, check_trl
 from signal_env.classifiers.pretrained import ModelError, quiet_transformers
 from signal_env.config import ConfigError, SignalConfig
+from signal_env.learner.experiment import experiment_sizes, task_of
 from signal_env.learner.learner import Learner
 from signal_env.utils.extras import require, require_installed
 
@@ -73,6 +75,7 @@ class TrainedGenerator(GeneratorOptions, Agent):
         for module in ("peft", "trl"):
             require_installed(module, "trl")
         super().check_available(options, seed)
+        check_trainable(self.model_for(task_of(options), experiment_sizes(options).pool, seed))
 
     def reset(self, envs: Envs, seed: int, exchange: Exchange | None = None) -> None:
         """Load the base, and start the trainer with a new adapter.
@@ -138,9 +141,11 @@ class TrainedGenerator(GeneratorOptions, Agent):
     def save(self, folder: Path) -> None:
         """Save the adapter to `folder/adapter`, in the form of `peft.AutoPeftModelForCausalLM.from_pretrained`.
 
-        Its `base_model_name_or_path` is the absolute folder of the base, or its hub name.
+        Its `base_model_name_or_path` is the absolute folder of the base, or its hub name. The tokenizer is beside it,
+        so that the folder is a generator too.
         """
         self._policy.save_pretrained(str(folder / "adapter"))
+        self._model.tokenizer.save_pretrained(str(folder / "adapter"))
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the agent has learned and counted, and its random numbers, between two rounds."""
@@ -197,6 +202,7 @@ class TrainedGenerator(GeneratorOptions, Agent):
     def _load(self, seed: int) -> LanguageModel:
         """Load the base, and check that a policy over it can learn when to end a text."""
         name = self.model_name(self._learner, seed)
+        check_trainable(name)
         model = LanguageModel(name, self.generator_device, self.generator_precision, self.form(self._learner))
         if not model.own_padding:
             raise ModelError(

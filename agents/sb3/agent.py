@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from gymnasium.spaces import Discrete
 
 from agents.agent import Envs, agents, base
-from agents.sb3.chooser import Chooser, ChoosingAgent, Observe, check_features, embedding_size_of
+from agents.sb3.chooser import Chooser, ChoosingAgent, Observe, WritingOptions, check_features, embedding_size_of
 from agents.sb3.errors import PolicyError
 from agents.sb3.places import find_policy
 from signal_env.classifiers.checkpoints import require_checkpoint
@@ -17,7 +17,7 @@ from signal_env.wrappers.candidate_draw import CandidateBox
 
 @agents.register("sb3")
 @dataclasses.dataclass
-class SB3Agent(ChoosingAgent):
+class SB3Agent(WritingOptions, ChoosingAgent):
     """A saved policy of SB3, with the same observations and draws as in `CandidateSelection`.
 
     It passes (offers the empty text) once the round's labels are taken, or when no text is left.
@@ -69,7 +69,7 @@ class SB3Agent(ChoosingAgent):
             chooser,
             saved.n_candidates if self.n_candidates is None else self.n_candidates,
             saved.embedding_size,
-            self.generator,
+            self.writer(self.generator, base(envs).learner.task),
             self.synthetic_candidates,
         )
         names = base(envs).learner.feature_names
@@ -77,7 +77,7 @@ class SB3Agent(ChoosingAgent):
 
 
 @dataclasses.dataclass
-class ModelAgent(ChoosingAgent):
+class ModelAgent(WritingOptions, ChoosingAgent):
     """A model of SB3 as an object, whatever its policy: `ModelAgent(PPO.load("model.zip"))`.
 
     Loading such a file runs the code that it holds, so the file has to be one's own. `save_policy` writes policies that
@@ -133,7 +133,7 @@ class ModelAgent(ChoosingAgent):
             Chooser(self.model, self.greedy, observe),
             n_candidates,
             embedding_size,
-            self.generator,
+            self.writer(self.generator, base(envs).learner.task),
             self.synthetic_candidates,
         )
         space = self.model.observation_space

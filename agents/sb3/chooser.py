@@ -1,15 +1,19 @@
 """The choice of a candidate by a model of Stable-Baselines3, and the agent's part that all such models share."""
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Envs, base
 from agents.llm.frozen import FrozenGenerator
+from agents.llm.options import TemplateOptions, several
 from agents.sb3.errors import PolicyError
+from signal_env.tasks import Task
+from signal_env.utils.answers import Part
 from signal_env.wrappers.candidate_draw import CandidateDraw, candidate_features
 
 Observe = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -66,6 +70,28 @@ class Chooser:
         return int(rng.choice(len(mask), p=probabilities / probabilities.sum()))
 
 
+@dataclasses.dataclass(kw_only=True)
+class WritingOptions:
+    """How the language model that writes synthetic candidates is prompted, and what of its answers is the text."""
+
+    stateless: ClassVar[bool] = True
+
+    prompt_style: Literal["chat", "continuation"] | None = None
+    """The language model's prompts: messages in its chat template, or texts that go on; default: "chat" where it has a
+    template."""
+    template_options: TemplateOptions = dataclasses.field(default_factory=dict)
+    """Options of its chat template, by name."""
+    answer: Part = "line"
+    """The part of its answer that is the text: the first "line" that is not empty, the "last_line", or the "whole"."""
+
+    def writer(self, generator: str | None, task: Task) -> FrozenGenerator | None:
+        """Return the function that writes candidates with a language model; None if there is no model."""
+        if generator is None:
+            return None
+        form = {name: getattr(self, name) for name in ("prompt_style", "template_options", "answer")}
+        return FrozenGenerator(generator, fields=several(task), **form)
+
+
 class ChoosingAgent(Agent):
     """An agent that shows candidates to a `Chooser`, with the draws of `CandidateSelection`.
 
@@ -81,16 +107,17 @@ class ChoosingAgent(Agent):
         chooser: Chooser,
         n_candidates: int,
         embedding_size: int,
-        generator: str | None,
+        writer: FrozenGenerator | None,
         synthetic_candidates: float,
     ) -> None:
-        """Begin an episode; the other arguments are those of `CandidateSelection`.
+        """Begin an episode.
+
+        The writer is the `generator` of `CandidateSelection`, and the other arguments are named as there.
 
         Raises:
             ConfigError: If the environment's acquisition function chooses the texts to label.
         """
         learner = self._learner = base(envs).learner
-        writer = None if generator is None else FrozenGenerator(generator)
         self._draw = CandidateDraw(learner, n_candidates, embedding_size, writer, synthetic_candidates)
         self._chooser, self._rng = chooser, np.random.default_rng(seed)
         self._draw.reset(self._rng)

@@ -14,8 +14,12 @@ import tyro
 
 from experiments.config import EnvironmentOptions, Plugins, RunConfig, RunError, make_config
 from experiments.progress import console
+from experiments.serve.journal import REQUESTS
 from experiments.serve.request import Bounds
 from signal_env.utils.extras import require
+
+GRACE = 5
+"""Seconds for which a service that ends waits for clients."""
 
 TOKEN = "SIGNAL_ENV_TOKEN"
 """The environment variable with the token."""
@@ -60,11 +64,11 @@ class ServeConfig:
     max_text: int = Bounds.text
     """Characters of a text or a prompt, at most; the environment has a bound of its own, `max_text_length`."""
     max_waiting: int = Bounds.waiting
-    """Requests that wait at a time, at most; further ones are told to come again."""
+    """Requests that wait at a time, at most; further ones get 503."""
     max_clients: int = 1000
     """Connections at a time, at most."""
     wait: float = Bounds.wait
-    """Seconds that a request waits for its turn before it is told to come again."""
+    """Seconds that a request waits for its answer before it gets 503; one without a key waits on."""
     plugins: Plugins = ()
     """Files and modules of your own: `--plugin FILE.py` or `--plugin package.module`."""
     accept_changed_plugins: bool = False
@@ -93,6 +97,8 @@ class ServeConfig:
 def main(config: ServeConfig) -> Path:
     """Serve the experiment until the process is interrupted; return its folder."""
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # it ends as by Ctrl-C
+    if (config.run().folder / REQUESTS).exists():
+        console.print(f"Restoring the experiment in {config.run().folder}", soft_wrap=True)
     try:
         serve(config, lambda url: console.print(f"Serving {config.env}, seed {config.seed}, at {url}", soft_wrap=True))
     finally:
@@ -140,10 +146,9 @@ def serve_run(
     from experiments.serve.worker import Worker
 
     host, bounds = door.host, door.bounds
-    with listening(host, door.port) as place, served(run, one_writer) as played:
+    with listening(host, door.port, door.max_clients) as place, served(run, one_writer) as played:
         worker = Worker(played, bounds.waiting, lambda: setattr(server, "should_exit", True))
         server = server_of(make_app(worker, door.token, bounds), door.max_clients)
-        place.listen(door.max_clients)
         address = f"http://{f'[{host}]' if ':' in host else host}:{place.getsockname()[1]}"
         on_ready(address, lambda: setattr(server, "should_exit", True))
         try:
@@ -159,17 +164,34 @@ def server_of(app: Any, max_clients: int) -> Any:
     import uvicorn
 
     return uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, limit_concurrency=max_clients, timeout_keep_alive=75)
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            limit_concurrency=max_clients + 1,  # uvicorn refuses the connection that reaches it
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=GRACE,
+        )
     )
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to an address; an OSError says why it cannot be."""
+def listening(host: str, port: int, waiting: int = 100) -> socket.socket:
+    """Return a socket that listens on an address.
+
+    Args:
+        host: The address.
+        port: The port; 0: a free one.
+        waiting: The number of connections that may wait to be accepted.
+
+    Raises:
+        OSError: If it cannot listen there, for instance because another process does.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     place = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sends at once if it sees TCP named
     try:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         place.bind((host, port))
+        place.listen(waiting)  # it shares an address with others that are bound, but not with one that listens
     except OSError as error:
         place.close()
         raise OSError(error.errno, f"{error.strerror} (listening on {host}, port {port})") from error

@@ -8,10 +8,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from experiments.serve.openrlhf import queried, rewarded
-from experiments.serve.request import BadRequest, Bounds, drawn, offered, texts_of
+from experiments.serve.request import BadRequest, Bounds, decoded, drawn, offered, queried_texts, texts_of
 from experiments.serve.request import Request as Change
 from experiments.serve.served_run import ServedRun
 from experiments.serve.worker import Busy, Stopped, Worker
@@ -20,9 +21,16 @@ from signal_env.classifiers import ClassifierError
 from signal_env.shared import ExperimentEnded
 from signal_env.shared.reading import ABILITIES, RoundOver, asked, experiment_data, offered_data, round_data
 from signal_env.utils.answers import Answer
+from signal_env.utils.errors import SignalError
 
 RETRY = 1
-"""Seconds after which a request that was told to come again may be repeated."""
+"""Seconds after which a request that was answered with 503 may be repeated."""
+
+MOST_ROUNDS = 2**53
+"""The number of rounds that a request may name is below it: further whole numbers are not exact in JSON."""
+
+LARGE = 2**18
+"""Bytes from which on a request is decoded in a thread of its own."""
 
 ABOUT = """One active-learning experiment, shared by all clients.
 
@@ -31,8 +39,10 @@ ABOUT = """One active-learning experiment, shared by all clients.
 - `POST /score` {"texts": [...]} returns the rewards without offering.
 - `GET /state` and `GET /health` answer at once.
 
-A request repeated with its key is answered as the first one was. 503 with `Retry-After` means that the classifier is
-being retrained, or that too many requests wait: repeat the request. Every error is {"error": KIND, "reason": TEXT}.
+Bodies are JSON. A request repeated with its key is answered as the first one was. 503 with `Retry-After` means that the
+classifier is being retrained, or that too many requests wait: repeat the request. An offer or a draw without a key
+waits until it is answered; repeated after a lost connection, it is another one. The service's errors
+are {"error": KIND, "reason": TEXT}.
 """
 
 
@@ -65,7 +75,7 @@ def make_app(worker: Worker, token: str | None = None, bounds: Bounds | None = N
     app.get("/experiment", summary="Options, task, sizes and the real pool")(service.experiment)
     app.get("/round", summary="The open round: unlabeled and labeled texts under the classifier")(service.round)
     app.get("/offered", summary="What has been offered in the open round")(service.offered)
-    app.post("/ask", summary="What the classifier says of texts")(service.ask)
+    app.post("/ask", summary="The classifier's outputs for texts")(service.ask)
     return app
 
 
@@ -109,10 +119,13 @@ class Service:
         ] = {}  # requests with a key that are not answered yet
 
     async def health(self) -> Response:
-        """Return the status: "ready", "retraining", "ended" or "failed"; the last one with the status 500."""
+        """Return the status: "ready", "retraining", "ended" or "failed"; the last one with the status 500.
+
+        It needs no token, so the reason of a failure is the answer to other requests only.
+        """
         worker, run = self._worker, self._worker.run
         if worker.failure is not None:
-            return answered({"status": "failed", "reason": worker.reason}, 500)
+            return answered({"status": "failed"}, 500)
         ended = run.experiment.state().ended
         return answered({"status": "retraining" if run.closing else "ended" if ended else "ready"})
 
@@ -143,7 +156,7 @@ class Service:
     async def score(self, request: Request) -> Response:
         """Score texts without offering them: {"texts", "prompts"}; return {"rewards", "infos"}."""
         texts, prompts = texts_of(await self._body(request, ("texts", "prompts")), self._bounds)
-        return await self._read(lambda run: run.experiment.score(texts, prompts).to_dict())
+        return await self._read(lambda run: run.experiment.score(texts, prompts).to_dict(), only_reads=False)
 
     async def experiment(self) -> Response:
         """Return what stays the same: options, task, sizes, pool."""
@@ -159,11 +172,12 @@ class Service:
         return await self._read(lambda run: offered_data(run.experiment.learner))
 
     async def ask(self, request: Request) -> Response:
-        """Return what the classifier says: {"what", "texts", "round"}."""
+        """Return the classifier's outputs for texts: {"what", "texts", "round"}; without "texts", for U."""
         body = await self._body(request, ("what", "texts", "round"))
-        what, index, (texts, _) = body.get("what"), body.get("round"), texts_of(body, self._bounds)
-        if what not in ABILITIES or isinstance(index, bool) or not isinstance(index, int):
+        what, index = body.get("what"), body.get("round")
+        if what not in ABILITIES or type(index) is not int or not 0 <= index < MOST_ROUNDS:
             raise BadRequest(f"The request needs 'what', one of {', '.join(ABILITIES)}, and 'round', a whole number.")
+        texts = queried_texts(body, what, self._bounds)
         return await self._read(lambda run: _asked(run, what, texts, index))
 
     async def _body(self, request: Request, names: tuple[str, ...] | None = None) -> Mapping[str, Any]:
@@ -171,14 +185,14 @@ class Service:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise BadRequest("The request's Content-Type must be application/json.", 415)
         data = bytearray()
-        async for chunk in request.stream():
-            data += chunk
-            if len(data) > self._bounds.body:
-                raise BadRequest(f"A request has at most {self._bounds.body} bytes: send it in parts.", 413)
         try:
-            body = json.loads(data.decode())  # strictly: JSON would join halves of a character that came apart
-        except (ValueError, RecursionError) as error:
-            raise BadRequest(f"The request is not JSON: {error}.", 400) from error
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > self._bounds.body:
+                    raise BadRequest(f"A request has at most {self._bounds.body} bytes: send it in parts.", 413)
+        except ClientDisconnect as error:
+            raise BadRequest("The connection was lost before the request was complete.", 400) from error
+        body = await asyncio.to_thread(decoded, data) if len(data) > LARGE else decoded(data)
         if not isinstance(body, dict):
             raise BadRequest(f"The request must be a JSON object; got {type(body).__name__}.")
         if names is not None and (others := [name for name in body if name not in names]):
@@ -196,18 +210,18 @@ class Service:
                 future.add_done_callback(lambda _: self._pending.pop(key))
         elif known != change:
             raise BadRequest(f"The key {key!r} belongs to another request: give each request its own key.")
-        answer = await self._result(future)
+        answer = await (self._result(future) if key else future)  # without a key it cannot be repeated
         if "rewards" not in answer and "ended" in answer:
             raise ExperimentEnded(answer["ended"])
         return answered(answer)
 
-    async def _read(self, read: Callable[[ServedRun], dict[str, Any]]) -> Response:
+    async def _read(self, read: Callable[[ServedRun], dict[str, Any]], only_reads: bool = True) -> Response:
         """Have a request played that reads the experiment; its answer is encoded where it blocks no other one."""
-        data: bytes = await self._result(self._submit(lambda run: encoded(read(run))))
+        data: bytes = await self._result(self._submit(lambda run: encoded(read(run)), only_reads))
         return Response(data, media_type="application/json")
 
-    def _submit(self, job: Any) -> "asyncio.Future[Any]":
-        future = asyncio.wrap_future(self._worker.submit(job))
+    def _submit(self, job: Any, only_reads: bool = False) -> "asyncio.Future[Any]":
+        future = asyncio.wrap_future(self._worker.submit(job, only_reads))
         future.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may wait for it any more
         return future
 
@@ -221,7 +235,7 @@ class Service:
         raise Busy("Other requests are at work: repeat the request with the same key.")
 
 
-def _asked(run: ServedRun, what: str, texts: tuple[str, ...], index: int) -> dict[str, Any]:
+def _asked(run: ServedRun, what: str, texts: tuple[str, ...] | None, index: int) -> dict[str, Any]:
     try:
         return asked(run.experiment.learner, what, texts, index)
     except ClassifierError as error:  # the classifier lacks the ability
@@ -234,6 +248,7 @@ ERRORS: dict[type[Exception], tuple[int | None, str]] = {
     RoundOver: (409, "round over"),
     Busy: (503, "busy"),
     Stopped: (503, "stopped"),
+    Exception: (500, "failed"),
 }
 """The status of each error, None for its own, and its kind."""
 
@@ -244,7 +259,8 @@ def _handler(status: int | None, kind: str) -> Callable[[Request, Exception], Aw
             return problem(error.status, kind, str(error))
         if isinstance(error, Stopped) and error.failed:
             return problem(500, "failed", str(error))
-        return problem(status or 500, getattr(error, "kind", kind), str(error))
+        reason = str(error) if isinstance(error, SignalError) else f"{type(error).__name__}: {error}"
+        return problem(status or 500, getattr(error, "kind", kind), reason)
 
     return handle
 

@@ -28,6 +28,8 @@ def queried(body: Mapping[str, Any], ends: Sequence[str], answer: Answer, bounds
         >>> change.texts, change.prompts
         (('a warm film',), ('Write.',))
     """
+    if "" in ends:
+        raise BadRequest("'end' must be the token that ends a response, as in ?end=%3C%7Cim_end%7C%3E; it is empty.")
     lists: dict[str, Any] = {name: body.get(name) for name in ("query", "prompts", "labels")}
     if any(not isinstance(each, list) or not all(isinstance(one, str) for one in each) for each in lists.values()):
         raise BadRequest("The request needs three lists of strings: 'query', 'prompts' and 'labels'.")

@@ -1,13 +1,22 @@
 """The requests that change a served experiment, and the bounds of all requests."""
 
 import dataclasses
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from signal_env.spaces import is_utf8
 from signal_env.utils.errors import SignalError
 
 LONGEST_KEY = 200
 """The most characters of a key."""
+
+MOST_PARTS = 1000
+"""The most lists and objects in a request."""
+
+STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+"""A string in JSON."""
 
 
 class BadRequest(SignalError, ValueError):
@@ -31,7 +40,7 @@ class Bounds:
         batch: Texts, or prompts, of a request.
         text: Characters of a text or a prompt.
         waiting: Requests that wait at a time.
-        wait: Seconds that a request waits for its turn before it is told to come again.
+        wait: Seconds that a request waits for its answer before it gets 503.
     """
 
     body: int = 16 * 1024**2
@@ -71,6 +80,26 @@ class Request:
         return cls(data["verb"], data["key"], data.get("n", 0), texts, prompts)
 
 
+def decoded(data: bytearray) -> Any:
+    """Return the value that a request has as JSON.
+
+    Millions of lists take seconds to make, in which no other thread runs, so they are counted first.
+
+    Raises:
+        BadRequest: If it is not JSON, or has more lists and objects than any request.
+    """
+    if _brackets(data) > MOST_PARTS and _brackets(STRING.sub(b"", data)) > MOST_PARTS:
+        raise BadRequest(f"The request has more than {MOST_PARTS} lists and objects.", 400)
+    try:
+        return json.loads(data.decode())  # strictly: JSON would join halves of a character that came apart
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"The request is not JSON: {error}.", 400) from error
+
+
+def _brackets(data: bytes | bytearray) -> int:
+    return data.count(b"[") + data.count(b"{")
+
+
 def drawn(body: Mapping[str, Any], bounds: Bounds) -> Request:
     """Return the draw of prompts that a request's body describes.
 
@@ -98,6 +127,20 @@ def texts_of(body: Mapping[str, Any], bounds: Bounds) -> tuple[tuple[str, ...], 
     if len(prompts) not in (0, len(texts)):
         raise BadRequest(f"'prompts' must be one for each of the {len(texts)} texts, or none; got {len(prompts)}.")
     return texts, prompts
+
+
+def queried_texts(body: Mapping[str, Any], what: str, bounds: Bounds) -> tuple[str, ...] | None:
+    """Return the texts of a question about the classifier, in any number; None for U. See `drawn` for errors.
+
+    Only a "check" may have texts that are not valid Unicode: it finds such texts.
+    """
+    if body.get("texts") is None:
+        return None
+    texts, _ = texts_of(body, dataclasses.replace(bounds, batch=bounds.body))
+    for i, text in enumerate(texts if what != "check" else ()):
+        if not is_utf8(text):
+            raise BadRequest(f"texts[{i}] holds a lone surrogate, half of a character: {text!a:.80}.")
+    return texts
 
 
 def _strings(values: Any, name: str, bounds: Bounds) -> tuple[str, ...]:

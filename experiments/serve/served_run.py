@@ -75,8 +75,7 @@ class ServedRun:
             self._open(checkpoint["logs"])
         for order, request in self.journal.since(self.journal.answered):
             self._answer(order, request)
-        if self._logs is not None and self.experiment.state().ended:  # killed as it ended
-            self._finish()
+        self._finish()
 
     def _restored(self) -> dict[str, Any] | None:
         """Return the checkpoint to go on from; None if there is none, and everything is played anew."""
@@ -153,6 +152,7 @@ class ServedRun:
             self._done += part.offered
             if part.rounds:
                 self._checkpoint()
+                self._finish()
             self.closing = False
         done, parts, ended = self._done, self._parts, experiment.state().ended
         self._done, self._parts = 0, []
@@ -163,7 +163,7 @@ class ServedRun:
         return Offered(rewards, infos, first, done, ended)
 
     def _checkpoint(self) -> None:
-        """Write the state at a round's close; at the end of the experiment, finish the run's folder."""
+        """Write the state at a round's close."""
         if self._logs is None:
             return
         state = self.experiment.state()
@@ -171,13 +171,12 @@ class ServedRun:
         kept: dict[str, Any] = {"logs": self._logs.state_dict(), "experiment": self.experiment.state_dict()}
         kept |= {"answered": self.journal.size, "done": self._done, "parts": [part.to_dict() for part in self._parts]}
         save_checkpoint(self._folder, int(state.round["index"]), kept, keep=2 if self._one_writer else 1)
-        if state.ended:
-            self._finish()
 
     def _finish(self) -> None:
-        """Close the logs of an experiment that has ended, and mark the folder as finished."""
-        if self._logs is not None:
-            self._logs.end()
+        """Finish the run's folder if the experiment is over, also where a kill came between that and its end."""
+        if self._logs is None or not self.experiment.state().ended:
+            return
+        self._logs.end()
         self._logs = None
         self.experiment.observers.clear()
         sync(self._folder)

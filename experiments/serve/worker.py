@@ -10,7 +10,6 @@ from typing import Any
 from experiments.serve.request import BadRequest, Request
 from experiments.serve.served_run import ServedRun
 from signal_env.shared import ExperimentEnded
-from signal_env.shared.reading import RoundOver
 from signal_env.utils.errors import SignalError
 
 
@@ -38,8 +37,8 @@ class Stopped(SignalError, RuntimeError):
         self.failed = failed
 
 
-Job = tuple[Request | Callable[[ServedRun], Any], "Future[Any]"]
-"""A request that changes the experiment, or a function that reads it; and the place of the result."""
+Job = tuple[Request | Callable[[ServedRun], Any], "Future[Any]", bool]
+"""A request that changes the experiment, or a function of it; the place of the result; whether an error stops all."""
 
 
 class Worker:
@@ -65,10 +64,15 @@ class Worker:
         self._thread = threading.Thread(target=self._work, name="experiment", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Request | Callable[[ServedRun], Any]) -> "Future[Any]":
+    def submit(self, job: Request | Callable[[ServedRun], Any], only_reads: bool = False) -> "Future[Any]":
         """Put a request into the queue; return the future of its result.
 
         A request's result is its answer, see `ServedRun.play`; that of a function is what it returns.
+
+        Args:
+            job: A request that changes the experiment, or a function of the run.
+            only_reads: Whether a function leaves the experiment as it is in every case. Its error is then its result
+                and does not stop the worker.
 
         Raises:
             Busy: If the queue is full.
@@ -80,16 +84,18 @@ class Worker:
             if self._stopping:
                 raise Stopped(self.reason, self.failure is not None)
             try:
-                self._jobs.put_nowait((job, future))
+                self._jobs.put_nowait((job, future, only_reads))
             except queue.Full:
-                raise Busy(f"{self._jobs.maxsize} requests are waiting, as many as may wait: come again.") from None
+                raise Busy(
+                    f"{self._jobs.maxsize} requests are waiting, as many as may wait: repeat the request."
+                ) from None
         return future
 
     @property
     def reason(self) -> str:
         """The reason why the worker has stopped."""
         if self.failure is None:
-            return "The service is about to end: come again when it has started."
+            return "The service is about to end: repeat the request when it has started again."
         return f"The service has stopped after an error: {type(self.failure).__name__}: {self.failure}"
 
     def stop(self) -> None:
@@ -110,7 +116,7 @@ class Worker:
             self.failure = error
         with self._lock:
             self._stopping = True
-        for _, future in [*jobs, *self._waiting(block=False)]:
+        for _, future, _ in [*jobs, *self._waiting(block=False)]:
             if not future.done():
                 future.set_exception(Stopped(self.reason, self.failure is not None))
         if self.failure is not None:
@@ -127,7 +133,9 @@ class Worker:
 
     def _play(self, jobs: list[Job]) -> None:
         orders = self._accept(jobs)
-        for (job, future), order in zip(jobs, orders, strict=True):
+        for (job, future, only_reads), order in zip(jobs, orders, strict=True):
+            if self._stopping:  # the journal has the rest
+                return
             if future.done():
                 continue
             if isinstance(job, Request):
@@ -135,7 +143,9 @@ class Worker:
                 continue
             try:
                 result = job(self.run)
-            except (BadRequest, RoundOver) as error:
+            except Exception as error:
+                if not only_reads:
+                    raise
                 future.set_exception(error)
             else:
                 future.set_result(result)
@@ -144,7 +154,7 @@ class Worker:
         """Accept the requests among the jobs; return their numbers, -1 for the others."""
         orders, run, journal = [], self.run, self.run.journal
         before = journal.accepted
-        for job, future in jobs:
+        for job, future, _ in jobs:
             order = -1
             if isinstance(job, Request):
                 try:

@@ -1,9 +1,9 @@
 """The built-in annotators: "gold", "rule" and "model"."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ from signal_env.annotators.annotator import Annotator, AnnotatorError, annotator
 from signal_env.classifiers.checkpoints import model_path, require_checkpoint
 from signal_env.tasks import Task, TaskError
 from signal_env.utils.fingerprint import digest_of_folder
+from signal_env.utils.reading import read_json
 from signal_env.utils.storage import cache_dir
+from signal_env.utils.typed import typed
 
 
 @annotators.register("gold")
@@ -110,9 +112,21 @@ def check_model(task: Task, model: str | None) -> None:
     folder = Path(find_model(task, model))
     require_checkpoint(folder if folder.is_dir() else str(model))
     if folder.is_dir():
-        classes = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("id2label")
+        classes = _read_record(folder / "config.json").get("id2label")
         if classes:
+            what = f"id2label in {folder / 'config.json'}"
+            classes = typed(classes, Mapping[str, str], what, AnnotatorError)
+            if wrong := [number for number in classes if not number.isdecimal()]:
+                raise AnnotatorError(f"{what} must name classes by their numbers, from 0 on; got {wrong[0]!r}.")
             _labels_of(task, {int(number): name for number, name in classes.items()}, str(folder))
+
+
+def _read_record(file: Path) -> dict[str, Any]:
+    """Return the mapping in a file of an annotator's folder."""
+    values: dict[str, Any] = typed(
+        read_json(file, str(file), AnnotatorError), dict[str, Any], str(file), AnnotatorError
+    )
+    return values
 
 
 def _labels_of(task: Task, classes: Mapping[int, str], name: str) -> list[int]:
@@ -134,7 +148,8 @@ def _model_annotator(task: Task, name: str, device: str, content: str) -> Annota
     classifier, tokenizer = load_pretrained(AutoModelForSequenceClassification, name)
     labels = np.array(_labels_of(task, classifier.config.id2label, name))
     record = Path(model_path(name)) / "annotator.json"
-    max_length = json.loads(record.read_text(encoding="utf-8")).get("max_length", 128) if record.is_file() else 128
+    max_length = _read_record(record).get("max_length", 128) if record.is_file() else 128
+    max_length = typed(max_length, int, f"max_length in {record}", AnnotatorError)
     text_model = TextModel(classifier, tokenizer, task, max_length, device)
 
     def forward(batch: Batch) -> tuple[torch.Tensor, ...]:

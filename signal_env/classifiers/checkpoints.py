@@ -2,16 +2,28 @@
 
 import importlib.util
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from signal_env.utils.errors import SignalError
 from signal_env.utils.extras import MissingExtra, require_installed
+from signal_env.utils.reading import read_json
+from signal_env.utils.typed import typed
 
 EMBEDDED = Path(__file__).parent.parent / "models"
 """The folder of the models that the package ships."""
+
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "*.model", "vocab.*")
+"""Files of which a folder with a tokenizer has one."""
+
+FAILURE_SECONDS = 60.0
+"""Time for which a failed look at the hub is remembered. Without a connection each takes half a minute."""
+
+_LOOKED_FOR: dict[str, tuple[str, float | None]] = {}
+"""What was wrong with a model of the hub at the last look, "" if nothing, and when it was, on the monotonic clock."""
 
 
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -89,37 +101,93 @@ def require_checkpoint(name: str | Path, role: str = "encoder") -> None:
         role: See `model_path`.
 
     Raises:
-        MissingExtra: If `name` is "minilm" and its package is not installed, or a GGUF file and gguf is not.
-        ModelError: If there is no such model, or its folder lacks a part.
+        MissingExtra: If `name` is "minilm" and its package is not installed, or an adapter's folder and peft is not, or
+            a GGUF file and gguf is not.
+        ModelError: If there is no such model, its folder lacks a part, or it is an adapter without its base.
     """
     path = model_path(name, role)
     if is_gguf(path):
         require_installed("gguf", "gguf")
-        with open(path, "rb") as file:
-            if file.read(4) != b"GGUF":
+        with open(path, "rb") as content:
+            if content.read(4) != b"GGUF":
                 raise not_loaded(name, path, role, "The file does not begin as a GGUF file does.")
         return
-    if Path(path).is_dir():
-        if not (Path(path) / "adapter_config.json").is_file():  # an adapter's base has the other parts
-            patterns = ("config.json", "*.safetensors")
-            if missing := [pattern for pattern in patterns if not any(Path(path).glob(pattern))]:
-                raise not_loaded(name, path, role, f"The folder lacks {' and '.join(missing)}.")
+    if not Path(path).is_dir():
+        if problem := _hub_problem(path):
+            raise not_loaded(name, path, role, f"transformers reported: {problem}")
         return
-    if problem := _hub_problem(path):
-        raise not_loaded(name, path, role, f"transformers reported: {problem}")
+    base = base_of(path)
+    if base is not None:
+        require_installed("peft", "trl")
+    parts = ["config.json", "*.safetensors"] if base is None else ["adapter_model.safetensors"]
+    missing = [part for part in parts if not any(Path(path).glob(part))]
+    if not any(any(Path(path).glob(part)) for part in TOKENIZER):
+        missing.append("a tokenizer" if base is None else f"a tokenizer (save that of its base, {base}, in it)")
+    if missing:
+        raise not_loaded(name, path, role, f"The folder lacks {' and '.join(missing)}.")
+    if base is not None and (not Path(base).is_dir() or not (Path(base) / "config.json").is_file()):
+        _require_base(name, path, role, base)
 
 
-@lru_cache(maxsize=64)  # without a connection each try takes half a minute
+def _require_base(name: str | Path, path: str, role: str, base: str) -> None:
+    """Raise an error if an adapter's base, which is no complete folder, is not on the hub either."""
+    try:
+        problem = _hub_problem(model_path(base, role))
+    except ModelError as error:
+        problem = str(error)
+    if problem:
+        raise not_loaded(name, path, role, f"It is an adapter, whose base {base} is missing: {problem}")
+
+
+def base_of(path: str) -> str | None:
+    """Return the folder or hub name of a LoRA adapter's base; None if a checkpoint is no adapter, or has its base.
+
+    Args:
+        path: An absolute folder or a hub name. The adapter_config.json of the hub's is fetched.
+
+    Raises:
+        ModelError: If the adapter_config.json does not name a base.
+    """
+    if Path(path).is_dir():
+        file = Path(path) / "adapter_config.json"
+        if not file.is_file() or (Path(path) / "config.json").is_file():
+            return None
+    else:
+        from transformers.utils import find_adapter_config_file
+
+        with quiet_transformers():
+            found = find_adapter_config_file(path)
+        if found is None:
+            return None
+        file = Path(found)
+    what = f"The adapter_config.json of {path}"
+    settings = typed(read_json(file, what, ModelError), Mapping[str, Any], what, ModelError)
+    base: str = typed(settings.get("base_model_name_or_path"), str, f"base_model_name_or_path in {file}", ModelError)
+    return base
+
+
 def _hub_problem(name: str) -> str:
-    """Return why a model of the hub cannot be had here; "" if it can."""
+    """Return why a model of the hub cannot be had here; "" if it can. A failure is remembered for a while only."""
+    problem, looked = _LOOKED_FOR.get(name, ("", None))
+    if looked is None or (problem and time.monotonic() - looked >= FAILURE_SECONDS):
+        problem = _look_for(name)
+        _LOOKED_FOR[name] = problem, time.monotonic()
+    return problem
+
+
+def _look_for(name: str) -> str:
+    """Look for a model's config.json, or an adapter's adapter_config.json; return what is wrong, or ""."""
     from transformers.utils import cached_file
 
-    try:
-        with quiet_transformers():
-            cached_file(name, "config.json")
-    except (OSError, ValueError) as error:
-        return str(error)
-    return ""
+    problem = ""
+    for file in ("config.json", "adapter_config.json"):
+        try:
+            with quiet_transformers():
+                if cached_file(name, file, local_files_only=bool(problem)):
+                    return ""
+        except (OSError, ValueError) as error:
+            problem = problem or str(error)
+    return problem or f"{name} has neither a config.json nor an adapter_config.json."
 
 
 def not_loaded(name: str | Path, path: str, role: str, reason: str) -> ModelError:

@@ -1,6 +1,5 @@
 """How a transformer becomes a classifier: which vector of a text's tokens the last linear layer reads."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -10,6 +9,8 @@ from torch import nn
 from signal_env.classifiers.bodies import check_body, is_causal
 from signal_env.classifiers.pretrained import ModelError, load_pretrained, model_path, quiet_transformers
 from signal_env.tasks import Task
+from signal_env.utils.reading import read_json
+from signal_env.utils.typed import typed
 
 if TYPE_CHECKING:
     from transformers.modeling_outputs import SequenceClassifierOutput
@@ -188,5 +189,5 @@ def _sentence_pooling(encoder: str) -> Pooling | None:
         return None
     if found is None:
         return None
-    modes = json.loads(Path(found).read_text(encoding="utf-8"))
+    modes = typed(read_json(Path(found), found, ModelError), dict[str, Any], found, ModelError)
     return next((pooling for pooling, mode in SENTENCE_MODES.items() if modes.get(mode)), "mean")

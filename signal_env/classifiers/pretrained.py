@@ -38,6 +38,7 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
         MissingExtra: If a package that the model needs is not installed.
     """
     import torch
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoTokenizer
 
     path = checkpoint_of(name, role)
@@ -47,7 +48,7 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
             torch.manual_seed(0)  # Makes weights that the checkpoint lacks the same every time.
             model = auto_class.from_pretrained(path, use_safetensors=True, trust_remote_code=False, **options)
             tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, StrictDataclassError) as error:
         raise not_loaded(name, path, role, f"transformers reported: {error}") from error
     _require_fit(model[0] if isinstance(model, tuple) else model, tokenizer, f"{role} {str(name)!r}")
     return model, tokenizer

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import os
 import ssl
 import threading
@@ -18,11 +19,16 @@ from signal_env.shared.reading import RoundOver
 from signal_env.shared.verbs import ExperimentEnded, Offered, Prompts, Scored, State
 from signal_env.utils.errors import ActionError, SignalError
 
+LOG = logging.getLogger(__name__)
+
 TOKEN = "SIGNAL_ENV_TOKEN"
 """The environment variable with the token of a service."""
 
 PAUSE = 0.25
 """Seconds before a request is repeated whose connection has failed."""
+
+SILENCE = 5.0
+"""Seconds without an answer after which a warning is logged."""
 
 AGAIN = (502, 503, 504)
 """The statuses of a service, or of a proxy before it, after which a request is repeated."""
@@ -118,16 +124,17 @@ class Client:
         """Return "experiment", "round" or "offered"; see `signal_env.shared.reading`."""
         return self._request("GET", f"/{what}")
 
-    def ask(self, what: str, texts: Sequence[str], index: int) -> dict[str, Any]:
-        """Return what the classifier says of texts; see `signal_env.shared.reading.asked`."""
-        return self._post("/ask", {"what": what, "texts": list(texts), "round": index})
+    def ask(self, what: str, texts: Sequence[str] | None, index: int) -> dict[str, Any]:
+        """Return the classifier's outputs for texts, None for U; see `signal_env.shared.reading.asked`."""
+        return self._post("/ask", {"what": what, "texts": None if texts is None else list(texts), "round": index})
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._request("POST", path, json.dumps(body).encode("ascii"))
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
-        """Return an answer; repeat the request while the service is away or retrains."""
-        end = time.monotonic() + self.timeout
+        """Return an answer; repeat the request while the service is down or retrains."""
+        begin = time.monotonic()
+        end, warned = begin + self.timeout, False
         while True:
             pause, problem = PAUSE, ""
             try:
@@ -143,6 +150,9 @@ class Client:
                     f"The service at {self.url} gave no answer to {method} {path} within {self.timeout:g} seconds "
                     f"({problem}). Is it running? Give a longer timeout if its classifier takes longer to train."
                 )
+            if not warned and time.monotonic() - begin >= SILENCE:
+                LOG.warning("No answer from %s yet (%s): waiting up to %g seconds.", self.url, problem, self.timeout)
+                warned = True
             time.sleep(pause)
 
     def _send(self, method: str, path: str, body: bytes | None) -> tuple[int, float, Any]:

@@ -43,8 +43,8 @@ class Source(Protocol):
         """Return "experiment", "round" or "offered"; see `signal_env.shared.reading`."""
         ...
 
-    def ask(self, what: str, texts: Sequence[str], index: int) -> dict[str, Any]:
-        """Return what the classifier says of texts; see `signal_env.shared.reading.asked`."""
+    def ask(self, what: str, texts: Sequence[str] | None, index: int) -> dict[str, Any]:
+        """Return the classifier's outputs for texts, None for U; see `signal_env.shared.reading.asked`."""
         ...
 
 
@@ -274,15 +274,20 @@ class MirrorClassifier:
 
     def dropout(self, texts: Sequence[str], n_samples: int, seed: int) -> Floats:
         """Return probabilities `(S, n, C)` with dropout; the experiment's own number of samples and seed count."""
-        return unpacked(self._source.ask("dropout", texts, self._index)["values"])
+        return self._values("dropout", texts)
 
     def pretrained(self, texts: Sequence[str]) -> Floats:
         """Return encodings `(n, e)` by the pretrained encoder."""
-        return unpacked(self._source.ask("pretrained", texts, self._index)["values"])
+        return self._values("pretrained", texts)
 
     def predicted_loss(self, texts: Sequence[str]) -> Floats:
         """Return predicted losses `(n,)`."""
-        return unpacked(self._source.ask("predicted_loss", texts, self._index)["values"])
+        return self._values("predicted_loss", texts)
+
+    def _values(self, what: str, texts: Sequence[str]) -> Floats:
+        """Return an output of the classifier; U, which may be large, is not sent."""
+        asked = None if tuple(texts) == self._texts else texts
+        return unpacked(self._source.ask(what, asked, self._index)["values"])
 
 
 def prediction_of(data: dict[str, Any]) -> Prediction:

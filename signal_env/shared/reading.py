@@ -51,18 +51,18 @@ def offered_data(learner: Learner) -> dict[str, Any]:
     return {"round": learner.episode.round, "made": opened.made, "seen": sorted(opened.seen), "valid": texts}
 
 
-def asked(learner: Learner, what: str, texts: Sequence[str], index: int) -> dict[str, Any]:
-    """Return what the classifier says of texts.
+def asked(learner: Learner, what: str, texts: Sequence[str] | None, index: int) -> dict[str, Any]:
+    """Return the classifier's outputs for texts.
 
     Args:
         learner: The learner.
         what: "predict", "dropout", "pretrained", "predicted_loss", or "check" (`Learner.check_texts`).
-        texts: The texts.
+        texts: The texts; None: U as the round opened.
         index: The last closed round of the one who asks.
 
     Raises:
         RoundOver: If another round has closed since then.
-        ClassifierError: If the classifier cannot say it.
+        ClassifierError: If the classifier lacks the ability.
     """
     opened = learner.opened
     if index != learner.episode.round:
@@ -70,7 +70,7 @@ def asked(learner: Learner, what: str, texts: Sequence[str], index: int) -> dict
             f"Round {index + 1} is over, and so is its classifier; the last closed round is "
             f"{learner.episode.round}: ask for the state first."
         )
-    texts = tuple(texts)
+    texts = opened.unlabeled.texts if texts is None else tuple(texts)
     if what == "predict":
         return _packed(opened.classifier.predict(texts))
     if what == "check":

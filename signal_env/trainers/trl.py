@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from signal_env.config import ConfigError
 from signal_env.shared import ExperimentEnded, LocalExperiment, Scored, SharedExperiment
@@ -26,13 +25,13 @@ class SignalSpec:
     """An experiment as TRL's trainers take it: prompts, one reward function per term, and an environment.
 
     Each batch of completions is offered once: the first reward function that is called with it offers its texts, and
-    the others read the same result. The functions' values times `reward_weights` sum to the environment's reward.
+    the others read the same result. Their values have the terms' weights and sum to the environment's reward.
     Several processes of one training share an experiment behind a URL; each offers the completions it has generated.
 
     Args:
         target: A registered id, such as "SignalEnv-sst2-v0", for an experiment in this process; the URL of a served
             one; or an experiment.
-        seed: The seed of an experiment in this process.
+        seed: The seed of an experiment in this process; default: 0.
         token: The token of a served one.
         conversational: Whether prompts are messages, for models with a chat template, or plain texts.
         answer: The rule by which a text is found in a completion; default: its first line that is not empty, or a line
@@ -43,28 +42,29 @@ class SignalSpec:
 
     Attributes:
         experiment: The shared experiment.
-        reward_funcs: A function for each reward term, under its name; "invalid" marks texts that are not valid.
-        reward_weights: Their weights.
+        reward_funcs: A function for each reward term, under its name; "invalid" is `invalid_reward` for texts that are
+            not valid.
+        reward_weights: 1.0 for each function, TRL's default: asynchronous GRPO takes no other weights.
 
     Raises:
-        ConfigError: If several processes would each begin an experiment of their own, or a served experiment is given
-            options.
+        ConfigError: If several processes would each begin an experiment of their own, or an experiment that
+            exists is given a seed or options.
 
     Example:
         >>> import signal_env
         >>> spec = SignalSpec("SignalEnv-reviews-v0", pool_size=20, round_size=2, reward="signal - 0.5*length")
         >>> [function.__name__ for function in spec.reward_funcs], spec.reward_weights
-        (['signal', 'length', 'invalid'], [1.0, -0.5, 0.0])
+        (['signal', 'length', 'invalid'], [1.0, 1.0, 1.0])
         >>> prompts = [row["prompt"] for row in spec.train_dataset.take(2)]
         >>> spec.reward_funcs[1](prompts=prompts, completions=["a warm film", "a dull plot of four \\nExample 5:"])
-        [3.0, 5.0]
+        [-1.5, -2.5]
     """
 
     def __init__(
         self,
         target: str | SharedExperiment,
         *,
-        seed: int = 0,
+        seed: int | None = None,
         token: str | None = None,
         conversational: bool = False,
         answer: Answer | None = None,
@@ -75,11 +75,10 @@ class SignalSpec:
         self.conversational, self.name = conversational, name
         state = self.experiment.state()
         self._offers = Offers(self.experiment, answer or Answer(fields=state.field_names))
-        weights = state.weights
         self.reward_funcs: list[Callable[..., list[float | None]]] = [
-            TermReward(self._offers, term, weight, logs=i == 0) for i, (term, weight) in enumerate(weights.items())
+            TermReward(self._offers, term, logs=i == 0) for i, term in enumerate(state.weights)
         ]
-        self.reward_weights = list(weights.values())
+        self.reward_weights = [1.0] * len(self.reward_funcs)
 
     @cached_property
     def train_dataset(self) -> Any:
@@ -164,18 +163,17 @@ class Offers:
 
 
 class TermReward:
-    """A reward function of TRL: the values of one reward term, without its weight.
+    """A reward function of TRL: the contributions of one reward term to the environment's reward.
 
     Args:
         offers: The offered batches.
         term: The term, whose name the trainer logs.
-        weight: Its weight.
         logs: Whether it gives the experiment's state to the trainer's logs.
     """
 
-    def __init__(self, offers: Offers, term: str, weight: float, logs: bool) -> None:
+    def __init__(self, offers: Offers, term: str, logs: bool) -> None:
         self.__name__ = term
-        self._offers, self._weight, self._logs = offers, weight, logs
+        self._offers, self._logs = offers, logs
 
     def __call__(
         self,
@@ -185,10 +183,10 @@ class TermReward:
         log_metric: Callable[[str, float], None] | None = None,
         **_: Any,
     ) -> list[float | None]:
-        """Return the term's value for each completion, or for all texts of its environment; None for others'."""
+        """Return the contribution for each completion, or for all texts of its environment; None for others'."""
         values: list[float | None]
         if environments is None:
-            values = self._values(self._offers.result(self.__name__, prompts, completions)).tolist()
+            values = self._offers.result(self.__name__, prompts, completions).term(self.__name__).tolist()
         else:
             values = [self._earned(environment) for environment in environments]
         if self._logs and log_metric is not None:
@@ -200,13 +198,7 @@ class TermReward:
         """Return the sum over the texts of a rollout; None if the environment is another trainer's."""
         if not isinstance(environment, TextEnvironment):
             return None
-        return float(self._values(environment._earned()).sum())
-
-    def _values(self, result: Scored) -> NDArray[np.float64]:
-        """Return what the weight multiplies to the term's contribution: raw values after clipping and normalization."""
-        if self._weight == 0:
-            return result.term(self.__name__, "raw")
-        return result.term(self.__name__) / self._weight
+        return float(environment._earned().term(self.__name__).sum())
 
 
 class TextEnvironment:
@@ -258,14 +250,18 @@ class TextEnvironment:
 
 
 def _experiment(
-    target: str | SharedExperiment, seed: int, token: str | None, options: Mapping[str, Any]
+    target: str | SharedExperiment, seed: int | None, token: str | None, options: Mapping[str, Any]
 ) -> SharedExperiment:
     """Return the experiment that a target names."""
-    if isinstance(target, str) and "://" in target:
+    here = isinstance(target, str) and "://" not in target
+    if not here and (given := [*(["seed"] if seed is not None else []), *options]):
+        raise ConfigError(
+            f"The experiment has its seed and its options already; got {', '.join(given)}. Give them to `serve` or "
+            "`LocalExperiment`."
+        )
+    if isinstance(target, str) and not here:
         from signal_env.shared.client import Client
 
-        if options:
-            raise ConfigError(f"A served experiment has its options; got {', '.join(options)}. Give them to `serve`.")
         return Client(target, token=token)
     if not isinstance(target, str) and not isinstance(target, LocalExperiment):
         return target
@@ -274,7 +270,7 @@ def _experiment(
             "Each process of this training would have an experiment of its own. Serve one, and give its URL: "
             "python -m experiments serve --env ENV"
         )
-    return LocalExperiment(target, seed, **options) if isinstance(target, str) else target
+    return LocalExperiment(target, seed or 0, **options) if isinstance(target, str) else target
 
 
 def _rows(experiment: SharedExperiment, name: str, conversational: bool) -> Iterator[dict[str, Any]]:

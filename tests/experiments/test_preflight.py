@@ -73,6 +73,23 @@ def test_an_annotator_of_other_classes_is_named_before_a_text_is_labeled(tmp_pat
         preflight(config(agent, **annotated))
 
 
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{", "config.json is not valid JSON"),
+        ('["BertForSequenceClassification"]', "config.json must be a mapping"),
+        ('{"id2label": ["negative", "positive"]}', "id2label in .*config.json must be a mapping"),
+        ('{"id2label": {"a": "negative"}}', "id2label in .*config.json must name classes by their numbers"),
+    ],
+)
+def test_an_annotator_whose_configuration_is_broken_is_one_of_a_studys_lines(written, message, tmp_path):
+    folder = shutil.copytree(EMBEDDED / "encoder", tmp_path / "annotator")
+    (folder / "config.json").write_text(written)
+    broken = config("generator", annotator="model", annotator_model=str(folder))
+    with pytest.raises(RunError, match=f"1 of 1 methods cannot be played here; nothing was played.\n.*{message}"):
+        preflight_all([broken])
+
+
 def test_a_study_looks_for_all_that_its_methods_need_and_plays_none(tmp_path):
     methods = {
         "random": {"agent": "random"},

@@ -13,11 +13,13 @@ import pytest
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from agents.llm import FrozenGenerator
 from agents.rollout import rollout
 from agents.sb3 import SB3Agent
 from experiments.__main__ import main
 from experiments.parsing import parse
 from experiments.train import EVALUATION_SEEDS, TRAINING_SEEDS, TrainConfig, environments
+from signal_env.classifiers.checkpoints import ModelError
 
 PLAIN = {"pool_size": 60, "round_size": 10, "evaluation_size": 40, "selection": "submitted"}
 SMALL = ["--pool-size", "60", "--round-size", "10", "--evaluation-size", "40"]
@@ -115,6 +117,29 @@ def test_experiments_are_those_of_the_training_s_own_seeds(tmp_path):
         assert env.unwrapped.learner.pool == pool
     assert pools[0] != pools[1]
     assert model.get_env().num_envs == 2
+
+
+def test_the_generator_is_prompted_for_the_task_as_the_options_say(tmp_path, monkeypatch):
+    rows = [f"who wrote {i}?,she wrote {i},{('yes', 'no')[i % 2]}" for i in range(80)]
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.csv").write_text("\n".join(["question,sentence,label", *rows]))
+    (tmp_path / "pairs.yaml").write_text(
+        "name: pairs\ninstruction: Write a pair\nclass_names: ['yes', 'no']\ncolumns: [question, sentence]\n"
+    )
+    made = []
+
+    def generator(*args, **options):
+        made.append(FrozenGenerator(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr("experiments.train.FrozenGenerator", generator)
+    task = ["--env", "SignalEnv-v0", "--task", str(tmp_path / "pairs.yaml"), "--encoder", "embedded"]
+    options = ["--generator", "embedded", "--answer", "whole", "--prompt-style", "chat"]
+    envs = environments(parse([*task, *SMALL, *FAST, *options], TrainConfig))
+    fields = ("Question", "Sentence")
+    assert made == [FrozenGenerator("embedded", prompt_style="chat", answer="whole", fields=fields)] * 2
+    with pytest.raises(ModelError, match="has no chat template: give prompt_style='continuation'"):
+        envs.reset()
 
 
 def heed_interrupts():

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from agents.llm import FrozenGenerator
 from agents.llm.language_model import LanguageModel
 from agents.llm.options import Form
+from experiments.parsing import parse
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
 from signal_env.config import ConfigError
 
@@ -129,3 +130,32 @@ def test_forms_that_do_not_fit(folder):
     tokenizer.save_pretrained(place)
     with pytest.raises(ConfigError, match="has no option 'enable_thinkng'"):
         load(place, Form(template_options=(("enable_thinkng", False),)))
+
+
+@pytest.mark.parametrize("spelled", ["false", "False", "NO", "off"])
+def test_an_option_of_a_template_that_spells_a_truth_value_is_one(folder, spelled):
+    place, tokenizer = folder
+    tokenizer.chat_template = CHAT + "{% if thinks %}<think>{% endif %}"
+    tokenizer.save_pretrained(place)
+    command = ["--agent", "generator", "--template-options", "thinks", spelled]
+    options = parse(command).agent_options.template_options
+    model = load(place, Form(template_options=tuple(options.items())))
+    assert model.tokenizer.decode(model.encode(["a warm film"])[0]).endswith("<assistant>")
+    assert load(place, Form(template_options=(("thinks", "true"),))).answer.closing == "</think>"
+
+
+def test_an_option_that_a_template_compares_with_a_text_stays_a_text(folder):
+    place, tokenizer = folder
+    tokenizer.chat_template = CHAT + "{% if mode == 'off' %}<quiet>{% endif %}"
+    tokenizer.save_pretrained(place)
+    model = load(place, Form(template_options=(("mode", "off"),)))
+    assert model.tokenizer.decode(model.encode(["a warm film"])[0]).endswith("<quiet>")
+
+
+def test_several_templates_without_a_default(folder):
+    place, tokenizer = folder
+    tokenizer.chat_template = {"tool_use": CHAT, "rag": CHAT}
+    tokenizer.save_pretrained(place)
+    with pytest.raises(ModelError, match="has the chat templates rag, tool_use, and no 'default'"):
+        load(place)
+    read(load(place, Form("continuation")))

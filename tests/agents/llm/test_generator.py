@@ -9,8 +9,10 @@ import pytest
 from transformers import AutoTokenizer
 
 from agents.llm import GeneratorAgent
+from agents.llm.options import small_generator
 from agents.rollout import rollout
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
+from signal_env.tasks import get_task
 
 REVIEWS = "SignalEnv-reviews-v0"
 SMALL = {"pool_size": 60, "round_size": 30, "evaluation_size": 40}
@@ -112,3 +114,22 @@ def test_a_small_generator_is_refused_where_it_may_have_read_the_pool(monkeypatc
     assert len(texts_of(play(generator="small", seed=1))) == 30
     with pytest.raises(ModelError, match="may have read this pool of 60 texts"):
         play(generator="small", seed=2)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (None, "training.json cannot be read"),
+        ("{", "training.json is not valid JSON"),
+        ("[]", r"training.json must be a mapping; got \[\]"),
+        ('{"excluded_seeds": 2}', "excluded_pool_size in .*training.json must be a whole number; got None"),
+    ],
+)
+def test_a_small_generator_whose_training_is_not_known_is_refused(written, message, monkeypatch, tmp_path):
+    monkeypatch.setenv("SIGNAL_ENV_CACHE", str(tmp_path))
+    folder = tmp_path / "generators" / "reviews"
+    folder.mkdir(parents=True)
+    if written is not None:
+        (folder / "training.json").write_text(written)
+    with pytest.raises(ModelError, match=message):
+        small_generator(get_task("reviews"), 60, 0)

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.llm.answers import line_ends
 from agents.llm.language_model import LanguageModel
@@ -78,6 +78,17 @@ def test_the_end_tokens_that_a_checkpoint_names_end_a_text(folder, model):
     assert [named.text(response) for response in ended] == without
     (place / "generation_config.json").unlink()
     assert LanguageModel(str(place), "cpu", "float32").end_tokens == [tokenizer.eos_token_id]
+
+
+def test_an_adapter_has_the_end_tokens_of_its_base(folder, tmp_path):
+    peft = pytest.importorskip("peft")
+    place, tokenizer = folder
+    other = tokenizer(" film", add_special_tokens=False)["input_ids"][0]
+    (place / "generation_config.json").write_text(json.dumps({"eos_token_id": [tokenizer.eos_token_id, other]}))
+    lora = peft.LoraConfig(task_type="CAUSAL_LM", r=1)
+    peft.get_peft_model(AutoModelForCausalLM.from_pretrained(place), lora).save_pretrained(tmp_path / "adapter")
+    tokenizer.save_pretrained(tmp_path / "adapter")
+    assert LanguageModel(str(tmp_path / "adapter"), "cpu", "float32").end_tokens == [tokenizer.eos_token_id, other]
 
 
 def test_a_line_end_ends_a_text(model):

@@ -16,9 +16,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.agent import get_agent
 from agents.llm import GRPOAgent, PPOAgent, RLOOAgent
+from agents.llm.language_model import LanguageModel
 from agents.rollout import rollout, state_of
 from experiments.checkpoint import load_checkpoint, save_checkpoint
+from signal_env.classifiers.checkpoints import require_checkpoint
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
+from signal_env.config import SignalConfig
 from signal_env.rewards import RewardError
 from signal_env.utils.answers import Answer
 from signal_env.utils.extras import MissingExtra
@@ -249,7 +252,18 @@ def test_the_adapter_loads_in_plain_peft_and_transformers(agent_class, trained, 
         ours = agent._policy.eval()(tokens).logits
     assert torch.allclose(loaded, ours, atol=1e-5)
     assert not torch.allclose(loaded, frozen, atol=1e-2)
-    assert sorted(file.suffix for file in (tmp_path / "adapter").iterdir()) == [".json", ".md", ".safetensors"]
+    assert {file.suffix for file in (tmp_path / "adapter").iterdir()} == {".json", ".md", ".safetensors"}
+    require_checkpoint(tmp_path / "adapter", "generator")
+    generator = LanguageModel(str(tmp_path / "adapter"), "cpu", "float32")
+    with torch.no_grad():
+        assert torch.allclose(generator.model(tokens).logits, ours, atol=1e-5)
+    assert generator.encode(["a warm film"]) == agent._model.encode(["a warm film"])
+    again = agent_class(generator=str(tmp_path / "adapter"))
+    refused = r"is a LoRA adapter, .* begin with one of their own: train its base"
+    with pytest.raises(ModelError, match=refused):
+        again.check_available(SignalConfig(task="reviews"), 0)
+    with pytest.raises(ModelError, match=refused):
+        begin(again)
 
 
 @pytest.mark.parametrize("generator", ["embedded", "models/own"])

@@ -14,6 +14,8 @@ from agents.rollout import rollout, state_of
 from agents.sb3 import SB3Agent
 from agents.sb3.policies import CandidatePolicy, CandidateQPolicy, MaskableCandidatePolicy
 from agents.sb3.saved import PolicyError, load_policy, save_policy
+from signal_env.classifiers.checkpoints import ModelError
+from signal_env.tasks import get_task
 from signal_env.wrappers import CandidateSelection, PromptSelection
 
 REVIEWS = "SignalEnv-reviews-v0"
@@ -143,12 +145,24 @@ def test_a_policy_that_chose_among_prompts_is_an_error(folder, tmp_path):
 
 
 def test_rounds_without_candidates_truncate_the_episode(folder, monkeypatch):
-    monkeypatch.setattr("agents.sb3.chooser.FrozenGenerator", lambda name: lambda prompts: [""] * len(prompts))
+    monkeypatch.setattr("agents.sb3.chooser.FrozenGenerator", lambda name, **form: lambda prompts: [""] * len(prompts))
     envs = gym.make_vec(REVIEWS, num_envs=6, max_idle_rounds=2, **SMALL)
     agent = SB3Agent(policy=folder, generator="silent", synthetic_candidates=1.0)
     *_, last = [step.round for step in rollout(envs, agent, seed=0) if step.round is not None]
     assert (last["index"], last["passes"], last["offers"]) == (2, 6, 0)
     assert last["end_reason"] == "2 rounds in a row labeled nothing"
+
+
+def test_the_language_model_is_prompted_as_the_options_say(folder):
+    agent = SB3Agent(policy=folder, template_options={"thinks": False}, answer="whole")
+    expected = FrozenGenerator(
+        "embedded", template_options={"thinks": False}, answer="whole", fields=("Question", "Sentence")
+    )
+    assert agent.writer("embedded", get_task("qnli")) == expected
+    assert agent.writer(None, get_task("qnli")) is None
+    envs = gym.make_vec(REVIEWS, num_envs=6, **SMALL)
+    with pytest.raises(ModelError, match="has no chat template: give prompt_style='continuation'"):
+        list(rollout(envs, SB3Agent(policy=folder, generator="embedded", prompt_style="chat"), seed=0))
 
 
 def test_no_candidates_are_not_the_default(folder):

@@ -29,7 +29,7 @@ def config(tmp_path):
 
 
 @contextlib.contextmanager
-def serving(run, token=None, bounds=None, timeout=30.0):
+def serving(run, token=None, bounds=None, timeout=30.0, max_clients=100):
     """Serve a run in a thread; yield its client and its worker."""
     pytest.importorskip("fastapi", reason="needs FastAPI: pip install 'signal-env[serve]'")
     from experiments.serve.app import make_app
@@ -38,8 +38,7 @@ def serving(run, token=None, bounds=None, timeout=30.0):
     played = ServedRun(run)
     worker = Worker(played, bounds.waiting)
     with listening("127.0.0.1", 0) as place:
-        place.listen(100)
-        server = server_of(make_app(worker, token, bounds), 100)
+        server = server_of(make_app(worker, token, bounds), max_clients)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [place]})
         thread.start()
         client = Client(f"http://127.0.0.1:{place.getsockname()[1]}", token, timeout)
@@ -47,9 +46,10 @@ def serving(run, token=None, bounds=None, timeout=30.0):
             yield client, worker
         finally:
             server.should_exit = True
-            thread.join()
+            thread.join(60)
             worker.stop()
             played.close()
+            assert not thread.is_alive()
 
 
 @pytest.fixture

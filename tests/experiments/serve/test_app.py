@@ -1,7 +1,9 @@
 """The HTTP interface: what it answers, refuses and survives."""
 
+import contextlib
 import http.client
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,7 @@ from signal_env.classifiers import classifiers
 from signal_env.classifiers.linear import LinearClassifier
 from signal_env.rewards.term import reward_terms
 from signal_env.shared import ExperimentEnded, LocalExperiment
+from signal_env.shared.arrays import unpacked
 from signal_env.shared.client import Client, ServiceError
 from tests.experiments.serve.conftest import SMALL, serving
 
@@ -50,7 +53,9 @@ def test_bad_requests_are_refused_with_a_reason_and_change_nothing(serve):
             ("/offer", ["a"], 422, "JSON object; got list"),
             ("/offer", b'{"texts": [', 400, "not JSON"),
             ("/offer", b"\xff\xfe\xff", 400, "not JSON"),
-            ("/offer", b"[" * 2900, 400, "not JSON"),
+            ("/offer", b"[" * 900, 400, "not JSON"),
+            ("/offer", b"[" * 2900, 400, "more than 1000 lists"),
+            ("/offer", {"texts": ["[" * 1500 + '\\"']}, 413, "1502 characters"),  # brackets of a text
             ("/offer", b'{"texts": ["\xed\xa0\xbd\xed\xb8\x80"]}', 400, "not JSON"),  # a character in halves
             ("/prompts", {"n": -1}, 422, "'n' must be a whole number"),
             ("/prompts", {"n": True}, 422, "got True"),
@@ -59,6 +64,9 @@ def test_bad_requests_are_refused_with_a_reason_and_change_nothing(serve):
             ("/ask", {"what": "gold", "texts": ["a"], "round": 0}, 422, "one of predict"),
             ("/ask", {"what": "dropout", "texts": ["a"], "round": 0}, 422, "has no dropout"),
             ("/ask", {"what": "predict", "texts": ["a"], "round": 7}, 409, "Round 8 is over"),
+            ("/ask", {"what": "predict", "texts": ["\ud800 a"], "round": 0}, 422, "texts[0] holds a lone surrogate"),
+            ("/ask", b'{"what": "check", "texts": [], "round": %s}' % (b"9" * 2900), 422, "'round', a whole number"),
+            ("/get_reward?end=", {"query": ["a"], "prompts": [""], "labels": [""]}, 422, "it is empty"),
             ("/nothing", {}, 404, "Not Found"),
         ):
             answer = send(client, "POST", path, body)
@@ -185,6 +193,78 @@ def test_retraining_blocks_nobody_and_times_nobody_out(waiting, config):
         assert client.state().offered == 7
 
 
+def test_a_question_may_have_more_texts_than_a_request(serve):
+    texts = ["a warm film", "a cold plot", "an odd end"]
+    with serve(bounds=Bounds(batch=2)) as client:
+        learner = LocalExperiment("SignalEnv-reviews-v0", **OPTIONS).learner
+        for asked in (texts, None):
+            told = unpacked(client.ask("predict", asked, 0)["probabilities"])
+            expected = learner.opened.classifier.predict(tuple(texts)) if asked else learner.unlabeled
+            assert told.tolist() == expected.probabilities.tolist()
+
+
+def test_an_error_of_a_question_is_its_answer_and_stops_nothing(config, forget_plugins):
+    @classifiers.register("fragile")
+    class Fragile(LinearClassifier):
+        def predict(self, texts):
+            if "boom" in texts:
+                raise ZeroDivisionError("a bug")
+            return super().predict(texts)
+
+    with serving(config(classifier="fragile")) as (client, worker):
+        ask = {"what": "predict", "texts": ["boom"], "round": 0}
+        status, answer, _ = send(client, "POST", "/ask", ask)
+        assert (status, answer["error"]) == (500, "failed")
+        assert "ZeroDivisionError: a bug" in answer["reason"]
+        assert worker.failure is None
+        assert client.offer(["a film"]).offered == 1
+
+
+def test_an_offer_without_a_key_waits_for_its_answer(waiting, config):
+    """Answered with 503, it would be repeated, and its texts would be offered twice."""
+    with (
+        serving(config(classifier="waiting"), bounds=Bounds(wait=0.05)) as (client, _),
+        ThreadPoolExecutor(1) as threads,
+    ):
+        waiting.clear()
+        offer = threads.submit(send, client, "POST", "/offer", {"texts": [f"a film of {i}" for i in range(6)]})
+        while client.health()["status"] != "retraining":
+            time.sleep(0.01)
+        assert send(client, "POST", "/score", {"texts": ["another"]})[0] == 503  # the time limit has passed
+        waiting.set()
+        status, answer, _ = offer.result()
+        assert (status, answer["offered"]) == (200, 6)
+
+
+def test_a_client_that_stalls_does_not_keep_the_service_from_ending(serve, monkeypatch):
+    monkeypatch.setattr("experiments.serve.GRACE", 0.1)
+    head = "POST /offer HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+    with contextlib.ExitStack() as after, serve() as client:
+        stalled = after.enter_context(socket.create_connection(urlsplit(client.url).netloc.split(":")))
+        stalled.sendall(head.encode())
+        assert client.state().offered == 0
+
+
+def test_a_single_client_is_served_where_one_is_the_most(config):
+    with serving(config(), max_clients=1) as (client, _):
+        assert client.state().offered == 0
+        with pytest.raises(ServiceError, match="Service Unavailable"):
+            Client(client.url, timeout=0.1).state()
+
+
+def test_a_bug_in_a_term_that_scores_stops_the_service(config, forget_plugins):
+    """A term may have a state of its own, which the error may have left between two values."""
+
+    @reward_terms.register("fragile")
+    def fragile(texts):
+        raise ZeroDivisionError("a bug")
+
+    with serving(config(reward="fragile"), timeout=1) as (client, worker):
+        with pytest.raises(ServiceError, match=r"status 500.*ZeroDivisionError: a bug"):
+            client.score(["a film"])
+        assert isinstance(worker.failure, ZeroDivisionError)
+
+
 def test_a_bug_in_a_term_stops_the_service_and_loses_nothing(config, forget_plugins):
     broken = [True]
 
@@ -198,7 +278,7 @@ def test_a_bug_in_a_term_stops_the_service_and_loses_nothing(config, forget_plug
         assert client.offer(["four"]).rewards.tolist() == [4.0]
         with pytest.raises(ServiceError, match=r"status 500.*ZeroDivisionError: a bug"):
             client.offer(["boom", "three"], key="b")
-        assert send(client, "GET", "/health")[0] == 500
+        assert send(client, "GET", "/health")[:2] == (500, {"status": "failed"})  # without a token, so without a reason
         assert isinstance(worker.failure, ZeroDivisionError)
         assert "fragile" in "".join(worker.failure.__notes__)
     broken[0] = False
@@ -208,14 +288,27 @@ def test_a_bug_in_a_term_stops_the_service_and_loses_nothing(config, forget_plug
 
 
 def test_what_is_served_holds_no_hidden_label(serve):
+    """The gold labels of U, which stand beside its texts in the experiment's pool, are in nothing that is read."""
+    learner = LocalExperiment("SignalEnv-reviews-v0", **OPTIONS).learner
+    gold, labeled = learner.episode.gold, learner.episode.labeled
+    hidden = {text: label for text, label in gold.items() if text not in labeled}
     with serve() as client:
-        told = json.dumps([client.read(what) for what in ("experiment", "round", "offered")])
-        data = client.read("round")
-        learner = LocalExperiment("SignalEnv-reviews-v0", **OPTIONS).learner
-        assert [label for _, label in data["labeled"]] == [learner.episode.gold[text] for text, _ in data["labeled"]]
-        assert len(data["labeled"]) == 6
-        assert set(data) == {"round", "unlabeled", "labeled", "trained", "earlier"}
-        assert set(data["unlabeled"]) == {"texts", "probabilities", "embeddings"}
-        evaluation, _ = learner._evaluation
-        assert not [text for text in evaluation if text not in learner.pool and json.dumps(text) in told]
-        assert set(client.learner.episode.gold.values()) == {-1}
+        told = [client.read(what) for what in ("experiment", "round", "offered")]
+        told += [client.ask(what, list(hidden), 0) for what in ("predict", "check")]
+    lists = [each for data in told for each in lists_of(data)]
+    pairs = [tuple(each) for each in lists if len(each) == 2 and each[0] in gold and isinstance(each[1], int)]
+    assert sorted(pairs) == sorted(labeled.items())
+    assert list(hidden.values()) not in lists
+    assert list(gold.values()) not in lists
+    evaluation, _ = learner._evaluation
+    assert not [text for text in evaluation if text not in gold and json.dumps(text) in json.dumps(told)]
+
+
+def lists_of(data):
+    """Yield all lists in plain data, its arrays as lists, and its mappings' pairs."""
+    if isinstance(data, dict) and set(data) == {"dtype", "shape", "data"}:
+        yield unpacked(data).tolist()
+    elif isinstance(data, dict | list):
+        yield from map(list, data.items()) if isinstance(data, dict) else [data]
+        for each in data.values() if isinstance(data, dict) else data:
+            yield from lists_of(each)

@@ -9,6 +9,7 @@ import pytest
 from agents.agent import get_agent
 from agents.rollout import rollout
 from experiments.__main__ import main
+from experiments.serve import listening
 from signal_env.shared.vector_env import SharedVectorEnv
 from tests.experiments.serve.conftest import SMALL
 
@@ -53,6 +54,14 @@ def test_every_agent_plays_a_served_experiment_as_a_local_one(serve, name, own, 
         assert same(one.infos, other.infos)
         assert one.round is None or same(one.round, other.round)
     assert labeled == dict(local.unwrapped.learner.labeled)
+
+
+def test_two_services_do_not_listen_on_one_address():
+    """The second fails at once, not after its classifier has been trained."""
+    with listening("127.0.0.1", 0) as place:
+        port = place.getsockname()[1]
+        with pytest.raises(OSError, match=f"in use .listening on 127.0.0.1, port {port}"):
+            listening("127.0.0.1", port)
 
 
 def test_the_command_refuses_what_cannot_be_served(capsys, tmp_path, monkeypatch):

@@ -5,10 +5,12 @@ import json
 import pytest
 
 from experiments import read_runs
+from experiments.__main__ import main
 from experiments.config import RunError, make_config
 from experiments.rescore import RescoreConfig
 from experiments.rescore import main as rescore
 from experiments.run import finished, play
+from experiments.run_folder import read_folder
 from experiments.serve.journal import Journal
 from experiments.serve.request import Request
 from experiments.serve.served_run import ServedRun
@@ -117,3 +119,58 @@ def test_other_options_are_refused_and_replaced_if_asked(config):
     assert replaced.journal.accepted == 0
     replaced.close()
     assert Journal(other.folder).accepted == 0
+
+
+def test_a_kill_between_the_last_checkpoint_and_the_end_is_made_good(config, monkeypatch):
+    whole, cut = ServedRun(config(budget=12)), ServedRun(config(budget=12, name="cut"))
+    offer(whole, TEXTS[:6], "a")
+
+    def killed(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ServedRun, "_finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            offer(cut, TEXTS[:6], "a")
+    cut.close()
+    assert not finished(cut.config)
+    again = ServedRun(cut.config)
+    assert finished(again.config)
+    assert again.journal.answer_of(0) == whole.journal.answer_of(0)
+    assert logs(whole.config.folder) == logs(again.config.folder)
+    for each in (whole, again):
+        each.close()
+
+
+def test_a_served_run_is_not_resumed_as_an_agent_s(config, capsys):
+    run = ServedRun(config())
+    offer(run, TEXTS[:2])
+    run.close()
+    before = logs(run.config.folder)
+    assert main(["run", "--resume", str(run.config.folder)]) == 1
+    assert "is served: go on with it by the command that began it, `serve` or" in capsys.readouterr().err
+    assert logs(run.config.folder) == before
+    assert "repeat the command that began it" in next(read_folder(run.config.folder, [])).state
+
+
+def test_a_served_run_is_rescored_with_the_prompts_of_its_texts(config, forget_plugins, tmp_path):
+    """The second reward of a text is its prompt's number plus the first one, its length in characters."""
+
+    @reward_terms.register("prompt_number")
+    def prompt_number(texts, prompts):
+        return [float(prompt.rpartition(" ")[2]) for prompt in prompts]
+
+    @reward_terms.register("characters")
+    def characters(texts):
+        return [float(len(text)) for text in texts]
+
+    run = ServedRun(config(reward="characters"))
+    for batch in (range(4), range(4, 20), range(20, 23)):
+        run.play(run.journal.accept(Request("prompts", None, n=3)))
+        prompts = tuple(f"Prompt {i}" for i in batch)
+        run.play(run.journal.accept(Request("offer", None, texts=tuple(TEXTS[i] for i in batch), prompts=prompts)))
+    run.close()
+    rescored = rescore(RescoreConfig(run.config.folder, "prompt_number + characters"))
+    rows = [json.loads(line) for line in rescored.read_text().splitlines()]
+    assert [row["text"] for row in rows] == TEXTS[:23]
+    assert [row["rescored"] for row in rows] == [i + len(text) for i, text in enumerate(TEXTS[:23])]

@@ -55,10 +55,13 @@ def test_verl(serve, monkeypatch, tmp_path):
     pytest.importorskip("datasets", reason="needs the extra data")
     with serve(reward=REWARD) as client:
         file = tmp_path / "prompts.parquet"
-        loaded("write_prompts", monkeypatch, client.url).main(client.url, "8", str(file))
+        writer = loaded("write_prompts", monkeypatch, client.url)
+        monkeypatch.setattr(writer, "BLOCK", 3)
+        writer.main(client.url, "8", str(file))
         from datasets import load_dataset
 
         rows = list(load_dataset("parquet", data_files=str(file), split="train", cache_dir=str(tmp_path)))
+        assert tuple(row["text"] for row in rows) == LocalExperiment("SignalEnv-reviews-v0", **OPTIONS).prompts(8).texts
         module = loaded("verl_reward", monkeypatch, client.url)
 
         def call(row, text, split="train"):
@@ -157,8 +160,9 @@ def test_skyrl(serve, monkeypatch):
 
 
 def test_the_object_over_a_service_gives_the_same_values(serve):
-    local = SignalSpec("SignalEnv-reviews-v0", **OPTIONS, reward=REWARD)
-    with serve(reward=REWARD) as client:
+    options = {"reward": REWARD, "invalid_reward": -0.5}
+    local = SignalSpec("SignalEnv-reviews-v0", **OPTIONS, **options)
+    with serve(**options) as client:
         spec = SignalSpec(client.url)
         assert (spec.reward_weights, len(spec.reward_funcs)) == (local.reward_weights, 4)
         prompts = list(local.train_dataset.take(8))
@@ -168,7 +172,7 @@ def test_the_object_over_a_service_gives_the_same_values(serve):
             assert ours(prompts=shown, completions=TEXTS) == theirs(prompts=shown, completions=TEXTS)
         functions = pickle.loads(pickle.dumps(spec.reward_funcs))  # as asynchronous trainers do
         again = [function(prompts=shown, completions=TEXTS) for function in functions]
-        assert again[-1] == [1.0] * 8  # all are duplicates
+        assert again[-1] == [-0.5] * 8  # all are duplicates
         assert client.state().offered == 16
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,3 +138,11 @@ def test_logits_are_linear_in_the_normalized_pooled_tokens(pooling):
     text_model = TextModel(model, tokenizer, TASK, 128, "cpu")
     padded = model(**text_model.collate(text_model.encode(texts))).logits.detach().numpy()
     np.testing.assert_allclose(padded, logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("written", ["{", "[]"])
+def test_a_sentence_configuration_that_is_broken(written, checkpoint):
+    folder = checkpoint()
+    Path(folder, "1_Pooling", "config.json").write_text(written)
+    with pytest.raises(ModelError, match=r"1_Pooling/config\.json"):
+        load_classifier(folder, TASK)

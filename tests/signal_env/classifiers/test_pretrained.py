@@ -1,5 +1,6 @@
 """Loading models: names, folders, and error messages for missing models."""
 
+import shutil
 import sys
 
 import pytest
@@ -41,9 +42,17 @@ def test_a_hub_name_without_the_hub(monkeypatch):
         load_pretrained(AutoModel, "no-such-model-anywhere-1234")
 
 
-def test_pickled_weights_are_never_loaded(tmp_path):
-    import shutil
+@pytest.mark.parametrize("written", ["{", "[]", '{"model_type": "bert", "hidden_size": "a"}'])
+def test_a_configuration_that_is_broken(written, tmp_path):
+    from transformers import AutoModel
 
+    folder = shutil.copytree(EMBEDDED / "encoder", tmp_path / "encoder")
+    (folder / "config.json").write_text(written)
+    with pytest.raises(ModelError, match=r"Cannot load the encoder .* transformers reported: "):
+        load_pretrained(AutoModel, folder)
+
+
+def test_pickled_weights_are_never_loaded(tmp_path):
     import torch
     from transformers import AutoModel
 

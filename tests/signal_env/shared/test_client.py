@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from signal_env.shared import client
 from signal_env.shared.client import Client, ServiceError
 from signal_env.utils.errors import ActionError
 
@@ -45,6 +46,14 @@ def test_an_address_that_is_none_is_refused():
 def test_no_service_is_an_error_after_the_timeout(unused_port):
     with pytest.raises(ServiceError, match=r"no answer to GET /state within 0.1 seconds \(ConnectionRefusedError"):
         Client(f"http://127.0.0.1:{unused_port}", timeout=0.1).state()
+
+
+def test_a_long_wait_is_told_once(unused_port, monkeypatch, caplog):
+    monkeypatch.setattr(client, "SILENCE", 0.1)
+    with pytest.raises(ServiceError):
+        Client(f"http://127.0.0.1:{unused_port}", timeout=1).state()
+    (record,) = caplog.records
+    assert f"No answer from http://127.0.0.1:{unused_port} yet (ConnectionRefusedError" in record.message
 
 
 @pytest.fixture

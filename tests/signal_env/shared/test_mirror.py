@@ -84,6 +84,18 @@ def test_it_shows_what_the_learner_shows(experiment, source):
         mirror.unlabeled.dropout  # noqa: B018
 
 
+def test_u_is_named_and_not_sent(experiment, source):
+    """It may be larger than a request; other texts are sent."""
+    sent = []
+    ask = source.ask
+    source.ask = lambda what, texts, index: sent.append(texts) or ask(what, texts, index)
+    mirror, learner = MirrorLearner(source), experiment.learner
+    equal(mirror.unlabeled.pretrained, learner.unlabeled.pretrained)
+    assert sent == [None]
+    mirror.opened.classifier.predict(["a new film"])
+    assert sent == [None, ["a new film"]]
+
+
 def test_a_round_is_read_once_and_anew_after_its_close(experiment, source):
     mirror = MirrorLearner(source)
     assert mirror.unlabeled is mirror.unlabeled

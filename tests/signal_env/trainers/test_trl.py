@@ -110,7 +110,7 @@ def test_the_training_ends_with_the_experiment(tmp_path):
 @pytest.mark.parametrize(
     "reward", ["2*signal - 0.5*normalize(length) + accuracy_gain", {"clip(entropy, 0, 0.3)": -1.5}]
 )
-def test_weights_times_functions_are_the_environments_rewards(reward):
+def test_the_functions_sum_to_the_environments_rewards(reward):
     """Whatever becomes of a term on its way to the reward: a factor, bounds, a normalization, the round's close."""
     options = {**TINY, "reward": reward, "invalid_reward": -0.25}
     spec = SignalSpec(REVIEWS, seed=3, **options)
@@ -119,8 +119,10 @@ def test_weights_times_functions_are_the_environments_rewards(reward):
     texts = [*(f"a warm film of {word}" for word in WORDS), "", "a warm film of rain"]
     expected = LocalExperiment(REVIEWS, 3, **options).offer(texts, prompts)
     assert expected.invalid == ("", "", "", "", "empty", "duplicate")
-    np.testing.assert_allclose(np.array(spec.reward_weights) @ np.array(values), expected.rewards, rtol=1e-9)
-    assert dict(zip([f.__name__ for f in spec.reward_funcs], values, strict=True))["invalid"] == [0, 0, 0, 0, 1, 1]
+    np.testing.assert_allclose(np.sum(values, axis=0), expected.rewards, rtol=1e-9)
+    assert set(spec.reward_weights) == {1.0}  # TRL's default, and all that its asynchronous trainer knows
+    invalid = dict(zip([f.__name__ for f in spec.reward_funcs], values, strict=True))["invalid"]
+    assert invalid == [0, 0, 0, 0, -0.25, -0.25]
     assert spec.experiment.state().offered == 6
 
 
@@ -130,7 +132,7 @@ def test_an_equal_batch_is_another_one():
         for function in spec.reward_funcs:
             function(prompts=["Write."], completions=["a warm film"])
         assert spec.experiment.state().offered == times
-    assert spec.reward_funcs[-1](prompts=["Write."], completions=["a warm film"]) == [1.0]  # a duplicate, by now
+    assert spec.reward_funcs[1](prompts=["Write."], completions=["a warm film"]) == [0.0]  # a duplicate by now
 
 
 def test_prompts_and_completions_may_be_messages():
@@ -172,6 +174,12 @@ def test_several_processes_need_a_served_experiment(monkeypatch):
         SignalSpec(REVIEWS)
 
 
+def test_an_experiment_that_exists_takes_no_seed_and_no_options():
+    for target in ("http://127.0.0.1:1", LocalExperiment(REVIEWS, **TINY)):
+        with pytest.raises(ConfigError, match=r"already; got seed, budget\. Give them to `serve`"):
+            SignalSpec(target, seed=5, budget=20)
+
+
 def test_a_model_that_calls_tools_offers_texts_in_its_environment(tmp_path, monkeypatch):
     """Two rollouts: one calls the tool with two texts, one answers without calling it."""
     spec = SignalSpec(REVIEWS, **TINY, conversational=True, invalid_reward=-1.0, reward="signal + length")
@@ -190,5 +198,5 @@ def test_a_model_that_calls_tools_offers_texts_in_its_environment(tmp_path, monk
     assert (state.offered, spec.experiment.learner.opened.made + 2 * state.round["index"]) == (3, 3)
     (logs,) = logs_of(trained)
     assert logs["rewards/length/mean"] == pytest.approx(6 / 2)
-    assert logs["rewards/invalid/mean"] == pytest.approx(1 / 2)
+    assert logs["rewards/invalid/mean"] == pytest.approx(-1 / 2)
     assert logs["tools/call_frequency"] == pytest.approx(1.0)
