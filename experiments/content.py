@@ -34,7 +34,7 @@ def content_of(run: RunConfig) -> dict[str, str]:
     """Return the fingerprints of what a run depends on, by name; what is not on this machine is left out.
 
     They are the version of signal_env and, as SHA-256, the description of a task in a file, the training and the
-    evaluation texts with their labels, and the folders of the encoder, of the generator, of the policy, of the
+    evaluation texts with their labels, and the folders or files of the encoder, of the generator, of the policy, of the
     annotator if an agent may write, and of what other paths are options of the agent. A model of the hub is known by
     its name, which is an option.
 
@@ -53,9 +53,9 @@ def content_of(run: RunConfig) -> dict[str, str]:
         content |= {"training texts": texts["train"], "evaluation texts": texts["evaluation"]}
     except (DataError, MissingExtra):  # a finished run is finished on a machine without its data too
         pass
-    for name, folder in _models(run, task.name).items():
-        if folder is not None and folder.is_dir():
-            content[name] = _digest(folder)
+    for name, place in _models(run, task.name).items():
+        if place is not None and place.exists():
+            content[name] = _digest(place)
     for name in path_options(run.agent_options):
         path = getattr(run.agent_options, name, None)
         if name not in PATHS and path is not None and (place := Path(os.path.expanduser(path))).exists():
@@ -69,7 +69,7 @@ def _digest(path: Path) -> str:
 
 
 def _models(run: RunConfig, task: str) -> dict[str, Path | None]:
-    """Return the folders of the models that a run uses; None for a model of the hub or an object."""
+    """Return the folders and files of the models that a run uses; None for a model of the hub or an object."""
     options, agent = run.options, run.agent_options
     generator, policy = (getattr(agent, name, None) for name in ("generator", "policy"))
     if generator is None and isinstance(agent, GeneratorOptions) and task == "reviews":

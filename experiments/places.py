@@ -17,7 +17,7 @@ from signal_env.utils.typed import type_hints
 PATHS = ("task", "data_dir", "encoder", "annotator_model", "generator", "policy")
 """Options of the environment and of agents that may be paths of files or folders."""
 
-NAMES = ("embedded", "minilm", "small")
+NAMES = ("embedded", "minilm", "small", "smollm2")
 """Values of these options that are names, not paths, whatever lies in the current folder."""
 
 PARTS = ("options", "agent_options")
@@ -53,8 +53,9 @@ def existing(name: str, value: Any, folders: Iterable[Path] = (Path(),)) -> Path
         return None
     for folder in folders:
         path = Path(os.path.abspath(folder / os.path.expanduser(value)))
-        task = path.suffix in (".yaml", ".yml") and path.is_file()
-        if task if name == "task" else path.is_dir() or (name not in PATHS and path.exists()):
+        suffixes = (".yaml", ".yml") if name == "task" else (".gguf",)
+        file = path.is_file() and (name not in PATHS or path.suffix.lower() in suffixes)
+        if file or (path.is_dir() and name != "task"):
             return path
     return None
 

@@ -78,7 +78,8 @@ class TrainConfig:
     embedding_size: int = 4
     """Random directions onto which the candidates' encodings are projected; 0: none."""
     generator: str | None = None
-    """A language model that writes synthetic candidates: "embedded", a folder, or a hub name; default: none."""
+    """A language model that writes synthetic candidates: "embedded", "smollm2", a folder, a GGUF file, or a hub
+    name; default: none."""
     synthetic_candidates: float = 0.5
     """The share of the candidates that the generator writes."""
     prompt_style: Literal["chat", "continuation"] | None = None

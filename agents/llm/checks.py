@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from signal_env.classifiers.checkpoints import ModelError, base_of, model_path
+from signal_env.classifiers.checkpoints import ModelError, base_of
+from signal_env.classifiers.gguf import checkpoint_of
 from signal_env.config import ConfigError
 
 KEPT = 0.9
@@ -73,7 +74,7 @@ def template_values(template: str | None, options: Mapping[str, Any]) -> dict[st
 
 def check_trainable(name: str) -> None:
     """Raise a `ModelError` if a model is a LoRA adapter, in whose place the trainers would put a new one."""
-    if base := base_of(model_path(name, "generator")):
+    if base := base_of(checkpoint_of(name, "generator")):
         raise ModelError(
             f"{name} is a LoRA adapter, and the agents that learn begin with one of their own: train its base "
             f"({base}), or merge it and save the whole model with its tokenizer (merge_and_unload of peft)."

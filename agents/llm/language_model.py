@@ -10,13 +10,13 @@ import numpy as np
 
 from agents.llm.answers import Tokens, hidden_tokens, line_ends, stop_at, until
 from agents.llm.checks import chat_template, check_ends, check_prompt, rendered, template_values
-from agents.llm.options import PLAIN, Form
+from agents.llm.options import BUILT_IN, PLAIN, Form
 from signal_env.classifiers.checkpoints import base_of
+from signal_env.classifiers.gguf import checkpoint_of
 from signal_env.classifiers.pretrained import (
     ModelError,
     blocks,
     load_pretrained,
-    model_path,
     require_device,
     vocabulary_size,
 )
@@ -32,7 +32,7 @@ class LanguageModel:
     """A causal language model with its tokenizer.
 
     Args:
-        name: "embedded", a folder, or a hub name.
+        name: "embedded", "smollm2", a folder, a GGUF file, or a hub name.
         device: A torch device.
         precision: "float32" or "bfloat16".
         form: How prompts are put to the model, and which part of its answers is the text.
@@ -46,6 +46,7 @@ class LanguageModel:
         end_tokens: The tokenizer's end token, and others that the checkpoint's generation_config.json names, such as
             the end of a turn.
         own_padding: Whether the tokenizer has a padding token that differs from its end token.
+        large: Whether the model has 100 million parameters or more.
     """
 
     def __init__(self, name: str, device: str, precision: str, form: Form = PLAIN) -> None:
@@ -58,6 +59,9 @@ class LanguageModel:
         )
         if self.tokenizer.eos_token_id is None:
             raise ModelError(f"The tokenizer of {name} has no end token, which ends a text: set tokenizer.eos_token.")
+        padding, prompt_style = BUILT_IN.get(name, (None, None))
+        if padding is not None:
+            self.tokenizer.pad_token = padding
         self.own_padding = self.tokenizer.pad_token_id not in (None, self.tokenizer.eos_token_id)
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
@@ -65,9 +69,11 @@ class LanguageModel:
         self.end_tokens = [self.tokenizer.eos_token_id, *_other_ends(name, self.tokenizer.eos_token_id)]
         self.vocabulary = vocabulary_size(model)
         check_ends(name, self.end_tokens, self.vocabulary)
+        self.large = model.num_parameters() >= 100e6
         self.name = name
         self.device = device
-        template = chat_template(self.tokenizer, name, form.prompt_style, dict(form.template_options))
+        style = prompt_style if form.prompt_style is None else form.prompt_style
+        template = chat_template(self.tokenizer, name, style, dict(form.template_options))
         self.template_options = template_values(template, dict(form.template_options))
         self.chat = template is not None
         shown = rendered(self.tokenizer, name, self.messages("a prompt"), self.template_options) if self.chat else ""
@@ -228,7 +234,7 @@ def _other_ends(name: str, end: int) -> Tokens:
     """
     from transformers import GenerationConfig
 
-    path = model_path(name, "generator")
+    path = checkpoint_of(name, "generator")
     path = base_of(path) or path
     if Path(path).is_dir() and not (Path(path) / "generation_config.json").is_file():
         return []

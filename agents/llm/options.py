@@ -18,6 +18,9 @@ from signal_env.utils.typed import typed
 PAPER = "Qwen/Qwen2.5-7B-Instruct"
 """The paper's generator."""
 
+BUILT_IN = {"smollm2": ("<|endoftext|>", "continuation")}
+"""Models whose tokenizer pads with the end token: a token that it has to spare instead, and the prompts' style."""
+
 TemplateOptions = Mapping[str, int | float | bool | str]
 """Values of a chat template's own options, by name."""
 
@@ -59,7 +62,8 @@ class GeneratorOptions:
 
     generator: str | None = None
     """The model: "embedded" (trained on the reviews corpus), "small" (made by `experiments pretrain --task` for the
-    task), a folder, or a hub name. Default: "embedded" for the reviews task, else Qwen/Qwen2.5-7B-Instruct."""
+    task), "smollm2" (SmolLM2-135M-Instruct), a folder, a GGUF file, or a hub name. Default: "embedded" for the reviews
+    task, else Qwen/Qwen2.5-7B-Instruct."""
     temperature: float = 1.0
     """Sampling temperature."""
     max_new_tokens: int = 64
@@ -72,7 +76,7 @@ class GeneratorOptions:
     """Arithmetic of the model."""
     prompt_style: Literal["chat", "continuation"] | None = None
     """"chat": a prompt is a user's message in the tokenizer's chat template; "continuation": a text that goes on.
-    Default: "chat" where the tokenizer has a template."""
+    Default: "chat" where the tokenizer has a template, but "continuation" for "smollm2"."""
     template_options: TemplateOptions = dataclasses.field(default_factory=dict)
     """Options of the chat template, by name: `enable_thinking False`."""
     answer: Part = "line"

@@ -2,14 +2,19 @@
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, ClassVar
 
 from agents.agent import agents
+from agents.llm.answers import Tokens
 from agents.llm.trained import TrainedGenerator
-from signal_env.config import SignalConfig
+from signal_env.config import ConfigError, SignalConfig
 from signal_env.utils.extras import MissingExtra, require
+
+LARGE_PASS = 8
+"""Texts per pass of a large generator, at most."""
 
 
 @agents.register("ppo")
@@ -39,6 +44,10 @@ class PPOAgent(TrainedGenerator):
     the values are not learned, its last tokens get more of the credit than its first, and texts shrink."""
     value_size: int = 256
     """Width of the value head's hidden layer."""
+    texts_per_pass: int | None = None
+    """Texts that an update holds in memory at once, a divisor of those of an update. The loss is the mean over an
+    update's passes, each a mean over its tokens. Default: all for generators of under 100 million parameters, else at
+    most 8."""
 
     def check_available(self, options: SignalConfig, seed: int) -> None:
         """Look for TRL with its PPOTrainer, peft and the base, without loading them; `reset` documents the errors."""
@@ -64,23 +73,47 @@ class PPOAgent(TrainedGenerator):
                 "pip install 'trl>=1.12,<1.13'; or take the agent 'rloo' or 'grpo', which work with newer versions."
             ) from error
 
+    def _texts_per_pass(self) -> int:
+        """Return the number of texts of a pass.
+
+        Raises:
+            ConfigError: If it does not divide the texts of an update.
+        """
+        update = self._num_envs // self.mini_batches
+        if self.texts_per_pass is None:
+            most = min(LARGE_PASS, update) if self._model.large else update
+            return max(n for n in range(1, most + 1) if update % n == 0)
+        if self.texts_per_pass < 1 or update % self.texts_per_pass:
+            raise ConfigError(
+                f"texts_per_pass divides the {update} texts of an update (num_envs / mini_batches); got "
+                f"{self.texts_per_pass}."
+            )
+        return self.texts_per_pass
+
     def _make_trainer(self, seed: int, updates: int) -> Any:
         from agents.llm.ppo_trainer import make_trainer
 
+        size = self._texts_per_pass()
         config = self._config(
             seed=seed,
             kl_coef=self.kl_coef,
             lam=self.gae_lambda,
             num_ppo_epochs=self.epochs,
             num_mini_batches=self.mini_batches,
-            per_device_train_batch_size=self._num_envs,
+            per_device_train_batch_size=size,
+            gradient_accumulation_steps=self._num_envs // size,
             local_rollout_forward_batch_size=self._num_envs,  # one exchange of responses and rewards per batch
             total_episodes=updates * self._num_envs,
             response_length=self.max_new_tokens,
             num_sample_generations=0,  # samples would step the environment
         )
         arguments = self._arguments(config)
-        return make_trainer(self._trainers.PPOTrainer, self._exchange, self._model, self.value_size, arguments)
+        trainer_class = self._trainers.PPOTrainer
+        trainer, self._passes = make_trainer(trainer_class, self._exchange, self._model, self.value_size, arguments)
+        return trainer
+
+    def _distance(self, prompts: Sequence[str], responses: Sequence[Tokens]) -> dict[str, float]:
+        return self._passes.divergence(responses)
 
     @property
     def _policy(self) -> Any:

@@ -1,7 +1,7 @@
 """TRL's PPOTrainer in the loop of a rollout: the one place that reaches into its internals.
 
 The trainer owns its loop, takes prompts from a data set and rewards from a model, and has no options to change that.
-`make_trainer` changes four things:
+`make_trainer` changes five things:
 
 1. Prompts: `trainer.dataloader` becomes `Prompts`. Accelerate's own loader fetches one batch ahead. It would wait for
    ever for prompts that the environment shows only after the rewards of the last ones.
@@ -9,6 +9,7 @@ The trainer owns its loop, takes prompts from a data set and rewards from a mode
 3. End of a text: the trainer clears the end tokens of the policy's generation configuration. They are put back, since
    a line end ends a text too.
 4. End of training: `args.num_total_batches` is out of reach, because the end of the episode ends the loop.
+5. Passes through the model: `agents.llm.ppo_passes` leaves out what is computed twice or never read.
 
 Values come from `ValueHead`, a small head on the frozen base. A value model of its own would hold the base twice.
 """
@@ -24,12 +25,13 @@ import torch
 from agents.llm.answers import until
 from agents.llm.exchange import Exchange
 from agents.llm.language_model import LanguageModel
+from agents.llm.ppo_passes import SharedPasses
 
 
 def make_trainer(
     trainer_class: Any, exchange: Exchange, model: LanguageModel, value_size: int, arguments: Mapping[str, Any]
-) -> Any:
-    """Return a PPOTrainer that trains on the environment's prompts and rewards.
+) -> tuple[Any, SharedPasses]:
+    """Return a PPOTrainer that trains on the environment's prompts and rewards, and its passes through the model.
 
     Args:
         trainer_class: TRL's `PPOTrainer`.
@@ -44,7 +46,8 @@ def make_trainer(
     generation_config = deepcopy(base.generation_config)
     value = ValueHead(base, value_size).to(base.device)
     prompts = Prompts(exchange, model)
-    n = arguments["args"].per_device_train_batch_size
+    config = arguments["args"]
+    n = config.local_rollout_forward_batch_size  # the texts of a step
     trainer = trainer_class(
         ref_model=None,  # the base with the adapter off
         reward_model=EnvironmentReward(exchange, prompts),
@@ -52,12 +55,17 @@ def make_trainer(
         train_dataset=Dataset.from_dict({"input_ids": [[0]] * n}),  # never read, but as long as a batch
         **arguments,
     )
-    value.features.policy = trainer.policy_model
+    scale, size = config.temperature + 1e-7, config.per_device_train_batch_size  # TRL's, texts per pass
+    passes = SharedPasses(trainer.policy_model, base, lambda: prompts.width, scale, size)
+    value.passes = passes
     trainer.policy_model.generation_config = generation_config
     trainer.dataloader = prompts
     trainer.args.num_total_batches = 2**31
     trainer.accelerator.print = lambda *_: None
-    return trainer
+    # TRL counts the passes of a batch, and accelerate the passes of an update.
+    trainer.args.gradient_accumulation_steps //= config.num_mini_batches
+    trainer.accelerator.gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
+    return trainer, passes
 
 
 class Prompts:
@@ -112,31 +120,11 @@ class EnvironmentReward(torch.nn.Module):
         return hidden
 
 
-class FrozenFeatures:
-    """The base without its adapter and without gradients.
-
-    It is a plain object, no module, so that the base's weights are counted once.
-
-    Attributes:
-        policy: The policy, whose adapter is off meanwhile; set when the trainer has made it.
-
-    Args:
-        base: The base of the policy.
-    """
-
-    policy: Any = None
-
-    def __init__(self, base: Any) -> None:
-        self._base = base
-
-    def __call__(self, **inputs: Any) -> Any:
-        """Return the output of the base's backbone."""
-        with torch.no_grad(), self.policy.disable_adapter():
-            return getattr(self._base, self._base.base_model_prefix)(**inputs)
-
-
 class ValueHead(torch.nn.Module):
     """A value model in TRL's form: one hidden layer on the last hidden states of the frozen base. It begins at 0.
+
+    Attributes:
+        passes: The passes through the base; set when the trainer has made the policy.
 
     Args:
         base: The base of the policy.
@@ -144,14 +132,18 @@ class ValueHead(torch.nn.Module):
     """
 
     base_model_prefix = "features"
+    passes: SharedPasses
 
     def __init__(self, base: Any, size: int) -> None:
         super().__init__()
-        self.features = FrozenFeatures(base)
         self.hidden = torch.nn.Linear(base.config.hidden_size, size)
         self.value = torch.nn.Linear(size, 1)
         torch.nn.init.zeros_(self.value.weight)
         torch.nn.init.zeros_(self.value.bias)
+
+    def features(self, **inputs: Any) -> Any:
+        """Return the output of the base, without its adapter and without gradients."""
+        return self.passes.features(**inputs)
 
     def score(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return the values `(n, tokens, 1)` of hidden states `(n, tokens, width)`."""

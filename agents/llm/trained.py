@@ -235,7 +235,9 @@ class TrainedGenerator(GeneratorOptions, Agent):
         check_trl(self.trl, config_class, {*SET_ELSEWHERE, *values})
         common = {
             "output_dir": self._folder.name,
-            "learning_rate": self._default_learning_rate() if self.learning_rate is None else self.learning_rate,
+            "learning_rate": (1e-4 if self._model.large else 2e-3)
+            if self.learning_rate is None
+            else self.learning_rate,
             "lr_scheduler_type": "constant",
             "temperature": self.temperature,
             "gradient_accumulation_steps": 1,
@@ -250,9 +252,6 @@ class TrainedGenerator(GeneratorOptions, Agent):
         config = config_class(**{**common, **values, **self.trl})
         config._n_gpu = min(1, config.n_gpu)  # one process, one device: no DataParallel
         return config
-
-    def _default_learning_rate(self) -> float:
-        return 2e-3 if self._model.model.num_parameters() < 100e6 else 1e-4
 
     def _arguments(self, config: Any) -> dict[str, Any]:
         """Return the arguments that all of TRL's trainers share."""
@@ -294,8 +293,11 @@ class TrainedGenerator(GeneratorOptions, Agent):
         with self._policy.disable_adapter():
             answers = self._model.respond_all(asked, self.generation_batch, seeds(self._rng), **sampling)
         lifted = lift(self._learner, asked, texts, [self._model.text(answer) for answer in answers])
-        how = self.temperature, self.generation_batch
-        return lifted | divergence(self._model, self._policy, prompts, responses, *how)
+        return lifted | self._distance(prompts, responses)
+
+    def _distance(self, prompts: Sequence[str], responses: Sequence[Tokens]) -> dict[str, float]:
+        """Return how far the policy is from the reference on the last step's responses."""
+        return divergence(self._model, self._policy, prompts, responses, self.temperature, self.generation_batch)
 
 
 def _undefined(name: str, value: float) -> bool:

