@@ -58,8 +58,8 @@ def content_of(run: RunConfig) -> dict[str, str]:
             content[name] = _digest(place)
     for name in path_options(run.agent_options):
         path = getattr(run.agent_options, name, None)
-        if name not in PATHS and path is not None and (place := Path(os.path.expanduser(path))).exists():
-            content[name] = _digest(place)
+        if name not in PATHS and path is not None and (there := Path(os.path.expanduser(path))).exists():
+            content[name] = _digest(there)
     return content
 
 
