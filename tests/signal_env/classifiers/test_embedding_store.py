@@ -1,5 +1,6 @@
 """Embeddings on disk: equal bits, shared by processes, and never those of another encoder."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -130,6 +131,7 @@ def test_the_embedded_encoder_is_not_kept(cache):
     assert not cache.exists()
 
 
+@pytest.mark.skipif("LONG_TESTS" not in os.environ, reason="set LONG_TESTS=1: begins two processes")
 def test_processes_that_embed_the_same_texts_at_once_agree(cache):
     code = f"""
 import hashlib

@@ -10,8 +10,8 @@ from signal_env.utils.errors import SignalError, at_work, in_round, origin_of
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("signal_env", "agents", "experiments")
-PRIVATE = {"_Misfit", "_Twice", "Stopped", "_Unknown"}
-"""Exceptions that no user meets: ours catch them."""
+PRIVATE = {"_Misfit", "_Twice", "Stopped", "Trouble", "_Unknown"}
+"""Exceptions that no user meets: ours catch them, or play a user's."""
 
 
 def is_error(statement: ast.stmt) -> bool:
