@@ -29,13 +29,14 @@ def preflight(run: RunConfig) -> None:
     """Raise an error if something that a run needs is missing. No model is loaded.
 
     Raises:
-        SignalError: If the data, the encoder, the annotator or what the agent needs is missing.
+        SignalError: If an option is out of its range, a name is not known, or the data, the encoder, the annotator or
+            what the agent needs is missing.
     """
     options, agent = run.options, run.agent_options
     check(options)
     experiment_sizes(options)  # reads the data
     evaluation_texts(load(task_of(options), options.data_dir).evaluation, options.evaluation_size)
-    Strategy(options.acquisition)
+    Strategy(options.acquisition)  # an unknown name is an error here and below, before any run begins
     if isinstance(options.classifier, str):
         classifiers[options.classifier]
     if options.classifier in WITH_ENCODER:
