@@ -11,6 +11,7 @@ import numpy as np
 from agents.llm.answers import Tokens, hidden_tokens, line_ends, stop_at, until
 from agents.llm.checks import chat_template, check_ends, check_prompt, rendered, template_values
 from agents.llm.options import BUILT_IN, PLAIN, Form
+from agents.llm.shared_prompts import share_prompts
 from signal_env.classifiers.checkpoints import base_of
 from signal_env.classifiers.gguf import checkpoint_of
 from signal_env.classifiers.pretrained import (
@@ -87,6 +88,7 @@ class LanguageModel:
             pad_token_id=self.tokenizer.pad_token_id,
         )
         self._line_ends = set(line_ends(self.tokenizer) if form.answer == "line" else ())
+        share_prompts(self.model)
         stop_at(self.model, sorted(self._line_ends), lambda tokens: self.answer.ends(self._decode(tokens)))
 
     def messages(self, shown: str) -> Any:
@@ -107,16 +109,17 @@ class LanguageModel:
         # A tokenizer may know special tokens, which a prompt may spell out, that its model does not.
         return [[token for token in tokens if token < self.vocabulary] for tokens in encoded["input_ids"]]
 
-    def pad(self, rows: Sequence[Tokens]) -> tuple["torch.Tensor", ...]:
-        """Return tokens as one tensor `(n, longest)`, padded on the left, and its mask of the same shape."""
+    def pad(self, rows: Sequence[Tokens], side: str = "left") -> tuple["torch.Tensor", "torch.Tensor"]:
+        """Return tokens as one tensor `(n, longest)`, padded on the "left" or "right", and a mask of this shape."""
         import torch
 
         width = max(map(len, rows))
         ids = torch.full((len(rows), width), self.tokenizer.pad_token_id)
         mask = torch.zeros((len(rows), width), dtype=torch.long)
         for i, row in enumerate(rows):
-            ids[i, width - len(row) :] = torch.tensor(row, dtype=torch.long)
-            mask[i, width - len(row) :] = 1
+            place = slice(width - len(row), None) if side == "left" else slice(len(row))
+            ids[i, place] = torch.tensor(row, dtype=torch.long)
+            mask[i, place] = 1
         return ids.to(self.device), mask.to(self.device)
 
     def respond(self, prompts: Sequence[Tokens], seed: int, **sampling: Any) -> list[Tokens]:
@@ -188,18 +191,20 @@ class LanguageModel:
         self.model.eval()
         with torch.inference_mode():
             for block in blocks(list(zip(prompts, responses, strict=True)), batch):
-                ids, mask = self.pad([question + answer for question, answer in block])
+                asked, answered = (list(side) for side in zip(*block, strict=True))
+                sides = self.pad(asked), self.pad(answered, "right")
+                ids, mask = (torch.cat(each, 1) for each in zip(*sides, strict=True))
                 positions = (mask.cumsum(1) - 1).clamp(min=0)
-                longest = max(len(answer) for _, answer in block)
+                longest = max(map(len, answered))
                 logits = self.model(
                     input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=longest + 1
                 ).logits
                 log_p = (logits[:, :-1].float() / temperature).log_softmax(-1)
                 chosen = log_p.gather(-1, ids[:, -longest:, None])[..., 0].cpu().numpy()
                 entropy = -(log_p.exp() * log_p).nan_to_num().sum(-1).cpu().numpy()
-                for i, (_, answer) in enumerate(block):
-                    log_probabilities.append(chosen[i, longest - len(answer) :])
-                    entropies.append(entropy[i, longest - len(answer) :])
+                for i, answer in enumerate(answered):
+                    log_probabilities.append(chosen[i, : len(answer)])
+                    entropies.append(entropy[i, : len(answer)])
         self.model.train(training)
         return log_probabilities, entropies
 

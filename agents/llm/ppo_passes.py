@@ -84,10 +84,10 @@ class SharedPasses:
     def _run_in_blocks(
         self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, kept: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Do as `_run` does, with texts of similar lengths in each pass."""
+        """Do as `_run` does, with prompts of similar lengths, and equal ones, in each pass."""
         if len(ids) <= self._size:
             return self._run(ids, mask, positions, kept)
-        order = mask.sum(1).argsort(stable=True)
+        order = mask[:, : ids.shape[1] - kept + 1].sum(1).argsort(stable=True)
         found = [self._run(ids[rows], mask[rows], positions[rows], kept) for rows in order.split(self._size)]
         back = order.argsort()
         logits, hidden = (torch.cat(each)[back] for each in zip(*found, strict=True))
