@@ -6,13 +6,15 @@
     >>> len(select("badge", probabilities=probabilities, embeddings=embeddings, batch_size=100, rng=0))
     100
 
-The registry `acquisitions` holds them by name: `scores.py` has those that give every text a score, of which the highest
-are chosen, `batches.py` those that choose a batch as a whole.
+The registry `acquisitions` holds them by name: `scores.py` and `error_reduction.py` have those that give every text a
+score, of which the highest are chosen, `batches.py` those that choose a batch as a whole.
 """
 
-from signal_env.acquisition.batches import badge, bertkm, coreset, ft_bertkm, random
+from signal_env.acquisition.batches import badge, bertkm, class_balanced, coreset, ft_bertkm, random
+from signal_env.acquisition.error_reduction import expected_error_reduction
 from signal_env.acquisition.scores import (
     SMALLEST,
+    TYPICAL_NEIGHBORS,
     bald,
     cal,
     closeness,
@@ -26,6 +28,8 @@ from signal_env.acquisition.scores import (
     margin,
     relevance,
     signal,
+    typical,
+    typicality,
 )
 from signal_env.acquisition.select import select
 from signal_env.acquisition.strategy import (
@@ -39,6 +43,7 @@ from signal_env.acquisition.strategy import (
 
 __all__ = [
     "SMALLEST",
+    "TYPICAL_NEIGHBORS",
     "AcquisitionError",
     "AcquisitionFunction",
     "Choice",
@@ -48,11 +53,13 @@ __all__ = [
     "bald",
     "bertkm",
     "cal",
+    "class_balanced",
     "closeness",
     "contrast",
     "contrastive",
     "coreset",
     "entropy",
+    "expected_error_reduction",
     "find_neighbors",
     "ft_bertkm",
     "informativeness",
@@ -64,4 +71,6 @@ __all__ = [
     "select",
     "signal",
     "top",
+    "typical",
+    "typicality",
 ]

@@ -103,6 +103,47 @@ def badge(probabilities: Floats, embeddings: Floats, batch_size: int, rng: np.ra
     return np.array(chosen)
 
 
+@acquisitions.register("class_balanced")
+def class_balanced(
+    scores: NDArray[np.float64], probabilities: Floats, labels: NDArray[np.int64], batch_size: int
+) -> Indices:
+    """Choose the texts with the highest s_x so that the classes even out.
+
+    One after another, a text is chosen for the class that has the fewest labels, those of the texts chosen before
+    counted as predicted: the one with the highest score among the texts of which it is the likeliest class. A class
+    without such a text is passed over. Equal counts go to the class of the higher score, equal scores to the smaller
+    index.
+
+    Args:
+        scores: `(n,)`, the higher the better.
+        probabilities: `(n, C)`.
+        labels: `(m,)` labels of the labeled set.
+        batch_size: The number of texts to choose, at most `n`.
+
+    Returns:
+        `(batch_size,)` distinct indices, in the order chosen.
+
+    Example: the first class has two labels, so the second comes first, twice.
+        >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]])
+        >>> class_balanced(np.array([0.4, 0.3, 0.2, 0.1]), probabilities, np.array([0, 0]), 3)
+        array([2, 3, 0])
+    """
+    check_probabilities(probabilities)
+    check_count("batch_size", batch_size, len(probabilities))
+    counts = np.bincount(labels, minlength=probabilities.shape[1])
+    predicted = probabilities.argmax(axis=1)
+    ranked = np.argsort(-scores, kind="stable")
+    left = {int(k): list(ranked[predicted[ranked] == k]) for k in np.unique(predicted)}
+    chosen = []
+    for _ in range(batch_size):
+        k = min(left, key=lambda k: (counts[k], -scores[left[k][0]], left[k][0]))
+        chosen.append(left[k].pop(0))
+        counts[k] += 1
+        if not left[k]:
+            del left[k]
+    return np.array(chosen)
+
+
 @acquisitions.register("coreset")
 def coreset(embeddings: Floats, labeled: Prediction, batch_size: int) -> Indices:
     """Core-set: k-center greedy, starting from the labeled set (Sener & Savarese 2017, algorithm 1).

@@ -17,6 +17,9 @@ Scores = NDArray[np.float64]
 SMALLEST = 1e-12
 """The lower limit of probabilities before logarithms, so that no score is infinite."""
 
+TYPICAL_NEIGHBORS = 20
+"""The number of neighbors to which a typical text is near, as in the experiments of its authors."""
+
 BLOCK = 512
 """Texts scored at a time, which limits the memory beyond the given arrays."""
 
@@ -168,6 +171,29 @@ def cal(
     """
     known = (probabilities, embeddings, labeled, n_neighbors, normalize, neighbors)
     return contrastive(*known, direction="labeled", divide_by_distance=False)
+
+
+@acquisitions.register("typicality")
+def typicality(embeddings: Floats, normalize: bool = True) -> Scores:
+    """Compute how near a text is to its neighbors among the others, 1 / (mean distance) (Hacohen et al. 2022).
+
+    It is high for a text in a dense region, and for one with copies. With one text it is 0.
+
+    Example:
+        >>> typicality(np.array([[0.0], [1.0], [2.0], [9.0]]), normalize=False).round(2)
+        array([0.25, 0.3 , 0.3 , 0.12])
+    """
+    checks.check_embeddings(embeddings)
+    if len(embeddings) < 2:
+        return np.zeros(len(embeddings))
+    x = scaled(embeddings, normalize)
+    return typical(nearest(x, x, TYPICAL_NEIGHBORS + 1).distances[:, 1:])
+
+
+def typical(distances: NDArray[np.float64]) -> Scores:
+    """Compute the inverse of the mean of distances `(n, k)`, k >= 1; where all are 0, the mean counts as 1e-6."""
+    scores: Scores = 1 / np.maximum(distances.mean(axis=1), 1e-6)
+    return scores
 
 
 def contrastive(

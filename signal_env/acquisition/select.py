@@ -36,6 +36,7 @@ def select(
     probabilities: ArrayLike | None = None,
     embeddings: ArrayLike | None = None,
     labeled: tuple[ArrayLike, ArrayLike] | ArrayLike | None = None,
+    labels: ArrayLike | None = None,
     pretrained: ArrayLike | None = None,
     dropout: ArrayLike | None = None,
     predicted_loss: ArrayLike | None = None,
@@ -51,12 +52,15 @@ def select(
 
     Args:
         strategy: "random", "entropy", "least_confidence", "margin", "bald", "bertkm", "ft_bertkm", "badge", "cal",
-            "coreset", "signal", "learning_loss", a registered name, or a function.
+            "coreset", "typicality", "expected_error_reduction", "class_balanced", "signal", "learning_loss", another
+            registered name, or a function.
         batch_size: The number of texts to choose; if there are fewer, all are chosen.
         probabilities: `(n, C)` of the unlabeled texts, rows that sum to 1.
         embeddings: `(n, d)` of the unlabeled texts, not normalized.
         labeled: `((m, C), (m, d))`, probabilities and embeddings of the labeled texts; for `coreset` the embeddings
             alone suffice.
+        labels: `(m,)` labels of the labeled texts, integers from 0 to C - 1, for `expected_error_reduction` and
+            `class_balanced`.
         pretrained: `(n, e)` encodings by the pretrained encoder, for `bertkm`; default: `embeddings`.
         dropout: `(S, n, C)` probabilities in S passes with dropout, for `bald`.
         predicted_loss: `(n,)` predicted losses, for `learning_loss`.
@@ -85,10 +89,11 @@ def select(
         raise AcquisitionError(f"batch_size must be at least 1; got {batch_size}.")
     arrays: dict[str, Any] = {"texts": texts, "probabilities": probabilities, "embeddings": embeddings}
     arrays |= {"dropout": dropout, "predicted_loss": predicted_loss, "labeled": labeled}
+    arrays["labels"] = labels
     arrays["pretrained"] = embeddings if pretrained is None else pretrained
     asks = chooser.asks | {name for derived in chooser.required & DERIVED.keys() for name in DERIVED[derived]}
-    if unknown := sorted(chooser.required & {"labels", "labeled_texts"}):
-        raise AcquisitionError(f"{chooser.name!r} asks for {unknown[0]}, which only an environment has.")
+    if "labeled_texts" in chooser.required:
+        raise AcquisitionError(f"{chooser.name!r} asks for labeled_texts, which only an environment has.")
     asked = {name: value for name, value in arrays.items() if name in asks}
     for name, value in asked.items():
         if value is None:
@@ -97,6 +102,8 @@ def select(
         asked[name] = _array(name, asked[name])
     if "labeled" in asked:
         asked["labeled"] = _labeled(labeled, asked)
+    if "labels" in asked:
+        asked["labels"] = _labels(labels, asked)
     sizes = {name: value.shape[FORMS[name].index("n")] for name, value in asked.items() if name in FORMS}
     if texts is not None:
         sizes["texts"] = len(texts)
@@ -135,6 +142,25 @@ def _labeled(labeled: Any, asked: dict[str, Any]) -> Prediction:
     if len(embeddings) == 0:
         raise AcquisitionError("Expected at least one labeled text; got none.")
     return Prediction(probabilities, embeddings)
+
+
+def _labels(labels: Any, asked: dict[str, Any]) -> NDArray[np.int64]:
+    """Return the labels of the labeled texts.
+
+    Raises:
+        AcquisitionError: If they are no integers from 0 to C - 1, or not as many as labeled texts.
+    """
+    given = np.asarray(labels)
+    m = len(asked["labeled"].embeddings) if "labeled" in asked else given.size
+    if given.shape != (m,) or not np.issubdtype(given.dtype, np.integer) or m == 0:
+        raise AcquisitionError(
+            f"Expected labels of the shape ({m if 'labeled' in asked else 'm'},), whole numbers; got {given!r:.100}."
+        )
+    n_classes = asked["probabilities"].shape[1] if "probabilities" in asked else None
+    if given.min() < 0 or (n_classes is not None and given.max() >= n_classes):
+        most = "" if n_classes is None else f" to {n_classes - 1}"
+        raise AcquisitionError(f"Expected labels from 0{most}; got {given.min()} to {given.max()}.")
+    return given.astype(np.int64)
 
 
 def _array(name: str, values: ArrayLike) -> NDArray[Any]:

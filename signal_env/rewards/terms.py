@@ -27,6 +27,11 @@ class KnownTexts(Protocol):
     texts: tuple[str, ...]
     embeddings: Floats
 
+    @property
+    def prediction(self) -> Prediction:
+        """Probabilities and embeddings together."""
+        ...
+
     def __len__(self) -> int:
         """Return the number of texts."""
         ...
@@ -99,6 +104,39 @@ def proximity(texts: Sequence[str], embeddings: Floats, pool: KnownTexts, normal
         others = [d for j, d in zip(neighbors.indices[i], neighbors.distances[i], strict=True) if pool.texts[j] != text]
         values[i] = 1 / (1 + min(others)) if others else 0.0
     return values
+
+
+@reward_terms.register("typicality")
+def typicality(texts: Sequence[str], embeddings: Floats, pool: KnownTexts, normalize: bool) -> Values:
+    """Compute the closeness to the 20 nearest other texts of the real pool, 1 / (mean distance) (Hacohen et al. 2022).
+
+    It is high where real texts are dense, whether or not some of them are labeled.
+    """
+    count = acquisition.TYPICAL_NEIGHBORS
+    found = nearest(scaled(embeddings, normalize), scaled(pool.embeddings, normalize), count + 1)
+    values = np.zeros(len(texts))
+    for i, (indices, distances) in enumerate(zip(*found, strict=True)):
+        others = [d for j, d in zip(indices, distances, strict=True) if pool.texts[j] != texts[i]][:count]
+        values[i] = acquisition.typical(np.array([others]))[0] if others else 0.0
+    return values
+
+
+@reward_terms.register("expected_error_reduction")
+def expected_error_reduction(
+    probabilities: Floats,
+    embeddings: Floats,
+    labeled: Prediction,
+    labels: NDArray[np.int64],
+    pool: KnownTexts,
+    normalize: bool,
+) -> Values:
+    """Compute by how many nats labeling the text is expected to lower the mean entropy of the real pool's predictions.
+
+    It comes from one Newton step of the classifier's last layer for each label that the text may get (Roy & McCallum
+    2001), see `signal_env.acquisition.expected_error_reduction`. Below 0, if the entropy is expected to rise.
+    """
+    known = (probabilities, embeddings, labeled, labels, normalize, pool.prediction)
+    return acquisition.expected_error_reduction(*known)
 
 
 @reward_terms.register("gradient")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from signal_env.acquisition import Strategy, badge, batches, bertkm, coreset, ft_bertkm, random, select
+from signal_env.acquisition import Strategy, badge, batches, bertkm, class_balanced, coreset, ft_bertkm, random, select
 from signal_env.acquisition.batches import FRONT_SIZE, SAMPLES_PER_CENTER, UPDATE_EVERY, kmeans
 from signal_env.utils.prediction import Prediction
 
@@ -444,3 +444,26 @@ def test_centers_with_the_same_nearest_texts_all_get_one():
     chosen = ft_bertkm(embeddings, 120, np.random.default_rng(0))
     assert len(np.unique(chosen)) == 120
     assert len(np.unique(embeddings[chosen], axis=0)) == 6
+
+
+# Classes evened out.
+
+
+@given(seeds)
+def test_class_balanced_gives_each_choice_to_the_rarest_class_that_has_a_text(seed):
+    rng = np.random.default_rng(seed)
+    n, classes = int(rng.integers(1, 15)), int(rng.integers(2, 5))
+    probabilities, labels = rng.dirichlet(np.ones(classes), size=n), rng.integers(classes, size=5)
+    scores = rng.integers(0, 4, size=n).astype(float)  # ties
+    batch = class_balanced(scores, probabilities, labels, n).tolist()
+    assert sorted(batch) == list(range(n))
+    counts, left = np.bincount(labels, minlength=classes), set(range(n))
+    for chosen in batch:
+        best = {}  # of each class that has texts left, its first text by score and index
+        for i in sorted(left, key=lambda i: (-scores[i], i)):
+            best.setdefault(int(probabilities[i].argmax()), i)
+        fewest = min(counts[k] for k in best)
+        rarest = [i for k, i in best.items() if counts[k] == fewest]
+        assert chosen == min(rarest, key=lambda i: (-scores[i], i))
+        counts[probabilities[chosen].argmax()] += 1
+        left.remove(chosen)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.spatial.distance import cdist
 from scipy.special import rel_entr
 from scipy.stats import entropy as scipy_entropy
 
@@ -302,7 +303,8 @@ def test_bald_of_passes_that_agree_is_nothing_and_of_contradictions_log_c():
 def scored(name, texts, dropout, labeled, **options):
     """The scores of these texts by a registered name."""
     known = {"probabilities": texts.probabilities, "embeddings": texts.embeddings, "labeled": labeled}
-    known |= {"dropout": dropout, "predicted_loss": dropout[0, :, 0], **options}
+    labels = np.arange(len(labeled.embeddings)) % texts.probabilities.shape[1]
+    known |= {"dropout": dropout, "predicted_loss": dropout[0, :, 0], "labels": labels, **options}
     asked = acquisition.Strategy(name).asks
     return acquisitions[name](**{key: value for key, value in known.items() if key in asked})
 
@@ -328,7 +330,11 @@ def test_every_score_is_one_finite_number_per_text(name, dtype):
         assert np.unique(scores).size == 17
 
 
-@pytest.mark.parametrize("name", SCORES)
+ALONE = [name for name in SCORES if name not in ("expected_error_reduction", "typicality")]
+"""Scores that do not depend on the other texts."""
+
+
+@pytest.mark.parametrize("name", ALONE)
 def test_a_text_s_score_does_not_depend_on_its_place_or_company(name):
     rng = np.random.default_rng(0)
     unlabeled, labeled = random_prediction(rng, 60, 3, 8, np.float32), random_prediction(rng, 40, 3, 8, np.float32)
@@ -344,7 +350,7 @@ def test_a_text_s_score_does_not_depend_on_its_place_or_company(name):
     np.testing.assert_allclose(score(everything, labeled.rows(rng.permutation(40))), scores, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("name", ALONE)
 @pytest.mark.parametrize("normalize", [True, False])
 def test_scores_of_more_texts_than_a_block_are_those_of_each_alone(name, normalize):
     # 2500 texts are several blocks, so large that FAISS multiplies matrices, which it does not for a single text.
@@ -505,3 +511,16 @@ def test_a_contrastive_batch_beyond_one_block_is_the_formula_s():
         batch_size=100,
     )
     np.testing.assert_array_equal(batch, np.argsort(-terms.mean(axis=1), kind="stable")[:100])
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_typicality_is_the_inverse_mean_distance_to_twenty_others(normalize):
+    x = np.random.default_rng(0).normal(size=(40, 5))
+    scale = np.linalg.norm(x, axis=1, keepdims=True) if normalize else 1
+    distances = np.sort(cdist(x / scale, x / scale), axis=1)[:, 1:21]
+    np.testing.assert_allclose(acquisition.typicality(x, normalize), 1 / distances.mean(axis=1), rtol=1e-6)
+    few = acquisition.typicality(x[:3], normalize)
+    distances = np.sort(cdist((x / scale)[:3], (x / scale)[:3]), axis=1)
+    np.testing.assert_allclose(few, 1 / distances[:, 1:].mean(axis=1), rtol=1e-6)
+    assert acquisition.typicality(x[:1]).tolist() == [0.0]
+    assert np.isfinite(acquisition.typicality(np.ones((30, 5)))).all()  # copies

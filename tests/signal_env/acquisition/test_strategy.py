@@ -30,6 +30,7 @@ def arrays(n=40, m=9, classes=3, d=6, dtype=np.float64, seed=0):
         "dropout": probabilities(5, n),
         "predicted_loss": rng.normal(size=n).astype(dtype),
         "texts": tuple(f"text {i}" for i in range(n)),
+        "labels": np.arange(m) % classes,
     }
 
 
@@ -44,7 +45,8 @@ def own_registry(monkeypatch):
 
 def test_the_names():
     scores = {"bald", "cal", "entropy", "informativeness", "learning_loss", "least_confidence", "margin", "relevance"}
-    assert set(NAMES) >= scores | {"signal"} | {"badge", "bertkm", "coreset", "ft_bertkm", "random"}
+    scores |= {"signal", "typicality", "expected_error_reduction"}
+    assert set(NAMES) >= scores | {"badge", "bertkm", "class_balanced", "coreset", "ft_bertkm", "random"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -128,7 +130,8 @@ def test_arrays_in_any_memory_order_are_as_good_as_others(name, dtype):
     given = arrays(dtype=dtype)
     expected = select(name, **given, batch_size=10, rng=0)
     for form in (np.asfortranarray, strided):
-        other = {key: form(value) for key, value in given.items() if key not in ("labeled", "texts")}
+        other = {key: form(value) for key, value in given.items() if key not in ("labeled", "texts", "labels")}
+        other["labels"] = np.repeat(given["labels"], 2)[::2]
         other["labeled"] = tuple(form(value) for value in given["labeled"])
         np.testing.assert_array_equal(select(name, **other, batch_size=10, rng=0), expected)
 
@@ -150,8 +153,10 @@ NEEDS = {
     "bald": {"dropout"},
     "bertkm": {"pretrained"},
     "cal": {"probabilities", "embeddings", "labeled"},
+    "class_balanced": {"probabilities", "embeddings", "labeled", "labels"},
     "coreset": {"embeddings", "labeled"},
     "entropy": {"probabilities"},
+    "expected_error_reduction": {"probabilities", "embeddings", "labeled", "labels"},
     "ft_bertkm": {"embeddings"},
     "informativeness": {"probabilities", "embeddings", "labeled"},
     "learning_loss": {"predicted_loss"},
@@ -160,6 +165,7 @@ NEEDS = {
     "random": {"probabilities"},
     "relevance": {"embeddings", "labeled"},
     "signal": {"probabilities", "embeddings", "labeled"},
+    "typicality": {"embeddings"},
 }
 
 
@@ -313,8 +319,8 @@ def test_neighbors_and_scores_are_computed_for_a_function_that_names_them():
     assert nearest.tolist() == apart.tolist()
     with pytest.raises(AcquisitionError, match="asks for probabilities: give probabilities="):
         select(lambda scores: scores, embeddings=given["embeddings"], labeled=given["labeled"], batch_size=5)
-    with pytest.raises(AcquisitionError, match="asks for labels, which only an environment has"):
-        select(lambda texts, labels: labels, texts=["a"], batch_size=1)
+    with pytest.raises(AcquisitionError, match="asks for labeled_texts, which only an environment has"):
+        select(lambda texts, labeled_texts: texts, texts=["a"], batch_size=1)
 
 
 def test_a_function_that_asks_for_something_else_is_told_what_there_is():
@@ -375,6 +381,9 @@ def test_values_that_are_not_finite_are_named_with_their_array_and_row(name, arr
         ("bald", {"dropout": np.ones((40, 3))}, r"dropout of the shape \(S, n, C >= 2\); got \(40, 3\)"),
         ("bald", {"dropout": np.ones((5, 40, 1))}, r"dropout of the shape \(S, n, C >= 2\); got \(5, 40, 1\)"),
         ("learning_loss", {"predicted_loss": np.ones((40, 1))}, r"predicted_loss of the shape \(n,\); got \(40, 1\)"),
+        ("class_balanced", {"labels": np.zeros(8, dtype=int)}, r"labels of the shape \(9,\), whole numbers"),
+        ("class_balanced", {"labels": np.zeros(9)}, r"labels of the shape \(9,\), whole numbers"),
+        ("class_balanced", {"labels": np.arange(9)}, "labels from 0 to 2; got 0 to 8"),
         ("coreset", {"labeled": np.ones(6)}, r"labeled embeddings of the shape \(n, d\); got \(6,\)"),
         ("signal", {"labeled": (np.ones((9, 1)), np.ones((9, 6)))}, r"labeled probabilities of the shape"),
     ],

@@ -6,8 +6,10 @@ from scipy.spatial.distance import cdist
 from scipy.special import rel_entr
 from scipy.stats import entropy as scipy_entropy
 
+from signal_env.acquisition import expected_error_reduction as score_expected_error
 from signal_env.acquisition import signal as signal_score
 from signal_env.rewards import Closing, Reward, reward_terms
+from signal_env.utils.prediction import Prediction
 
 
 def raw(name, candidates):
@@ -92,6 +94,26 @@ def test_gradient_is_the_expected_length_of_the_last_layer_s_gradient(candidates
             length += p[y] * weights.grad.norm().item()
         expected.append(length)
     np.testing.assert_allclose(raw("gradient", candidates), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_typicality_is_the_inverse_mean_distance_to_other_texts_of_the_pool(world, normalize):
+    opened = world.open_round(normalize=normalize)
+    pool, texts = list(opened.pool.texts), ["text 0", "real 1", "text 2"]
+    distances = cdist(encoded(world, texts, normalize), encoded(world, pool, normalize))
+    distances[1, pool.index("real 1")] = np.nan  # not to itself
+    expected = 1 / np.nanmean(distances, axis=1)  # the pool has fewer than twenty texts
+    np.testing.assert_allclose(raw("typicality", world.candidates(texts, opened)), expected, rtol=1e-6)
+
+
+def test_expected_error_reduction_is_that_of_the_pool_and_of_each_text_alone(world, candidates):
+    labeled, pool = candidates.labeled, candidates.pool
+    known = {"labeled": labeled, "labels": np.arange(11) % 3, "pool": Prediction(*pool.prediction)}
+    expected = score_expected_error(*candidates.prediction, **known)
+    np.testing.assert_array_equal(raw("expected_error_reduction", candidates), expected)
+    alone = [raw("expected_error_reduction", world.candidates([text]))[0] for text in candidates.texts]
+    np.testing.assert_array_equal(alone, expected)
+    assert len(set(expected)) == 7
 
 
 def test_answer_variance_is_the_spread_under_dropout(world, candidates):
