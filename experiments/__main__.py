@@ -32,6 +32,7 @@ COMMANDS = {
     "bench steps": "Measures steps per second of the choice among candidate texts.",
     "bench generation": "Measures an agent that learns to write: tokens per second, beside TRL without an environment.",
     "bench writing": "Measures what a frozen generator writes, prompted by its chat template and without.",
+    "bench teaching": "Measures whether a high score teaches, by labeling texts and training anew.",
     "bench serve": "Loads a service, kills it beside 64 clients, and measures the cost of an offer over HTTP.",
     "bench classifiers": "Compares classifiers on random labeled sets: accuracy and training time.",
     "bench logistic": "Solves random problems of logistic regression, beside scikit-learn.",

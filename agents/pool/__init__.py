@@ -22,6 +22,12 @@ STRATEGIES = {
     "learning_loss": "The largest loss that a module of the classifier predicts (Yoo & Kweon 2019). It needs "
     "`classifier='finetune'` with `classifier_options={'loss_prediction': True}`. The module is trained jointly, and "
     "changes the classifier too.",
+    "expected_error_reduction": "The texts whose label is expected to lower the mean entropy of the unlabeled set most "
+    "(Roy & McCallum 2001), by one Newton step of the last layer.",
+    "typicality": "The texts nearest to their neighbors in the unlabeled set (Hacohen et al. 2022), without the "
+    "clusters of that paper's TypiClust.",
+    "class_balanced": "The highest s_x in the class with the fewest labels, one text after another; the classes of "
+    "chosen texts count as predicted.",
     "signal": "The paper's acquisition score s_x on real texts alone (SIGnAL, section 4.2), without a generator.",
 }
 """The agents by name, with their descriptions. Each plays the acquisition function of the same name."""
