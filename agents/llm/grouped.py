@@ -32,13 +32,15 @@ class GroupedAgent(TrainedGenerator):
     def _make_trainer(self, seed: int, updates: int) -> Any:
         from agents.llm.grouped_trainer import make_trainer
 
-        end = self._model.tokenizer.eos_token_id
+        end, size = self._model.tokenizer.eos_token_id, self._pass_size()
+        passes = self._num_envs // size
         config = self._config(
             seed=seed,
             beta=self.kl_coef,
             num_iterations=self.epochs,
-            steps_per_generation=self.mini_batches,
-            per_device_train_batch_size=self._num_envs // self.mini_batches,
+            steps_per_generation=passes,
+            gradient_accumulation_steps=passes // self.mini_batches,
+            per_device_train_batch_size=size,
             num_generations=self._learner.config.prompt_group,
             max_completion_length=self.max_new_tokens,
             max_steps=2**31,  # the end of the episode ends the loop
@@ -48,7 +50,8 @@ class GroupedAgent(TrainedGenerator):
             generation_kwargs={"eos_token_id": self._model.end_tokens, "pad_token_id": end},
         )
         trainer_class = getattr(self._trainers, f"{self.trainer_name}Trainer")
-        repeats, arguments = self.mini_batches * self.epochs, self._arguments(config)
+        repeats, arguments = passes * self.epochs, self._arguments(config)
+        updates *= self.mini_batches * self.epochs
         return make_trainer(trainer_class, self._exchange, self._model, updates, repeats, arguments)
 
     @property

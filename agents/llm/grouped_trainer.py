@@ -22,7 +22,7 @@ def make_trainer(
     trainer_class: Any,
     exchange: Exchange,
     model: LanguageModel,
-    batches: int,
+    updates: int,
     repeats: int,
     arguments: Mapping[str, Any],
 ) -> Any:
@@ -32,8 +32,8 @@ def make_trainer(
         trainer_class: TRL's `RLOOTrainer` or `GRPOTrainer`.
         exchange: The exchange with the rollout.
         model: The base of the policy.
-        batches: The number of batches in the episode.
-        repeats: The number of updates that the trainer makes from a batch.
+        updates: The number of updates in the episode.
+        repeats: The number of passes that the trainer makes over parts of a batch.
         arguments: The arguments that all of TRL's trainers share.
     """
     from datasets import Dataset
@@ -51,7 +51,7 @@ def make_trainer(
             return Prompts(exchange, model, repeats)
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-            return super().create_scheduler(batches * repeats, optimizer)
+            return super().create_scheduler(updates, optimizer)
 
     return Trainer(
         reward_funcs=environment,

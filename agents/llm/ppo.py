@@ -10,11 +10,8 @@ from typing import Any, ClassVar
 from agents.agent import agents
 from agents.llm.answers import Tokens
 from agents.llm.trained import TrainedGenerator
-from signal_env.config import ConfigError, SignalConfig
+from signal_env.config import SignalConfig
 from signal_env.utils.extras import MissingExtra, require
-
-LARGE_PASS = 8
-"""Texts per pass of a large generator, at most."""
 
 
 @agents.register("ppo")
@@ -44,10 +41,6 @@ class PPOAgent(TrainedGenerator):
     the values are not learned, its last tokens get more of the credit than its first, and texts shrink."""
     value_size: int = 256
     """Width of the value head's hidden layer."""
-    texts_per_pass: int | None = None
-    """Texts that an update holds in memory at once, a divisor of those of an update. The loss is the mean over an
-    update's passes, each a mean over its tokens. Default: all for generators of under 100 million parameters, else at
-    most 8."""
 
     def check_available(self, options: SignalConfig, seed: int) -> None:
         """Look for TRL with its PPOTrainer, peft and the base, without loading them; `reset` documents the errors."""
@@ -73,27 +66,10 @@ class PPOAgent(TrainedGenerator):
                 "pip install 'trl>=1.12,<1.13'; or take the agent 'rloo' or 'grpo', which work with newer versions."
             ) from error
 
-    def _texts_per_pass(self) -> int:
-        """Return the number of texts of a pass.
-
-        Raises:
-            ConfigError: If it does not divide the texts of an update.
-        """
-        update = self._num_envs // self.mini_batches
-        if self.texts_per_pass is None:
-            most = min(LARGE_PASS, update) if self._model.large else update
-            return max(n for n in range(1, most + 1) if update % n == 0)
-        if self.texts_per_pass < 1 or update % self.texts_per_pass:
-            raise ConfigError(
-                f"texts_per_pass divides the {update} texts of an update (num_envs / mini_batches); got "
-                f"{self.texts_per_pass}."
-            )
-        return self.texts_per_pass
-
     def _make_trainer(self, seed: int, updates: int) -> Any:
         from agents.llm.ppo_trainer import make_trainer
 
-        size = self._texts_per_pass()
+        size = self._pass_size()
         config = self._config(
             seed=seed,
             kl_coef=self.kl_coef,

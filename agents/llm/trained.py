@@ -28,6 +28,9 @@ from signal_env.learner.experiment import experiment_sizes, task_of
 from signal_env.learner.learner import Learner
 from signal_env.utils.extras import require, require_installed
 
+LARGE_PASS = 8
+"""Texts per pass of a large generator, at most."""
+
 
 @dataclasses.dataclass
 class TrainedGenerator(GeneratorOptions, Agent):
@@ -65,6 +68,10 @@ class TrainedGenerator(GeneratorOptions, Agent):
     """Rank of the adapter's matrices, one pair beside every linear layer."""
     lora_alpha: int = 32
     """LoRA's α: the adapter's output is multiplied by α over the rank."""
+    texts_per_pass: int | None = None
+    """Texts that an update holds in memory at once, a divisor of those of an update. A pass reads each of its prompts
+    once, so that large passes are faster where prompts repeat (`prompt_group`). PPO's loss is the mean over an update's
+    passes, each a mean over its tokens. Default: all for generators of under 100 million parameters, else at most 8."""
     lift_texts: int = 128
     """Texts of each round, its last ones, that are compared with texts of the reference at its close; 0: none."""
     trl: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
@@ -187,6 +194,23 @@ class TrainedGenerator(GeneratorOptions, Agent):
             raise ConfigError(
                 f"mini_batches divides the {self._num_envs} texts of a step (num_envs); got {self.mini_batches}."
             )
+
+    def _pass_size(self) -> int:
+        """Return the number of texts of a pass.
+
+        Raises:
+            ConfigError: If it does not divide the texts of an update.
+        """
+        update = self._num_envs // self.mini_batches
+        if self.texts_per_pass is None:
+            most = min(LARGE_PASS, update) if self._model.large else update
+            return max(n for n in range(1, most + 1) if update % n == 0)
+        if self.texts_per_pass < 1 or update % self.texts_per_pass:
+            raise ConfigError(
+                f"texts_per_pass divides the {update} texts of an update (num_envs / mini_batches); got "
+                f"{self.texts_per_pass}."
+            )
+        return self.texts_per_pass
 
     @abstractmethod
     def _make_trainer(self, seed: int, updates: int) -> Any:
