@@ -21,7 +21,6 @@ from signal_env.config import SignalConfig
 from signal_env.data import load
 from signal_env.learner import Learner
 from signal_env.learner.metrics import Metrics
-from signal_env.learner.view import View
 from signal_env.rewards import Reward
 from signal_env.tasks import get_task
 from signal_env.utils.extras import require
@@ -81,7 +80,8 @@ class TeachingConfig:
     """Seed of the first labeled set; the others follow."""
 
 
-FIGURES = ("text, nll", "text, accuracy", "batch, nll", "batch, accuracy", "top", "evened")
+FIGURES = {"text, nll": 2, "text, accuracy": 2, "batch, nll": 2, "batch, accuracy": 2, "top": 1, "evened": 1}
+"""The figures of a score, with the digits that the table shows; see `TeachingConfig`."""
 
 
 def main(config: TeachingConfig) -> list[dict[str, Any]]:
@@ -111,11 +111,10 @@ def main(config: TeachingConfig) -> list[dict[str, Any]]:
         table = Table("score", *FIGURES, title=f"{task}, {n} labels, {what}, {config.sets} labeled sets", box=SIMPLE)
         for row in rows:
             if (row["task"], row["labels"]) == (task, n):
-                digits = [2, 2, 2, 2, 1, 1]
-                cells = [
-                    f"{row[name]:.{d}f} ± {row[f'{name}, half']:.{d}f}" for name, d in zip(FIGURES, digits, strict=True)
-                ]
-                table.add_row(row["score"], *cells)
+                table.add_row(
+                    row["score"],
+                    *(f"{row[name]:.{d}f} ± {row[f'{name}, half']:.{d}f}" for name, d in FIGURES.items()),
+                )
         console.print(table)
     return rows
 
@@ -172,10 +171,7 @@ class _LabeledSet:
         alone = np.array([self._gain([i]) for i in range(n)])
         batches = [self._rng.permutation(n)[:size] for _ in range(self._config.batches)]
         together = np.array([self._gain(batch) for batch in batches])
-        return {
-            name: self._of_score(values, alone, batches, together)
-            for name, values in self._scored(self._view, self._config.scores).items()
-        }
+        return {name: self._of_score(values, alone, batches, together) for name, values in self._scored().items()}
 
     def _of_score(self, values: Values, alone: Values, batches: Sequence[Any], together: Values) -> dict[str, float]:
         size, means = self._config.batch_size, np.array([values[batch].mean() for batch in batches])
@@ -187,11 +183,11 @@ class _LabeledSet:
         )
         return dict(zip(FIGURES, (*correlations, *better), strict=True))
 
-    def _scored(self, view: View, scores: Sequence[str]) -> Mapping[str, Values]:
+    def _scored(self) -> Mapping[str, Values]:
         """Return the scores of the candidates by name, and the rarity of their labels."""
         values = {}
-        for score in scores:
-            terms = Reward(score).of_texts(view)
+        for score in self._config.scores:
+            terms = Reward(score).of_texts(self._view)
             values[score] = np.sum([term.contribution for term in terms.values()], axis=0)
         return values | {RARITY: 1 - (self._labels[None] == self._given[:, None]).mean(axis=1)}
 

@@ -88,8 +88,7 @@ def select(
     if batch_size < 1:
         raise AcquisitionError(f"batch_size must be at least 1; got {batch_size}.")
     arrays: dict[str, Any] = {"texts": texts, "probabilities": probabilities, "embeddings": embeddings}
-    arrays |= {"dropout": dropout, "predicted_loss": predicted_loss, "labeled": labeled}
-    arrays["labels"] = labels
+    arrays |= {"dropout": dropout, "predicted_loss": predicted_loss, "labeled": labeled, "labels": labels}
     arrays["pretrained"] = embeddings if pretrained is None else pretrained
     asks = chooser.asks | {name for derived in chooser.required & DERIVED.keys() for name in DERIVED[derived]}
     if "labeled_texts" in chooser.required:

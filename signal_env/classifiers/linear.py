@@ -139,7 +139,7 @@ class LinearClassifier:
         encoder: A pretrained encoder: "embedded", "minilm", a folder, or a hub name.
         device: A torch device for the encoder.
         inverse_regularization: C in the objective C * (weighted sum of cross-entropies) + (squared norm of the
-            weights) / 2, as in scikit-learn.
+            weights) / 2, as in scikit-learn for three classes and more. For two, its C is twice this one.
         class_weight: "balanced" gives a text the weight n / (classes with labels * texts of its class), as in
             scikit-learn. None gives all texts the weight 1.
         max_length: The number of tokens to which a text is truncated.

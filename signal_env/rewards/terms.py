@@ -98,12 +98,8 @@ def proximity(texts: Sequence[str], embeddings: Floats, pool: KnownTexts, normal
     It lies between 0 and 1. AcquisitionSynthesis (arXiv 2605.13149) has a reward of this name, with the pool as target
     data.
     """
-    neighbors = nearest(scaled(embeddings, normalize), scaled(pool.embeddings, normalize), 2)
-    values = np.zeros(len(texts))
-    for i, text in enumerate(texts):
-        others = [d for j, d in zip(neighbors.indices[i], neighbors.distances[i], strict=True) if pool.texts[j] != text]
-        values[i] = 1 / (1 + min(others)) if others else 0.0
-    return values
+    nearest_others = _distances_to_others(texts, embeddings, pool, normalize, 1)
+    return np.array([1 / (1 + distances[0]) if len(distances) else 0.0 for distances in nearest_others])
 
 
 @reward_terms.register("typicality")
@@ -112,13 +108,8 @@ def typicality(texts: Sequence[str], embeddings: Floats, pool: KnownTexts, norma
 
     It is high where real texts are dense, whether or not some of them are labeled.
     """
-    count = acquisition.TYPICAL_NEIGHBORS
-    found = nearest(scaled(embeddings, normalize), scaled(pool.embeddings, normalize), count + 1)
-    values = np.zeros(len(texts))
-    for i, (indices, distances) in enumerate(zip(*found, strict=True)):
-        others = [d for j, d in zip(indices, distances, strict=True) if pool.texts[j] != texts[i]][:count]
-        values[i] = acquisition.typical(np.array([others]))[0] if others else 0.0
-    return values
+    neighbors = _distances_to_others(texts, embeddings, pool, normalize, acquisition.TYPICAL_NEIGHBORS)
+    return np.array([acquisition.typical(each[None])[0] if len(each) else 0.0 for each in neighbors])
 
 
 @reward_terms.register("expected_error_reduction")
@@ -232,6 +223,15 @@ def _distances_before(embeddings: Floats, known: KnownTexts, normalize: bool) ->
     before = np.concatenate([scaled(known.embeddings, normalize), x]).astype(np.float64)
     for i, one in enumerate(x, start=len(known)):
         yield np.sqrt(((before[:i] - one) ** 2).sum(axis=1))
+
+
+def _distances_to_others(
+    texts: Sequence[str], embeddings: Floats, pool: KnownTexts, normalize: bool, k: int
+) -> Iterator[Values]:
+    """Yield each text's distances to its k nearest texts of the pool, itself left out, the nearest first."""
+    found = nearest(scaled(embeddings, normalize), scaled(pool.embeddings, normalize), k + 1)
+    for text, indices, distances in zip(texts, *found, strict=True):
+        yield distances[[pool.texts[i] != text for i in indices]][:k]
 
 
 @lru_cache(maxsize=100_000)

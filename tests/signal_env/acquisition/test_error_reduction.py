@@ -25,6 +25,9 @@ def problem(classes, d, m, n, seed=0):
 
 
 def trained(x, y, c=1.0):
+    c *= 1 + (
+        len(set(y)) == 2
+    )  # scikit-learn has one vector of weights for two classes, where a softmax has two halves
     return LogisticRegression(C=c, class_weight="balanced", tol=1e-8, max_iter=2000).fit(x, y).predict_proba
 
 
@@ -73,9 +76,10 @@ def test_it_is_one_newton_step_and_ranks_texts_as_training_anew_does(classes, d,
     given = problem(classes, d, m, 25)
     found, expected = scores(*given)
     np.testing.assert_allclose(found, by_newton(*given), rtol=1e-3, atol=1e-8)
-    assert spearmanr(found, expected).statistic > 0.85
+    assert spearmanr(found, expected).statistic > 0.94
+    assert abs(np.polyfit(expected, found, 1)[0] - 1) < 0.15
     monkeypatch.setattr(module, "FULL_CURVATURE", 0)  # without the curvature between classes
-    assert spearmanr(scores(*given)[0], expected).statistic > 0.8
+    assert spearmanr(scores(*given)[0], expected).statistic > 0.75
 
 
 def test_a_small_step_is_exact():
