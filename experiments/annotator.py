@@ -86,7 +86,7 @@ def main(config: AnnotatorConfig) -> Path | None:
             config.seed,
             lambda step, total, loss: progress.update(bar, completed=step, total=total, status=f"loss {loss:.3f}"),
         )
-    predicted = classifier.predict(measured.texts).probabilities.argmax(axis=1)
+    predicted = classifier.predict_together(measured.texts).probabilities.argmax(axis=1)
     learning_rate = config.training.rate(model.config.hidden_size)
     record = {
         "task": task.name,

@@ -14,7 +14,8 @@ from rich.table import Table
 
 from experiments.config import RunError
 from experiments.progress import console, progress_bar
-from signal_env.classifiers import Classifier, classifiers, make_classifier
+from signal_env.classifiers import classifiers, make_classifier
+from signal_env.classifiers.checked import CheckedClassifier
 from signal_env.classifiers.linear import shared_encoder
 from signal_env.data import load
 from signal_env.data.corpus import Corpus
@@ -122,7 +123,8 @@ class _Prepared:
         size = min(config.evaluation_size, len(self.corpus.evaluation.texts))
         self.texts, self.gold = evaluation_texts(self.corpus.evaluation, size)
         self.encoder = shared_encoder(self.task, config.encoder, "cpu", MAX_LENGTH)
-        self.classifier: Classifier = make_classifier(options.pop("classifier"), self.task, config.encoder, **options)
+        classifier = make_classifier(options.pop("classifier"), self.task, config.encoder, **options)
+        self.classifier = CheckedClassifier(classifier, self.task.n_classes)
 
     def train(self, n: int, seed: int) -> dict[str, float]:
         """Train on `n` labels; return the metrics and the seconds of the training, frozen embeddings cached."""
@@ -133,7 +135,7 @@ class _Prepared:
         begun = time.perf_counter()
         self.classifier.fit(texts, labels[chosen], seed)
         seconds = time.perf_counter() - begun
-        metrics = Metrics.of(self.classifier.predict(self.texts).probabilities, self.gold)
+        metrics = Metrics.of(self.classifier.predict_together(self.texts).probabilities, self.gold)
         return {**metrics._asdict(), "seconds": seconds}
 
 

@@ -28,6 +28,9 @@ class Classifier(Protocol):
 
     An object serves one environment. For several environments, register a function that makes a new object.
 
+    `predict_together(texts)` is optional: it returns the same up to rounding, and is called for the evaluation texts,
+    which are always predicted together and may be batched.
+
     Three more methods are optional. Acquisition functions and reward terms with the parameters `pretrained`, `dropout`
     and `predicted_loss` need them:
 

@@ -67,8 +67,20 @@ class CheckedClassifier:
         """
         if not texts:
             return Prediction(np.zeros((0, self.n_classes)), np.zeros((0, self._embedding_size)))
-        with self._at_work("predict", texts):
-            prediction = self.classifier.predict(texts)
+        return self._checked("predict", texts)
+
+    def predict_together(self, texts: Sequence[str]) -> Prediction:
+        """Return the prediction of texts that are always predicted together, by `predict_together` if there is one.
+
+        Raises:
+            ClassifierError: As `predict`.
+        """
+        return self._checked("predict_together" if hasattr(self.classifier, "predict_together") else "predict", texts)
+
+    def _checked(self, method: str, texts: Sequence[str]) -> Prediction:
+        """Return what a method of the classifier predicts of `n` texts, at least one, once it is known to be valid."""
+        with self._at_work(method, texts):
+            prediction: Prediction = getattr(self.classifier, method)(texts)
         shapes = tuple(np.shape(values) for values in prediction)
         expected = ((len(texts), self.n_classes), (len(texts), *shapes[1][1:]))
         if shapes != expected:

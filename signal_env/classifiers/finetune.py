@@ -116,13 +116,20 @@ class FinetuneClassifier:
 
     def predict(self, texts: Sequence[str]) -> Prediction:
         """Return probabilities `(n, C)` and embeddings `(n, d)`, from one forward pass."""
-        logits, embeddings = self.text_model.run(texts, self._forward)
-        return Prediction(softmax(logits), embeddings)
+        return self._predict(texts, together=False)
+
+    def predict_together(self, texts: Sequence[str]) -> Prediction:
+        """Return the same as `predict` up to rounding, sooner on a CPU: texts run in batches."""
+        return self._predict(texts, together=True)
 
     def encode_pretrained(self, texts: Sequence[str]) -> Floats:
         """Return mean-pooled token encodings `(n, e)` by the encoder before fine-tuning."""
         model = self.text_model
         return shared_encoder(model.task, self._encoder, model.device, model.max_length)(texts)
+
+    def _predict(self, texts: Sequence[str], together: bool) -> Prediction:
+        logits, embeddings = self.text_model.run(texts, self._forward, together)
+        return Prediction(softmax(logits), embeddings)
 
     def _predict_with_dropout(self, texts: Sequence[str], n_samples: int, seed: int) -> Floats:
         """Return probabilities `(n_samples, n, C)` in forward passes with dropout (Gal & Ghahramani 2016).

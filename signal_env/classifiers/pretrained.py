@@ -134,7 +134,7 @@ class TextModel:
 
     On a CPU, each text runs alone, on one of as many threads as torch uses. Its numbers are therefore bit-identical
     whatever other texts are in the call; batched kernels round differently for another batch shape. On an accelerator,
-    texts run in padded batches, and the numbers are equal up to rounding.
+    and where a call says `together`, texts run in padded batches, and the numbers are equal up to rounding.
 
     Args:
         model: A transformers model.
@@ -142,7 +142,7 @@ class TextModel:
         task: The task, which sets the fields of a text. Several fields are encoded as a pair.
         max_length: The number of tokens to which a text is truncated, at most the model's own limit (`usable_length`).
         device: A torch device.
-        batch_size: Texts per batch on an accelerator.
+        batch_size: Texts per padded batch.
 
     Raises:
         ModelError: If torch cannot use the device.
@@ -177,12 +177,18 @@ class TextModel:
         """Pad encoded texts to one batch of tensors on the model's device."""
         return Batch(self.tokenizer.pad(list(encoded), return_tensors="pt").to(self.device))
 
-    def run(self, texts: Sequence[str], forward: Callable[[Batch], tuple["torch.Tensor", ...]]) -> list[NDArray[Any]]:
+    def run(
+        self,
+        texts: Sequence[str],
+        forward: Callable[[Batch], tuple["torch.Tensor", ...]],
+        together: bool = False,
+    ) -> list[NDArray[Any]]:
         """Run `forward` over all texts, without gradients.
 
         Args:
             texts: `n` written texts, at least one.
             forward: A function from a batch of `m` texts to tensors with `m` rows each.
+            together: Whether texts run in batches on a CPU too, which is two to three times as fast.
 
         Returns:
             One array with `n` rows, in the order of the texts, for each tensor that `forward` returns.
@@ -194,7 +200,7 @@ class TextModel:
                 return tuple(rows.float().cpu().numpy() for rows in forward(batch))
 
         encoded = self.encode(texts)
-        if torch.device(self.device).type == "cpu":
+        if torch.device(self.device).type == "cpu" and not together:
             order: Iterable[int] = range(len(texts))
             results = list(single_threaded().map(lambda one: step(self.collate([one])), encoded))
         else:

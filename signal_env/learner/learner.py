@@ -256,7 +256,7 @@ class Learner:
         self._classifier.fit(texts, labels, self.episode.training_seed)
         prediction = self._classifier.predict(texts)
         evaluation, gold = self._evaluation
-        metrics = Metrics.of(self._classifier.predict(evaluation).probabilities, gold)
+        metrics = Metrics.of(self._classifier.predict_together(evaluation).probabilities, gold)
         self._fitted = Fitted(texts, labels, prediction, metrics)
 
     def _open_round(self) -> None:

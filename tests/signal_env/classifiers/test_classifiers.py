@@ -1,10 +1,11 @@
 """Both classifiers: accuracy, reproducibility, and predictions that do not depend on the other texts."""
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 
-from signal_env.classifiers import Classifier, ClassifierError, classifiers, make_classifier
+from signal_env.classifiers import Classifier, ClassifierError, Prediction, classifiers, make_classifier
 from signal_env.data import load
 from signal_env.tasks import Task, get_task
 
@@ -169,3 +170,22 @@ def test_cached_texts_are_predicted_by_the_current_head(corpus):
     assert np.array_equal(classifier.predict(texts[:7]).probabilities, again.probabilities[:7])
     with pytest.raises(ValueError, match="read-only"):
         again.embeddings[0] = 0.0
+
+
+def test_evaluation_texts_are_predicted_together_if_the_classifier_can(corpus):
+    class Batched:
+        def fit(self, texts, labels, seed):
+            pass
+
+        def predict(self, texts):
+            return Prediction(np.tile([0.9, 0.1], (len(texts), 1)), np.ones((len(texts), 1)))
+
+        def predict_together(self, texts):
+            self.asked = len(texts)
+            return Prediction(np.tile([0.1, 0.9], (len(texts), 1)), np.ones((len(texts), 1)))
+
+    classifier = Batched()
+    env = gym.make("SignalEnv-reviews-v0", classifier=classifier, pool_size=20, round_size=5)
+    _, info = env.reset(seed=0)
+    assert classifier.asked == len(corpus.evaluation.texts)
+    assert info["round"]["accuracy"] == pytest.approx(corpus.evaluation.labels.mean())

@@ -128,3 +128,12 @@ def test_a_training_after_an_interrupted_one_is_the_same(corpus, monkeypatch):
             classifier.fit(texts, labels, 0)
     classifier.fit(texts, labels, 0)
     assert np.array_equal(classifier.predict(texts).probabilities, expected)
+
+
+def test_texts_predicted_together_get_the_same_up_to_rounding(corpus):
+    classifier = fitted(corpus.train.texts[:20], corpus.train.labels[:20], min_steps=4)
+    texts = corpus.evaluation.texts[:150]  # more than two batches, of many lengths
+    alone, together = classifier.predict(texts), classifier.predict_together(texts)
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+    assert np.array_equal(classifier.predict_together(texts).probabilities, together.probabilities)
