@@ -20,6 +20,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/python -m experiments demo
 
+# One process for each core leaves no core to the threads of BLAS.
+test test-long: export OPENBLAS_NUM_THREADS := 1
+
 test: install
 	$(BIN)/python -m pytest -n auto --dist worksteal
 

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 
 import numpy as np
 import pytest
@@ -71,6 +72,7 @@ def test_a_full_disk_stops_a_run_with_one_line_and_it_goes_on_with_more_room(tmp
     assert "holds a run already" in check.problems[0]
 
 
+@pytest.mark.skipif("LONG_TESTS" not in os.environ, reason="set LONG_TESTS=1: begins three processes and kills one")
 def test_a_killed_run_is_resumed_and_compared(tmp_path, monkeypatch, start):
     def begin(place):
         if (place / "config.yaml").is_file():
