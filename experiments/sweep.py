@@ -42,7 +42,7 @@ class SweepConfig:
 
     study: tyro.conf.Positional[str]
     """A study's file, or the name of one that comes with the package: pool, pool-finetune, figure3, figure3-small,
-    ablations, demo."""
+    figure3-smollm2, ablations, demo."""
     out: Path | None = None
     """The folder of the runs; default: runs/STUDY."""
     workers: int | None = None
