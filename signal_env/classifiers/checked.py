@@ -75,7 +75,8 @@ class CheckedClassifier:
         Raises:
             ClassifierError: As `predict`.
         """
-        return self._checked("predict_together" if hasattr(self.classifier, "predict_together") else "predict", texts)
+        together = getattr(self.classifier, "predict_together", None) is not None
+        return self._checked("predict_together" if together else "predict", texts)
 
     def _checked(self, method: str, texts: Sequence[str]) -> Prediction:
         """Return what a method of the classifier predicts of `n` texts, at least one, once it is known to be valid."""

@@ -188,7 +188,7 @@ class TextModel:
         Args:
             texts: `n` written texts, at least one.
             forward: A function from a batch of `m` texts to tensors with `m` rows each.
-            together: Whether texts run in batches on a CPU too, which is two to three times as fast.
+            together: Whether texts run in batches on a CPU too, which takes less time.
 
         Returns:
             One array with `n` rows, in the order of the texts, for each tensor that `forward` returns.

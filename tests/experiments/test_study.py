@@ -122,6 +122,9 @@ def test_every_study_of_the_package_is_one(file):
     for run in study.runs:
         played.setdefault((run.setting, run.method), set()).add(run.seed)
     assert len(set.intersection(*played.values())) >= 3  # to compare all of them
+    for run in study.runs:
+        one_update = (run.num_envs or 1) // (getattr(run.agent_options, "mini_batches", None) or 1)
+        assert one_update % (getattr(run.agent_options, "texts_per_pass", None) or 1) == 0, run.folder
 
 
 def test_a_setting_may_name_the_methods_that_play_it(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from signal_env.classifiers import Classifier, ClassifierError, Prediction, classifiers, make_classifier
+from signal_env.classifiers.checked import CheckedClassifier
 from signal_env.data import load
 from signal_env.tasks import Task, get_task
 
@@ -170,6 +171,24 @@ def test_cached_texts_are_predicted_by_the_current_head(corpus):
     assert np.array_equal(classifier.predict(texts[:7]).probabilities, again.probabilities[:7])
     with pytest.raises(ValueError, match="read-only"):
         again.embeddings[0] = 0.0
+
+
+def test_without_predict_together_texts_are_predicted_and_both_are_checked():
+    class Wrong:
+        predict_together = None
+
+        def fit(self, texts, labels, seed):
+            pass
+
+        def predict(self, texts):
+            return Prediction(np.full((len(texts), 2), 0.5), np.ones((len(texts), 1)))
+
+    classifier = Wrong()
+    checked = CheckedClassifier(classifier, n_classes=2)
+    assert checked.predict_together(["one", "two"]).probabilities.shape == (2, 2)
+    classifier.predict_together = lambda texts: Prediction(np.full((1, 2), 0.5), np.ones((1, 1)))
+    with pytest.raises(ClassifierError, match="returned probabilities and embeddings"):
+        checked.predict_together(["one", "two"])
 
 
 def test_evaluation_texts_are_predicted_together_if_the_classifier_can(corpus):
