@@ -89,6 +89,8 @@ class LanguageModel:
         )
         self._line_ends = set(line_ends(self.tokenizer) if form.answer == "line" else ())
         share_prompts(self.model)
+        if (head := self.model.get_output_embeddings()) is not None:
+            head.register_forward_pre_hook(_contiguous)
         stop_at(self.model, sorted(self._line_ends), lambda tokens: self.answer.ends(self._decode(tokens)))
 
     def messages(self, shown: str) -> Any:
@@ -251,6 +253,14 @@ def _other_ends(name: str, end: int) -> Tokens:
         raise ModelError(f"The generation_config.json of {name} cannot be read: {error}") from error
     ends = [named] if isinstance(named, int) else named or []
     return [token for token in ends if token != end]
+
+
+def _contiguous(head: "torch.nn.Module", inputs: tuple["torch.Tensor", ...]) -> tuple["torch.Tensor", ...]:
+    """Copy hidden states `(n, tokens, width)` that are a slice of longer ones, before the logits are computed.
+
+    Torch would copy the weights for each text instead where they are frozen, as under an adapter.
+    """
+    return tuple(hidden.contiguous() for hidden in inputs)
 
 
 @lru_cache(maxsize=1)

@@ -196,3 +196,16 @@ def test_the_context_holds_the_longest_prompt_and_the_response(model):
     model.check_context(learner, 64)
     with pytest.raises(ValueError, match=r"reads 1024 tokens; the longest prompt has \d+, and a response up to 1000"):
         model.check_context(learner, 1000)
+
+
+def test_the_logits_of_last_tokens_are_computed_without_copies_of_the_weights():
+    model = LanguageModel("embedded", "cpu", "float32")
+    model.model.requires_grad_(False)  # as under an adapter
+    head = model.model.get_output_embeddings()
+    ids = torch.randint(5, model.vocabulary, (3, 6))
+    with torch.inference_mode(), torch.profiler.profile(record_shapes=True) as profile:
+        kept = model.model(input_ids=ids, logits_to_keep=2).logits
+    copied = [event.input_shapes[0] for event in profile.events() if event.name == "aten::copy_"]
+    assert [3, 2, head.in_features] in copied
+    assert not [shape for shape in copied if head.out_features in shape]
+    assert torch.allclose(kept, model.model(input_ids=ids).logits[:, -2:], atol=1e-5)
