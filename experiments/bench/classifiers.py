@@ -74,6 +74,13 @@ def main(config: ClassifiersBenchConfig) -> list[Row]:
     known_names = list(dict.fromkeys((*RECIPES, *classifiers)))
     if unknown := sorted(set(config.recipes) - set(known_names)):
         raise RunError(f"Expected recipes among {', '.join(known_names)}; got {', '.join(unknown)}.")
+    for name, value in (("sets", config.sets), ("evaluation_size", config.evaluation_size)):
+        if value < 1:
+            raise RunError(f"Expected {name} to be at least 1; got {value}.")
+    for name in config.tasks:
+        n_texts = len(load(get_task(name), None).train.texts)
+        if outside := [n for n in config.labels if not 1 <= n <= n_texts]:
+            raise RunError(f"Expected labels from 1 to the {n_texts:,} training texts of {name}; got {outside[0]:,}.")
     known = _read(config.out)
     left = [key for key in _keys(config) if key not in known]
     config.out.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +97,9 @@ def main(config: ClassifiersBenchConfig) -> list[Row]:
             file.flush()
             progress.advance(bar)
     rows = [known[key] for key in _keys(config)]
-    console.print(*(as_table([row for row in rows if row["task"] == name], name) for name in config.tasks))
+    console.print(
+        *(as_table([row for row in rows if row["task"] == name], name) for name in dict.fromkeys(config.tasks))
+    )
     return rows
 
 
@@ -100,7 +109,8 @@ KEY = ("task", "recipe", "labels", "set", "encoder", "evaluation_size")
 
 def _keys(config: ClassifiersBenchConfig) -> Iterator[tuple[Any, ...]]:
     """Yield the values of `KEY` for each training, those of one set after each other."""
-    for seed, name, n, recipe in product(range(config.sets), config.tasks, config.labels, config.recipes):
+    names, sizes, recipes = (dict.fromkeys(each) for each in (config.tasks, config.labels, config.recipes))
+    for seed, name, n, recipe in product(range(config.sets), names, sizes, recipes):
         yield name, recipe, n, seed, config.encoder, config.evaluation_size
 
 

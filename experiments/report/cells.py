@@ -51,15 +51,15 @@ def shown(values: Sequence[Any]) -> list[str]:
     Example:
         >>> shown([0.81654, -0.5, 1.0, float("nan")]), shown([12345.678, 3.0]), shown([1e-7, 0.5]), shown([7, 1200])
         (['0.8165', '−0.5000', '1.0000', ''], ['12,346', '3'], ['1e−07', '0.5'], ['7', '1,200'])
-        >>> shown([True, None, "0.81 ± 0.02"])
-        ['yes', '', '0.81 ± 0.02']
+        >>> shown([True, None, "0.81 ± 0.02"]), shown([0.0, math.inf, 0.5]), shown([0.0, math.inf])
+        (['yes', '', '0.81 ± 0.02'], ['0.0', 'inf', '0.5'], ['0', 'inf'])
     """
     numbers = [float(value) for value in values if _is_number(value)]
     sizes = [abs(number) for number in numbers if math.isfinite(number) and number]
     style = ".4g"
     if all(number.is_integer() for number in numbers) or max(sizes, default=0.0) >= 1000:
         style = ",.0f"
-    elif min(sizes) >= 0.001:
+    elif sizes and min(sizes) >= 0.001:
         style = f",.{max(len(f'{number:.4g}'.partition('.')[2]) for number in numbers)}f"
     words = {"True": "yes", "False": "no"} | dict.fromkeys(("None", "nan", "NaT", "<NA>"), "")
     texts = [f"{float(value):{style}}".replace("-", "−") if _is_number(value) else value for value in values]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def check_body(model: Any, tokenizer: Any, name: str) -> None:
-    """Raise a `ModelError` if a model does not return a hidden state for each token of a text.
+    """Raise a `ModelError` if a model has a decoder beside an encoder, or no hidden state for each token.
 
     Args:
         model: A model made by `AutoModel`, on the CPU.
@@ -17,6 +17,8 @@ def check_body(model: Any, tokenizer: Any, name: str) -> None:
         name: The model's name, for the message.
     """
     need = "a classifier reads a hidden state of each token. Give an encoder, such as 'bert-base-uncased'."
+    if getattr(model.config, "is_encoder_decoder", False):
+        raise ModelError(f"{name} is a {type(model).__name__}, an encoder with a decoder; {need}")
     try:
         hidden = _hidden_states(model, _some_tokens(tokenizer, 2))
     except (TypeError, ValueError, AttributeError, RuntimeError) as error:

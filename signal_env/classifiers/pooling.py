@@ -19,8 +19,12 @@ Pooling = Literal["mean", "first", "last", "head"]
 """The mean over the tokens' last hidden states, that of the first or the last token, or the layers of the checkpoint's
 own classification head (`AutoModelForSequenceClassification`)."""
 
-SENTENCE_MODES: dict[Pooling, str] = {"first": "pooling_mode_cls_token", "last": "pooling_mode_lasttoken"}
-"""The settings of sentence-transformers for poolings other than the mean."""
+SENTENCE_MODES: dict[Pooling, tuple[str, str]] = {
+    "first": ("cls", "pooling_mode_cls_token"),
+    "last": ("lasttoken", "pooling_mode_lasttoken"),
+}
+"""How sentence-transformers names poolings other than the mean: the value of `pooling_mode`, and in
+former versions a setting of its own."""
 
 DROPOUT_NAMES = ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob")
 """Names of the dropout before a classification head in the configurations of transformers, in order of precedence."""
@@ -112,8 +116,6 @@ def load_classifier(encoder: str, task: Task, pooling: Pooling | None = None) ->
     pooling = pooling or _sentence_pooling(encoder)
     if pooling in (None, "head"):
         model, tokenizer, missing = _load_with_head(encoder, task)
-        if model.config.is_encoder_decoder:
-            return model, tokenizer, "head"
         check_body(model.base_model, tokenizer, f"The encoder {encoder!r}")
         if not is_causal(model.base_model, tokenizer):
             if pooling == "head" or not missing:
@@ -190,4 +192,5 @@ def _sentence_pooling(encoder: str) -> Pooling | None:
     if found is None:
         return None
     modes = typed(read_json(Path(found), found, ModelError), dict[str, Any], found, ModelError)
-    return next((pooling for pooling, mode in SENTENCE_MODES.items() if modes.get(mode)), "mean")
+    named = modes.get("pooling_mode")
+    return next((pooling for pooling, (mode, old) in SENTENCE_MODES.items() if named == mode or modes.get(old)), "mean")

@@ -71,11 +71,14 @@ def _require_fit(model: Any, tokenizer: Any, which: str) -> None:
 
 
 def vocabulary_size(model: Any) -> int:
-    """Return the number of tokens that a model knows."""
+    """Return the number of tokens that a model knows; raise a `ModelError` if it reads no tokens."""
     try:
         return int(model.get_input_embeddings().num_embeddings)
     except (AttributeError, NotImplementedError):  # its tokens have no table of embeddings
-        return int(model.config.vocab_size)
+        size = getattr(model.config, "vocab_size", None)
+    if size is None:
+        raise ModelError(f"A {type(model).__name__} reads no tokens. Give a model of texts.")
+    return int(size)
 
 
 def require_device(device: str) -> None:
@@ -145,7 +148,7 @@ class TextModel:
         batch_size: Texts per padded batch.
 
     Raises:
-        ModelError: If torch cannot use the device.
+        ModelError: If torch cannot use the device, or `max_length` leaves no room for a text.
     """
 
     def __init__(self, model: Any, tokenizer: Any, task: Task, max_length: int, device: str, batch_size: int = 64):
@@ -154,6 +157,13 @@ class TextModel:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
         if getattr(model.config, "pad_token_id", None) is None:
             model.config.pad_token_id = tokenizer.pad_token_id
+        fields = min(len(task.columns), 2)
+        least = tokenizer.num_special_tokens_to_add(pair=fields == 2) + fields
+        if max_length < least:
+            raise ModelError(
+                f"Expected max_length to be at least {least}, the tokens around a text of {task.name} and one of each "
+                f"field; got {max_length!r}."
+            )
         self.max_length = usable_length(model, tokenizer, max_length)
         self.model = model.to(device).eval()
         self.tokenizer = tokenizer

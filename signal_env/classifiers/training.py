@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from signal_env.classifiers import ClassifierError
 from signal_env.classifiers.pretrained import Batch, TextModel, blocks
 
 if TYPE_CHECKING:
@@ -41,6 +42,17 @@ class Training:
     """Training stops if an epoch's mean loss falls below this, and `min_steps` are made."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of the forward pass. bfloat16 is faster on hardware that supports it."""
+
+    def __post_init__(self) -> None:
+        """Raise a `ClassifierError` if a number is out of its range."""
+        least = {"epochs": 0, "min_steps": 0, "batch_size": 1, "patience": 1, "weight_decay": 0, "target_loss": 0}
+        for name, smallest in least.items():
+            if not getattr(self, name) >= smallest:
+                raise ClassifierError(f"Expected {name} to be at least {smallest}; got {getattr(self, name)!r}.")
+        if not 0 <= self.warmup <= 1:
+            raise ClassifierError(f"Expected warmup to be a fraction from 0 to 1; got {self.warmup!r}.")
+        if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
+            raise ClassifierError(f"Expected learning_rate to be a number above 0; got {self.learning_rate!r}.")
 
     def steps(self, n: int) -> int:
         """Return the largest number of steps on `n` texts.

@@ -1,8 +1,11 @@
 """The benchmark of classifiers, on the embedded corpus."""
 
+import dataclasses
+
 import pytest
 
 from experiments.bench.classifiers import RECIPES, ClassifiersBenchConfig, main
+from experiments.config import RunError
 from signal_env.classifiers import make_classifier
 from signal_env.data import load
 from signal_env.learner.experiment import draw_pool, evaluation_texts
@@ -48,6 +51,26 @@ def test_it_continues_where_it_was_interrupted(config, capsys):
 def test_an_unknown_recipe_is_an_error(config):
     with pytest.raises(ValueError, match=r"Expected recipes among linear, linear-unweighted, .*; got ridge"):
         main(ClassifiersBenchConfig(recipes=("ridge",), out=config.out))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"labels": (7, 1_000_000)}, r"labels from 1 to the [\d,]+ training texts of reviews; got 1,000,000"),
+        ({"labels": (0,)}, "labels from 1 to"),
+        ({"sets": 0}, "sets to be at least 1; got 0"),
+        ({"evaluation_size": 0}, "evaluation_size to be at least 1; got 0"),
+    ],
+)
+def test_sizes_that_cannot_be_trained_are_refused(config, changes, expected):
+    with pytest.raises(RunError, match=expected):
+        main(dataclasses.replace(config, **changes))
+    assert not config.out.exists()
+
+
+def test_what_is_named_twice_counts_once(config):
+    rows = main(dataclasses.replace(config, tasks=("reviews", "reviews"), labels=(7, 7), recipes=("linear", "linear")))
+    assert [row["set"] for row in rows] == [0, 1]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

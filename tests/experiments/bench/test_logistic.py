@@ -18,6 +18,7 @@ def test_the_problems_have_every_kind():
     assert {problem.n_classes for problem in problems} >= {2, 77, 150}
     assert any(len(problem.x) < problem.x.shape[1] for problem in problems)
     assert any(len(problem.x) > problem.x.shape[1] for problem in problems)
+    assert {seed % 4 for seed in range(0, 200, LogisticBenchConfig.compare_every)} == {0, 1, 2, 3}  # the kinds compared
     assert any(len(set(problem.labels)) < problem.n_classes // 2 for problem in problems)
     assert min(problem.c for problem in problems) < 0.1
     assert max(problem.c for problem in problems) > 1e5

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,11 @@ def test_a_checkpoint_says_how_it_was_pooled(checkpoint):
 
 def test_an_embedding_model_that_pools_its_last_token_says_so(checkpoint):
     assert load_classifier(checkpoint(pooling_mode_lasttoken=True, pooling_mode_mean_tokens=False), TASK)[2] == "last"
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("cls", "first"), ("lasttoken", "last"), ("mean", "mean")])
+def test_newer_configurations_name_one_mode(checkpoint, mode, expected):
+    assert load_classifier(checkpoint(pooling_mode=mode, embedding_dimension=128), TASK)[2] == expected
 
 
 def test_a_checkpoint_that_does_not_exist_is_named():
@@ -109,17 +115,40 @@ def test_a_decoder_is_trained_as_a_classifier(tmp_path):
     assert prediction.probabilities.argmax(axis=1).tolist() == labels.tolist()
 
 
-def test_a_body_that_does_not_run_on_texts_is_named(tmp_path):
+def bodies():
+    """Return tiny models of the kinds that are no body of a classifier, and what is said of them."""
     import transformers
 
+    small = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 2}
+    sides = {
+        f"{side}_{name}": 2 for side in ("encoder", "decoder") for name in ("layers", "attention_heads", "ffn_dim")
+    }
+    vision = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    return {
+        "T5Model, an encoder with a decoder": transformers.T5Model(transformers.T5Config(vocab_size=2000, **small)),
+        "BartModel, an encoder with a decoder": transformers.BartModel(
+            transformers.BartConfig(vocab_size=2000, d_model=8, **sides)
+        ),
+        "ViTModel reads no tokens": transformers.ViTModel(transformers.ViTConfig(**vision)),
+    }
+
+
+@pytest.mark.parametrize("name", ["T5Model", "BartModel", "ViTModel"])
+def test_a_model_that_is_no_body_of_a_classifier_is_named(tmp_path, name):
+    import transformers
+
+    from signal_env.classifiers.finetune import FinetuneClassifier
     from signal_env.classifiers.linear import LinearClassifier
 
-    tokenizer = transformers.AutoTokenizer.from_pretrained(EMBEDDED / "encoder")
-    tokenizer.save_pretrained(tmp_path)
-    config = transformers.T5Config(vocab_size=len(tokenizer), d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
-    transformers.T5Model(config).save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match=r"is a T5Model, which does not run on texts .* a hidden state of each token"):
-        LinearClassifier(TASK, str(tmp_path))
+    transformers.AutoTokenizer.from_pretrained(EMBEDDED / "encoder").save_pretrained(tmp_path)
+    ((said, body),) = ((said, body) for said, body in bodies().items() if said.startswith(name))
+    body.save_pretrained(tmp_path)
+    for make in (LinearClassifier, partial(FinetuneClassifier, pooling="mean")):
+        with pytest.raises(ModelError, match=f"(?i)a {said}"):
+            make(TASK, str(tmp_path))
+    if name != "ViTModel":
+        with pytest.raises(ModelError, match=r"an encoder with a decoder; .* a hidden state of each token"):
+            FinetuneClassifier(TASK, str(tmp_path))
 
 
 @pytest.mark.parametrize("pooling", ["mean", "first"])

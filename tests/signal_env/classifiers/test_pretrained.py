@@ -119,3 +119,14 @@ def test_long_texts_are_truncated_to_the_usable_length(tokenizer):
     texts = TextModel(model, tokenizer, get_task("sst2"), 128, "cpu")
     (encoded,) = texts.run(["a b c " * 100], lambda batch: (model(**batch).last_hidden_state[:, 0],))
     assert encoded.shape == (1, 8)
+
+
+@pytest.mark.parametrize(("task", "least"), [("reviews", 3), ("qnli", 5)])
+def test_a_length_that_leaves_no_room_for_a_text_is_refused(task, least):
+    from transformers import AutoModel
+
+    model, tokenizer = load_pretrained(AutoModel, "embedded")
+    assert TextModel(model, tokenizer, get_task(task), least, "cpu").encode(["a warm film"])
+    for max_length in (least - 1, 0, -3):
+        with pytest.raises(ModelError, match=rf"max_length to be at least {least}, .* got {max_length}"):
+            TextModel(model, tokenizer, get_task(task), max_length, "cpu")

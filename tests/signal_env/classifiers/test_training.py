@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from signal_env.classifiers import make_classifier
+from signal_env.classifiers import ClassifierError, make_classifier
 from signal_env.classifiers.training import Training, _batches, _plateau, train
 from signal_env.data import load
 from signal_env.tasks import get_task
@@ -28,6 +28,24 @@ def test_batches_hold_every_text_once_and_texts_of_similar_length():
 )
 def test_plateau(losses, expected):
     assert _plateau(losses, patience=3) is expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"batch_size": 0}, "batch_size to be at least 1; got 0"),
+        ({"batch_size": -4}, "batch_size to be at least 1"),
+        ({"patience": 0}, "patience to be at least 1"),
+        ({"epochs": -3}, "epochs to be at least 0"),
+        ({"min_steps": -1}, "min_steps to be at least 0"),
+        ({"warmup": 2.0}, "warmup to be a fraction from 0 to 1; got 2.0"),
+        ({"weight_decay": float("nan")}, "weight_decay to be at least 0; got nan"),
+        ({"learning_rate": 0.0}, "learning_rate to be a number above 0; got 0.0"),
+    ],
+)
+def test_numbers_out_of_their_range_are_refused(options, expected):
+    with pytest.raises(ClassifierError, match=expected):
+        Training(**options)
 
 
 def test_small_sets_are_passed_often_enough_for_the_smallest_number_of_steps():
