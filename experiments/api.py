@@ -26,7 +26,18 @@ from experiments.sweep import sweep as play_missing
 
 REVIEWS = "SignalEnv-reviews-v0"
 
-OF_COMPARISON = ("agents", "env", "seeds", "out", "workers", "metric", "plugins", "num_envs", "tensorboard")
+OF_COMPARISON = (
+    "agents",
+    "env",
+    "seeds",
+    "out",
+    "workers",
+    "metric",
+    "overwrite",
+    "plugins",
+    "num_envs",
+    "tensorboard",
+)
 """The arguments of `compare` beside the environment's options."""
 
 
@@ -89,13 +100,14 @@ def compare(
     out: str | Path | None = None,
     workers: int | None = None,
     metric: MetricName = "accuracy",
+    overwrite: bool = False,
     plugins: Sequence[Source] = (),
     **options: Any,
 ) -> Runs:
     """Play several agents on the same seeds, as `signal-env compare` does, and return the tables of all runs.
 
-    Finished runs are only read, and a run with other options in a run's folder is replaced. `Runs.tables` has the
-    accuracies and the paired differences with their intervals.
+    Interrupted runs go on, and finished ones are only read. `Runs.tables` has the means and the paired differences with
+    their intervals.
 
     Args:
         agents: A list of agents, or a mapping from the methods' names to agents. An agent is what `play` takes, or a
@@ -104,12 +116,14 @@ def compare(
         seeds: The seeds, or their number.
         out: The folder of the results; default: runs/ENV.
         workers: Runs at a time; default: one for each CPU core. 0 plays in this process, as objects always do.
-        metric: What the figures of the methods show.
+        metric: What the methods are compared by: "accuracy", "macro_f1" or "nll".
+        overwrite: Whether to replace runs with other options in the folder.
         plugins: Files and modules of your own, imported first, here and in new processes.
         options: Options of the environment, the same for all agents; `num_envs` and `tensorboard`.
 
     Raises:
-        RunError: If runs have failed, an option is not known, or new processes cannot play the runs.
+        RunError: If runs have failed, an option is not known, the folder holds runs with other options, or new
+            processes cannot play the runs.
 
     Example:
         >>> import tempfile
@@ -124,14 +138,15 @@ def compare(
     defaults: dict[str, Any] = {name: options.pop(name) for name in ("num_envs", "tensorboard") if name in options}
     options = dict(options.pop("options", {})) | options
     check_names(options, known, "A comparison")
+    check_names([metric], METRICS, "a comparison")
     records = load_plugins(plugins)
     methods = _methods(agents)
     order = f"compare takes the agents first, then the environment: compare(['random', 'entropy'], {REVIEWS!r})"
     _check_order(env, [values["agent"] for values in methods.values()], order)
-    study = comparison(methods, env, options, seeds, None if out is None else Path(out), records)
+    study = comparison(methods, env, options, seeds, None if out is None else Path(out), records, metric)
     study = dataclasses.replace(study, defaults=defaults, text="")
     with python_spelling():
-        return play_comparison(study, workers, METRICS[metric], shown=False)
+        return play_comparison(study, workers, overwrite, shown=False)
 
 
 def sweep(
@@ -167,7 +182,7 @@ def sweep(
         engine = engine_for(runs, workers)
         refuse_others(study.runs)
         play_missing(study, runs, engine)
-    return dataclasses.replace(read_runs([run.folder for run in runs]), folder=study.folder)
+    return dataclasses.replace(read_runs([run.folder for run in runs]), folder=study.folder, metric=study.metric)
 
 
 def report(

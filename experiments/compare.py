@@ -10,7 +10,7 @@ import tyro
 
 from agents.agent import get_agent
 from experiments.config import EnvironmentOptions, Plugins, RunError, check_names, make_config
-from experiments.metric import ACCURACY, METRICS, Metric, MetricName, with_metric
+from experiments.metric import METRICS, MetricName, with_metric
 from experiments.names import POOL_BASED
 from experiments.player import option_names
 from experiments.plugin_record import PluginRecord
@@ -18,7 +18,7 @@ from experiments.progress import console
 from experiments.runs import Runs, read_runs, task_of
 from experiments.study import Study
 from experiments.summary import draw, draw_each, show
-from experiments.sweep import engine_for, sweep
+from experiments.sweep import engine_for, refuse_others, sweep
 from signal_env.utils.extras import require
 
 AGENTS = (*POOL_BASED, "least_confidence", "margin", "coreset", "signal")
@@ -29,7 +29,7 @@ AGENTS = (*POOL_BASED, "least_confidence", "margin", "coreset", "signal")
 class CompareConfig:
     """Plays each agent with its own default options on the same seeds.
 
-    A finished run with the same options is not played again; a run with other options in its folder is replaced.
+    A finished run with the same options is not played again.
     """
 
     env: str = "SignalEnv-reviews-v0"
@@ -42,6 +42,8 @@ class CompareConfig:
     """Seeds per agent, from 0 on."""
     out: Path | None = None
     """The folder of the results; default: runs/ENV."""
+    overwrite: bool = False
+    """Replace runs with other options in the folder, or with another content of a plugin."""
     metric: MetricName = "accuracy"
     """What the agents are compared by."""
     workers: int | None = None
@@ -59,8 +61,8 @@ def main(config: CompareConfig) -> Path:
     given = {name: value for name, value in options.items() if value != defaults[name]}
     own = read_options(config.agent_options, config.agents)
     methods = {agent: {"agent": agent, "agent_options": own.get(agent, {})} for agent in config.agents}
-    study = comparison(methods, config.env, given, config.seeds, config.out, config.plugins)
-    compare(study, config.workers, METRICS[config.metric])
+    study = comparison(methods, config.env, given, config.seeds, config.out, config.plugins, config.metric)
+    compare(study, config.workers, config.overwrite)
     console.print(f"Written to {study.folder}")
     return study.folder
 
@@ -72,6 +74,7 @@ def comparison(
     seeds: int | Sequence[int],
     out: Path | None,
     plugins: Sequence[PluginRecord] = (),
+    metric: MetricName = "accuracy",
 ) -> Study:
     """Return the study in which methods play one environment; its folder is runs/ENV by default."""
     setting = task_of(env, vars(make_config(env, "random", options=options).options))
@@ -80,6 +83,7 @@ def comparison(
         methods=methods,
         seeds=seeds,
         plugins=plugins,
+        metric=metric,
         name="compare",
         out=out or Path("runs") / env,
     )
@@ -117,20 +121,24 @@ def _parse(agent: str, args: Sequence[str]) -> Any:
     return tyro.cli(get_agent(agent), prog=f"signal-env compare, options of {agent}", args=args, config=config)
 
 
-def compare(study: Study, workers: int | None, metric: Metric = ACCURACY, shown: bool = True) -> Runs:
-    """Play the runs of a study that are not finished, and compare all of them by a metric.
+def compare(study: Study, workers: int | None, overwrite: bool = False, shown: bool = True) -> Runs:
+    """Play the runs of a study that are not finished, and compare all of them by the study's metric.
 
-    A run with other options that is in a run's folder is replaced. `curves.png` and `rounds.csv` go to the study's
-    folder, and `curve.png` to the folder of each run. The tables are printed if they are to be `shown`.
+    A run with other options in a run's folder is an error, or replaced if `overwrite` is set. `curves.png` and
+    `rounds.csv` go to the study's folder, and `curve.png` to the folder of each run. The tables are printed if they are
+    to be `shown`.
     """
     require("matplotlib", "plots")  # before the runs, not after them
-    engine = engine_for(study.runs, workers)
-    longest_first = sorted(study.runs, key=lambda run: -(run.options.offers_per_round or 0))
-    sweep(study, [dataclasses.replace(run, overwrite=True) for run in longest_first], engine)
-    runs = with_metric(read_runs([run.folder for run in study.runs]), metric)
+    metric = METRICS[study.metric]
+    every = [dataclasses.replace(run, overwrite=overwrite) for run in study.runs]
+    engine = engine_for(every, workers)
+    if not overwrite:
+        refuse_others(every, replaceable=True)
+    sweep(study, sorted(every, key=lambda run: -(run.options.offers_per_round or 0)), engine)
+    runs = with_metric(read_runs([run.folder for run in every]), metric)
     draw_each(runs)
     tables = draw(runs, study.folder / "curves.png", metric)
     runs.rounds.to_csv(study.folder / "rounds.csv", index=False)
     if shown:
         show(runs, (metric.name, "differences"), tables, metric)
-    return dataclasses.replace(runs, folder=study.folder)
+    return dataclasses.replace(runs, folder=study.folder, metric=study.metric)

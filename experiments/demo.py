@@ -37,7 +37,7 @@ def main(config: DemoConfig) -> Path:
     study = demo(config)
     for run in study.runs:
         clear(run.folder)
-    compare(study, config.workers)
+    compare(study, config.workers, overwrite=True)
     for run in study.runs:
         if run.agent == "ppo" and run.seed == 0:
             show_texts(run.folder)

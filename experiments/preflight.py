@@ -11,11 +11,12 @@ from experiments.content import may_write, writes
 from experiments.spelling import elsewhere
 from signal_env.acquisition import Strategy
 from signal_env.annotators.builtin import check_model
-from signal_env.classifiers import classifiers
+from signal_env.classifiers import checked_options
 from signal_env.classifiers.checkpoints import require_checkpoint
 from signal_env.config import check
 from signal_env.data import load
 from signal_env.learner.experiment import evaluation_texts, experiment_sizes, task_of
+from signal_env.stopping import Stopping
 from signal_env.utils.errors import SignalError
 
 PROBE = 1 << 20
@@ -38,7 +39,9 @@ def preflight(run: RunConfig) -> None:
     evaluation_texts(load(task_of(options), options.data_dir).evaluation, options.evaluation_size)
     Strategy(options.acquisition)  # an unknown name is an error here and below, before any run begins
     if isinstance(options.classifier, str):
-        classifiers[options.classifier]
+        checked_options(options.classifier, options.classifier_options)
+    if isinstance(options.stopping, str):
+        Stopping(options.stopping, options.stopping_options)
     if options.classifier in WITH_ENCODER:
         require_checkpoint(options.encoder)
     if options.annotator == "model" and may_write(run):

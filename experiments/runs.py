@@ -41,6 +41,7 @@ class Runs:
         configs: The content of `config.yaml`, by the run's folder as it is in `rounds`.
         problems: Folders that were left out, or parts of them, and the reasons.
         folder: The folder of the run, or the one that all runs lie in.
+        metric: What methods are compared by, from the comparison or the study that returned the runs; else accuracy.
         offers: Every text offered: `setting`, `method`, `seed`, `round`, `offer` (from 0 in each round), `text`,
             `reward`, `real`, `invalid`, `passed`, and for each reward term its raw value and its contribution to the
             reward, as `term/NAME` and `contribution/NAME`. Read when it is asked for.
@@ -54,6 +55,7 @@ class Runs:
     configs: dict[str, dict[str, Any]]
     problems: list[tuple[str, str]]
     folder: Path = Path()
+    metric: str = "accuracy"
 
     def __repr__(self) -> str:
         """Return the numbers of runs and rounds, and the folder."""
@@ -75,8 +77,8 @@ class Runs:
 
         return labels_table(self.rounds)
 
-    def tables(self, metric: str = "accuracy") -> dict[str, Any]:
-        """Return the report's tables by name.
+    def tables(self, metric: str | None = None) -> dict[str, Any]:
+        """Return the report's tables by name, on a metric ("accuracy", "macro_f1" or "nll"); default: `metric`.
 
         `accuracy` (or the other metric) has the means with their intervals, `differences` the paired differences to
         baselines, `aggregate` the interquartile means over all settings; see `experiments.report.tables.build`.
@@ -84,7 +86,8 @@ class Runs:
         from experiments.metric import METRICS, with_metric
         from experiments.report.tables import build
 
-        return build(with_metric(self, METRICS[metric]), METRICS[metric])
+        chosen = METRICS[metric or self.metric]
+        return build(with_metric(self, chosen), chosen)
 
 
 def read_runs(places: str | Path | Iterable[str | Path], unfinished: bool = False) -> Runs:
@@ -182,7 +185,9 @@ def _without_twins(runs: list[RunFolder], problems: list[tuple[str, str]]) -> li
         for run in twins:
             places = ", ".join(str(other.folder) for other in twins if other is not run)
             what = f"{', '.join(map(str, keys.values()))} is also the run in {places}, and they are not copies"
-            problems.append((str(run.folder), f"{what}; none of them was used"))
+            options = dict.fromkeys(name for other in twins for name in _differing(run, other) if name != "method")
+            why = f". {', '.join(options)} differ: play one of them with --method NAME" if options else ""
+            problems.append((str(run.folder), f"{what}; none of them was used{why}"))
     return alone
 
 

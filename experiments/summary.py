@@ -10,8 +10,9 @@ import tyro
 from experiments.config import RunError
 from experiments.metric import ACCURACY, METRICS, Metric, MetricName, with_metric
 from experiments.progress import console
-from experiments.report.contents import learned_part, rich_table, table_parts
+from experiments.report.contents import early_ends, learned_part, rich_table, table_parts
 from experiments.report.figures import draw_learning
+from experiments.report.stopping import stopping_part
 from experiments.report.tables import build, curves, learning
 from experiments.runs import KEYS, Runs, read_runs
 
@@ -41,9 +42,12 @@ def show(
     runs: Runs, names: str | Sequence[str] = (), tables: dict[str, Any] | None = None, metric: Metric = ACCURACY
 ) -> None:
     """Print a report's tables, all or those named, the table of what agents have learned, and the problems."""
-    parts = [part for part in table_parts(tables or build(runs, metric), metric) if not names or part.name in names]
-    parts += learned_part(runs)
+    tables = tables or build(runs, metric)
+    parts = [*table_parts(tables, metric), *stopping_part(tables, metric)]
+    parts = [part for part in parts if not names or part.name in names] + learned_part(runs)
     console.print(*(rich_table(part) for part in parts if len(part.content)), sep="\n")
+    for line in early_ends(tables["runs"]):
+        console.print(line, style="yellow", markup=False, highlight=False)
     for folder, reason in runs.problems:
         console.print(f"{folder}: {reason}", style="yellow", markup=False, highlight=False)
 

@@ -1,6 +1,7 @@
 """Text classification tasks: instruction, class names, text fields and data sources."""
 
 import dataclasses
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -292,6 +293,12 @@ def get_task(task: str | Path | Task) -> Task:
         return task
     path = Path(task)
     if path.suffix not in {".yaml", ".yml"}:
+        data = path.suffix in {".csv", ".jsonl", ".parquet"} or os.path.exists(path)  # False where a name is too long
+        if data and not tasks.has(str(task)):
+            raise TaskError(
+                f"Expected a task's name ({', '.join(tasks)}) or the .yaml file that describes a task of your own, "
+                f"beside which its data lies; got {str(task)!r}."
+            )
         return tasks[str(task)]
     if not path.is_file():
         raise TaskError(

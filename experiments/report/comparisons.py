@@ -40,8 +40,10 @@ NOTHING = (np.nan,) * 3
 def summary(table: Any) -> Any:
     """Return a row for each setting and method: for each score the mean and its 95 % interval (Student's t)."""
     groups = table.assign(share=table["synthetic"] / table["labeled"]).groupby(["setting", "method"])
-    named = {"seeds": ("seed", "size"), "pool": ("pool", "max"), "labels": ("labeled", "max")}
+    named = {"seeds": ("seed", "size"), "pool": ("pool", "max"), "labels": ("labeled", "mean")}
     rows = groups.agg(**named, synthetic=("share", "mean"))
+    if (rows["labels"] % 1 == 0).all():  # as it is unless a criterion ended runs
+        rows["labels"] = rows["labels"].astype(int)
     beside = [name for name in table if name not in SUMMED and name.endswith(tuple(f"_{score}" for score in BESIDE))]
     return rows.join([student(groups[name], name) for name in (*SUMMED, *beside)]).reset_index()
 

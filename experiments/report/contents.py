@@ -67,7 +67,18 @@ def notes(table: Any, metric: Metric = ACCURACY) -> list[str]:
             f"random has not played in {', '.join(alone)}, so what is compared with it leaves "
             f"{'this setting' if len(alone) == 1 else 'these settings'} out: differences and interquartile means."
         )
-    return found
+    return found + early_ends(table)
+
+
+def early_ends(table: Any) -> list[str]:
+    """Return a paragraph on the settings in which methods that choose have different numbers of labels at the end."""
+    ends = table[table["pool_based"]].groupby("setting")["labeled"].nunique()
+    if not (settings := sorted(ends.index[ends > 1])):
+        return []
+    return [
+        f"In {', '.join(settings)}, runs of methods that choose ended at different numbers of labels, so that "
+        "differences at the end are between unequal budgets. Play them without `stopping` to compare methods."
+    ]
 
 
 def titled(kind: str, name: str, content: Any, metric: Metric = ACCURACY) -> Part:

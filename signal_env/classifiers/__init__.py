@@ -1,6 +1,6 @@
 """The target classifier M: its protocol, the registry of classifiers, and `make_classifier`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -90,6 +90,19 @@ def _finetune(task: Task, encoder: str, device: str, **options: Any) -> Classifi
     return FinetuneClassifier(task, encoder, device, **options)
 
 
+def checked_options(classifier: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a registered classifier's options as the types that its signature has.
+
+    Raises:
+        UnknownName: If no classifier has this name.
+        ClassifierError: If the classifier does not take an option, or lacks one; the message lists its options.
+    """
+    factory = classifiers[classifier]
+    if wrong := wrong_options(factory, classifier, options):
+        raise ClassifierError(wrong)
+    return typed_options(factory, classifier, options, ClassifierError)
+
+
 def make_classifier(
     classifier: str | Classifier, task: Task, encoder: str, device: str = "cpu", **options: Any
 ) -> Classifier:
@@ -117,11 +130,7 @@ def make_classifier(
         ((1, 2), (1, 128))
     """
     if isinstance(classifier, str):
-        factory = classifiers[classifier]
-        wrong = wrong_options(factory, classifier, options)
-        if wrong:
-            raise ClassifierError(wrong)
-        options = typed_options(factory, classifier, options, ClassifierError)
+        factory, options = classifiers[classifier], checked_options(classifier, options)
         with at_work(f"the classifier {classifier!r}"):
             return factory(task, encoder, device, **options)
     if isinstance(classifier, type) or not isinstance(classifier, Classifier):

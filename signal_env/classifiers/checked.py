@@ -81,19 +81,33 @@ class CheckedClassifier:
     def _checked(self, method: str, texts: Sequence[str]) -> Prediction:
         """Return what a method of the classifier predicts of `n` texts, at least one, once it is known to be valid."""
         with self._at_work(method, texts):
-            prediction: Prediction = getattr(self.classifier, method)(texts)
-        shapes = tuple(np.shape(values) for values in prediction)
-        expected = ((len(texts), self.n_classes), (len(texts), *shapes[1][1:]))
-        if shapes != expected:
+            returned = getattr(self.classifier, method)(texts)
+        prediction = self._as_prediction(returned, method)
+        shapes, n = tuple(values.shape for values in prediction), len(texts)
+        if shapes[0] != (n, self.n_classes) or len(shapes[1]) != 2 or len(prediction.embeddings) != n:
+            few = len(shapes[0]) == 2 and shapes[0][1] < self.n_classes
+            missing = " Classes without labels have columns too: give them the probability 0." if few else ""
             raise ClassifierError(
-                f"The classifier returned probabilities and embeddings of the shapes {shapes} for {len(texts)} texts; "
-                f"expected {expected[0]} and ({len(texts)}, d)."
+                f"The classifier returned probabilities and embeddings of the shapes {shapes} for {n} texts; "
+                f"expected {(n, self.n_classes)} and ({n}, d).{missing}"
             )
         for name, values in zip(prediction._fields, prediction, strict=True):
             _check_finite(name, values, texts)
         _check_probabilities(prediction.probabilities, texts)
         self._embedding_size = shapes[1][1]
         return prediction
+
+    def _as_prediction(self, returned: Any, method: str) -> Prediction:
+        """Return what a method of the classifier returned as a prediction, if it is two dense arrays of numbers."""
+        pair = returned if isinstance(returned, tuple) and len(returned) == 2 else (None, None)
+        arrays = [np.asarray(values) for values in pair]
+        if not all(array.dtype.kind in "fiub" for array in arrays):
+            what = f"{len(returned)} values" if isinstance(returned, tuple) else f"a {type(returned).__name__}"
+            raise ClassifierError(
+                f"{type(self.classifier).__name__}.{method} returned {what}; expected "
+                "Prediction(probabilities, embeddings), two dense arrays of numbers, (n, C) and (n, d)."
+            )
+        return Prediction(*arrays)
 
     def pretrained(self, texts: Sequence[str]) -> Floats:
         """Return encodings `(n, e)` of `n` texts, at least one, by the pretrained encoder, see `Classifier`.

@@ -3,9 +3,10 @@
 import pytest
 from scipy.stats import ttest_rel
 
+from experiments import compare
 from experiments.__main__ import main
 from experiments.compare import read_options
-from experiments.config import configuration_of
+from experiments.config import RunError, configuration_of
 from experiments.metric import METRICS
 from experiments.report.statistics import scores
 from experiments.runs import read_runs
@@ -43,15 +44,43 @@ def test_finished_runs_are_kept_and_the_others_played(tmp_path, capsys):
     whole = [file.read_bytes() for file in files]
     files[1].write_bytes(whole[1][: whole[1].index(b"\n") + 1])  # interrupted after its first round
     files[0].write_bytes(whole[0][:-20])  # cut off in the middle of its last line
-    files[2].with_name("config.yaml").write_text("another: run\n")
     before = [file.stat().st_mtime_ns for file in files]
     assert main(args) == 0
     assert [file.read_bytes() for file in files] == whole
-    assert [file.stat().st_mtime_ns == then for file, then in zip(files, before, strict=True)] == [False] * 3
+    assert [file.stat().st_mtime_ns == then for file, then in zip(files, before, strict=True)] == [False, False, True]
     before = [file.stat().st_mtime_ns for file in files]
     assert main(args) == 0
     assert [file.stat().st_mtime_ns for file in files] == before
     assert "reviews   random" not in capsys.readouterr().out
+
+
+def test_runs_with_other_options_are_replaced_only_if_asked(tmp_path, capsys):
+    args = ["compare", *SMALL, "--agents", "margin", "--out", str(tmp_path)]
+    assert main(args) == 0
+    files = [tmp_path / "reviews" / "margin" / f"seed-{seed}" / "rounds.jsonl" for seed in range(3)]
+    whole = [file.read_bytes() for file in files]
+    other = [*args, "--stopping", "stable_predictions", "--stopping-options", "threshold", "0.2", "window", "1"]
+    assert main(other) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "3 folders hold runs with other options than the study's" in said
+    assert "--overwrite to replace it" in said
+    assert [file.read_bytes() for file in files] == whole
+    assert main([*other, "--overwrite"]) == 0
+    assert [file.read_bytes() for file in files] != whole
+
+
+def test_the_metric_is_that_of_the_tables_and_of_the_report(tmp_path, capsys):
+    options = {"pool_size": 60, "round_size": 15, "evaluation_size": 100, "tensorboard": False}
+    runs = compare(["random", "margin"], seeds=2, workers=0, metric="macro_f1", out=tmp_path, **options)
+    found = scores(runs.rounds, METRICS["macro_f1"]).set_index(["method", "seed"])["area_100"]
+    table = runs.tables()["differences"].set_index(["measure", "method", "baseline"])
+    expected = (found["margin"] - found["random"]).mean()
+    assert table.loc[("area_100", "margin", "random"), "mean"] == pytest.approx(expected)
+    assert "accuracy" in runs.tables("accuracy")
+    assert main(["report", str(tmp_path)]) == 0
+    assert "points of macro-F1" in capsys.readouterr().out
+    with pytest.raises(RunError, match="Did you mean 'macro_f1'"):
+        compare(["random"], metric="macro_f", out=tmp_path, **options)
 
 
 def test_an_agent_that_cannot_play_is_named(tmp_path, capsys):

@@ -16,8 +16,10 @@ from experiments.run import play
 from experiments.study import Study
 from experiments.sweep import engine_here, sweep
 from signal_env.annotators import AnnotatorError
+from signal_env.classifiers import ClassifierError
 from signal_env.classifiers.pretrained import EMBEDDED, ModelError
 from signal_env.config import ConfigError
+from signal_env.stopping import StoppingError
 from signal_env.utils.extras import MissingExtra
 from signal_env.utils.registry import UnknownName
 from signal_env.utils.storage import NoCache, cache_dir
@@ -39,6 +41,16 @@ def config(agent, agent_options=None, **options):
         ("sb3", {"policy": "/no/such/policy"}, {}, ValueError, "/no/such/policy holds no policy"),
         ("generator", {}, {"annotator": "gold"}, RunError, "labels real texts only"),
         ("random", {}, {"classifier": "liner"}, UnknownName, "Did you mean 'linear'"),
+        ("random", {}, {"classifier_options": {"clas_weight": None}}, ClassifierError, "Did you mean 'class_weight'"),
+        ("random", {}, {"classifier_options": {"class_weight": "None"}}, ClassifierError, "None is written null"),
+        ("random", {}, {"stopping": "stable"}, UnknownName, "stopping criterion 'stable'"),
+        (
+            "random",
+            {},
+            {"stopping": "stable_predictions", "stopping_options": {"treshold": 0.9}},
+            StoppingError,
+            "no option 'treshold'",
+        ),
         ("generator", {}, {"acquisition": "entropi"}, UnknownName, "Did you mean 'entropy'"),
         ("random", {}, {"evaluation_size": 0}, ConfigError, "evaluation_size must be at least 1"),
         ("random", {}, {"evaluation_size": 10**6}, ConfigError, "evaluation_size must be at most"),

@@ -56,6 +56,8 @@ def test_of_copies_in_two_studies_one_is_used(played, copied):
     harmed = [folder / name for folder in (played, copied) for name in ("entropy/seed-0", "random/seed-1")]
     assert {folder for folder, _ in otherwise.problems} == set(map(str, harmed))
     assert all("they are not copies; none of them was used" in what for _, what in otherwise.problems)
+    (changed,) = (what for folder, what in otherwise.problems if folder == str(copied / "entropy" / "seed-0"))
+    assert changed.endswith("none of them was used. num_envs differ: play one of them with --method NAME")
     assert len(otherwise.configs) == 4
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.metric import METRICS
-from experiments.report.contents import learned
+from experiments.report.contents import early_ends, learned
 from experiments.report.statistics import scores
 from experiments.runs import read_runs
 
@@ -47,8 +47,23 @@ def test_the_tables_of_a_report_are_printed(played, capsys):
     table = scores(read_runs([played]).rounds)
     areas = table[table["method"] == "entropy"]["area_100"]
     assert f"{areas.mean():.3f} ±" in shown
-    for title in ("Accuracy", "Paired differences", "Over all settings", "Cost", "What was learned"):
+    for title in (
+        "Accuracy",
+        "Paired differences",
+        "Over all settings",
+        "Cost",
+        "Stopping criteria",
+        "What was learned",
+    ):
         assert title in shown
+
+
+def test_unequal_ends_are_said():
+    table = pd.DataFrame({"setting": ["one"] * 2 + ["two"] * 3, "pool_based": [True] * 4 + [False]})
+    table["labeled"] = [60, 80, 100, 100, 200]
+    (said,) = early_ends(table)
+    assert said.startswith("In one, runs of methods that choose ended at different numbers of labels")
+    assert early_ends(table[table["setting"] == "two"]) == []
 
 
 def test_another_metric_may_be_what_is_compared(played, capsys):

@@ -79,6 +79,13 @@ def test_an_unknown_name_lists_the_known_ones():
         get_task("sst-2")
 
 
+def test_a_data_file_is_no_task(tmp_path):
+    (tmp_path / "train.csv").write_text("text,label\n")
+    for place in (tmp_path, tmp_path / "train.csv", "tickets/train.csv"):
+        with pytest.raises(TaskError, match=r"or the \.yaml file that describes a task of your own"):
+            get_task(str(place))
+
+
 # The written form.
 
 ONE = make()

@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from signal_env.classifiers import Classifier, ClassifierError, Prediction, classifiers, make_classifier
 from signal_env.classifiers.checked import CheckedClassifier
@@ -189,6 +190,46 @@ def test_without_predict_together_texts_are_predicted_and_both_are_checked():
     classifier.predict_together = lambda texts: Prediction(np.full((1, 2), 0.5), np.ones((1, 1)))
     with pytest.raises(ClassifierError, match="returned probabilities and embeddings"):
         checked.predict_together(["one", "two"])
+
+
+HALF = np.full((2, 2), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (None, "Own.predict returned a NoneType; expected Prediction"),
+        (HALF, "Own.predict returned a ndarray; expected Prediction"),
+        ((HALF, HALF, HALF), "Own.predict returned 3 values; expected Prediction"),
+        ((HALF, csr_matrix(HALF)), "two dense arrays of numbers"),
+        ((HALF, np.ones(2)), r"shapes \(\(2, 2\), \(2,\)\) for 2 texts; expected \(2, 2\) and \(2, d\)\.$"),
+        ((np.ones((2, 1)), HALF), "Classes without labels have columns too: give them the probability 0"),
+        ((np.full((2, 3), 1 / 3), HALF), r"expected \(2, 2\) and \(2, d\)\.$"),
+    ],
+)
+def test_what_predict_returns_is_named_where_it_is_no_prediction(returned, message):
+    class Own:
+        def fit(self, texts, labels, seed):
+            pass
+
+        def predict(self, texts):
+            return returned
+
+    with pytest.raises(ClassifierError, match=message):
+        CheckedClassifier(Own(), 2).predict(["one", "two"])
+
+
+def test_a_plain_pair_and_lists_are_predictions():
+    class Own:
+        def fit(self, texts, labels, seed):
+            pass
+
+        def predict(self, texts):
+            return [[0.5, 0.5]] * len(texts), [[1, 2, 3]] * len(texts)
+
+    prediction = CheckedClassifier(Own(), 2).predict(["one", "two"])
+    assert isinstance(prediction, Prediction)
+    assert [values.shape for values in prediction] == [(2, 2), (2, 3)]
 
 
 def test_evaluation_texts_are_predicted_together_if_the_classifier_can(corpus):
