@@ -138,7 +138,8 @@ def compare(
     defaults: dict[str, Any] = {name: options.pop(name) for name in ("num_envs", "tensorboard") if name in options}
     options = dict(options.pop("options", {})) | options
     check_names(options, known, "A comparison")
-    check_names([metric], METRICS, "a comparison")
+    if metric not in METRICS:
+        raise RunError(f"Expected a metric among {', '.join(METRICS)}; got {metric!r}.")
     records = load_plugins(plugins)
     methods = _methods(agents)
     order = f"compare takes the agents first, then the environment: compare(['random', 'entropy'], {REVIEWS!r})"

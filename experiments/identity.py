@@ -72,12 +72,13 @@ def _equal(now: Any, then: Any) -> bool:
     return (plain and now == then) or dump_yaml(now) == dump_yaml(then)
 
 
-def refusal(run: RunConfig, replaceable: bool = True) -> str:
+def refusal(run: RunConfig, replaceable: bool = True, acceptable: bool = True) -> str:
     """Return why the run in a run's folder cannot be continued as this run, and what to do.
 
     Args:
         run: The run.
         replaceable: Whether the command has an option that replaces the run: `sweep` has none.
+        acceptable: Whether it has one that accepts changed plugins: `compare` and `benchmark` have none.
     """
     try:
         there = _there(run, values_of(run.folder))
@@ -105,7 +106,9 @@ def refusal(run: RunConfig, replaceable: bool = True) -> str:
             f"{run.folder} was begun with other content: {'; '.join(content)}. Its rounds would not fit together. "
             f"Restore what has changed, or play the run anew ({anew(replaceable)})."
         )
-    return f"{run.folder} was begun with other plugins: {'; '.join(differences(run))}. {advice(replaceable)}"
+    return (
+        f"{run.folder} was begun with other plugins: {'; '.join(differences(run))}. {advice(replaceable, acceptable)}"
+    )
 
 
 def missing_places(run: RunConfig) -> list[str]:

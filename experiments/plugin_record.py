@@ -134,13 +134,14 @@ def accepted(before: Sequence[PluginRecord], now: Sequence[PluginRecord]) -> tup
     return tuple(kept)
 
 
-def advice(replaceable: bool = True) -> str:
+def advice(replaceable: bool = True, acceptable: bool = True) -> str:
     """Return what to do about a run whose plugins have changed.
 
     Args:
         replaceable: Whether the command has an option that replaces the run: `sweep` has none.
+        acceptable: Whether it has one that accepts the change: `compare` and `benchmark` have none.
     """
-    accept = spelled(ACCEPT, "accept_changed_plugins=True" if replaceable else "")
+    accept = spelled(ACCEPT, "accept_changed_plugins=True" if replaceable else "") if acceptable else ""
     go_on = f", or go on with the plugin as it is now: {accept}" if accept else ""
     then = " The run of an agent whose state is not kept is then played anew." if accept else ""
     return f"Restore the plugin, or play the run anew ({anew(replaceable)}){go_on}.{then}"

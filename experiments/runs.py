@@ -14,6 +14,7 @@ from experiments.run_folder import NUMBERS as NUMBERS
 from experiments.run_folder import RunFolder, is_number, read_folder, run_folders
 from experiments.run_folder import read_log as read_log
 from experiments.run_folder import task_of as task_of
+from experiments.spelling import spelled
 from signal_env.learner.outcomes import Round
 from signal_env.utils.extras import require
 
@@ -86,7 +87,10 @@ class Runs:
         from experiments.metric import METRICS, with_metric
         from experiments.report.tables import build
 
-        chosen = METRICS[metric or self.metric]
+        name = metric or self.metric
+        if name not in METRICS:
+            raise RunError(f"Expected a metric among {', '.join(METRICS)}; got {name!r}.")
+        chosen = METRICS[name]
         return build(with_metric(self, chosen), chosen)
 
 
@@ -186,7 +190,8 @@ def _without_twins(runs: list[RunFolder], problems: list[tuple[str, str]]) -> li
             places = ", ".join(str(other.folder) for other in twins if other is not run)
             what = f"{', '.join(map(str, keys.values()))} is also the run in {places}, and they are not copies"
             options = dict.fromkeys(name for other in twins for name in _differing(run, other) if name != "method")
-            why = f". {', '.join(options)} differ: play one of them with --method NAME" if options else ""
+            name = spelled("--method NAME", "method=NAME")
+            why = f". {', '.join(options)} differ: play one of them with {name}" if options else ""
             problems.append((str(run.folder), f"{what}; none of them was used{why}"))
     return alone
 

@@ -53,7 +53,7 @@ class Study:
         plugins: Files and modules of your own, which are imported before names are looked up: "FILE.py", whose relative
             path starts from the folder of the study's file, or "package.module".
         caption: The caption of the report.
-        metric: What the report compares methods by: "accuracy", "macro_f1" or "nll".
+        metric: What methods are compared by: "accuracy", "macro_f1" or "nll".
         name: The study's name.
         out: The folder of the runs; default: runs/NAME.
         text: The content of the study's file; made from the parts by default.

@@ -46,7 +46,7 @@ def show(
     parts = [*table_parts(tables, metric), *stopping_part(tables, metric)]
     parts = [part for part in parts if not names or part.name in names] + learned_part(runs)
     console.print(*(rich_table(part) for part in parts if len(part.content)), sep="\n")
-    for line in early_ends(tables["runs"]):
+    for line in early_ends(runs):
         console.print(line, style="yellow", markup=False, highlight=False)
     for folder, reason in runs.problems:
         console.print(f"{folder}: {reason}", style="yellow", markup=False, highlight=False)

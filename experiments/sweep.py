@@ -127,15 +127,17 @@ def matches(run: RunConfig, study: Study, pattern: str) -> bool:
 
 
 def refuse_others(runs: Sequence[RunConfig], replaceable: bool = False) -> None:
-    """Raise a RunError if a folder holds another run than the study's; record changed plugins that are accepted.
+    """Raise a RunError if a folder holds another run than the one asked for; record changed plugins that are accepted.
 
-    The message says how to replace the runs if they are `replaceable` by an option of the command.
+    The message says how to replace the runs if they are `replaceable` by an option of the command, which has none then
+    that accepts changed plugins.
     """
     others = [run for run in runs if (run.folder / "config.yaml").exists() and not begun(run)]
     if others:
-        first = refusal(others[0], replaceable)
+        first = refusal(others[0], replaceable, acceptable=not replaceable)
         what = next((what for what in ("content", "plugins") if f"with other {what}" in first), "options")
-        raise RunError(f"{len(others)} folders hold runs with other {what} than the study's. The first: {first}")
+        folders = "1 folder holds a run" if len(others) == 1 else f"{len(others)} folders hold runs"
+        raise RunError(f"{folders} with other {what} than those asked for. The first: {first}")
     for run in runs:
         if run.accept_changed_plugins and finished(run):  # the others record it when they go on
             accept_plugins(run)

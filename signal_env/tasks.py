@@ -282,8 +282,8 @@ def get_task(task: str | Path | Task) -> Task:
             holds a mapping with the attributes of `Task`.
 
     Raises:
-        UnknownName: If `task` is neither a registered name nor a path that ends in .yaml or .yml.
-        TaskError: If the file is missing or does not describe a task.
+        UnknownName: If `task` is neither a registered name nor a path.
+        TaskError: If the file is missing or does not describe a task, or the path is that of data.
 
     Example:
         >>> get_task("agnews").class_names
@@ -293,8 +293,8 @@ def get_task(task: str | Path | Task) -> Task:
         return task
     path = Path(task)
     if path.suffix not in {".yaml", ".yml"}:
-        data = path.suffix in {".csv", ".jsonl", ".parquet"} or os.path.exists(path)  # False where a name is too long
-        if data and not tasks.has(str(task)):
+        is_data = path.suffix in {".csv", ".jsonl", ".parquet"} or (os.path.isdir(path) and any(path.glob("train.*")))
+        if is_data and str(task) not in tasks:
             raise TaskError(
                 f"Expected a task's name ({', '.join(tasks)}) or the .yaml file that describes a task of your own, "
                 f"beside which its data lies; got {str(task)!r}."

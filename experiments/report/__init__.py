@@ -12,7 +12,7 @@ from experiments.metric import ACCURACY, METRICS, MetricName, with_metric
 from experiments.progress import console
 from experiments.report.claim import claims_frame, claims_table, effects_frame
 from experiments.report.claims import claims
-from experiments.report.contents import figure_parts, notes, rich_table, table_parts, titled
+from experiments.report.contents import early_ends, figure_parts, notes, rich_table, table_parts, titled
 from experiments.report.figures import draw_figures
 from experiments.report.options import options
 from experiments.report.page import write_page
@@ -69,7 +69,7 @@ def main(config: ReportConfig, runs: Runs | None = None) -> Path:
     runs = with_metric(runs, metric)
     out = config.out or config.runs[0] / ("report" if metric.name == named else f"report-{metric.name}")
     tables, judged = build(runs, metric), claims(runs, metric)
-    said = list(filter(None, (config.caption or caption, *notes(tables["runs"], metric))))
+    said = list(filter(None, (config.caption or caption, *notes(tables["runs"], metric), *early_ends(runs))))
     tables |= {"claims": claims_frame(judged).reset_index(), "claims_evidence": effects_frame(judged)}
     tables["hyperparameters"] = options(runs)
     if config.references:

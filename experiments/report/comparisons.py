@@ -42,7 +42,7 @@ def summary(table: Any) -> Any:
     groups = table.assign(share=table["synthetic"] / table["labeled"]).groupby(["setting", "method"])
     named = {"seeds": ("seed", "size"), "pool": ("pool", "max"), "labels": ("labeled", "mean")}
     rows = groups.agg(**named, synthetic=("share", "mean"))
-    if (rows["labels"] % 1 == 0).all():  # as it is unless a criterion ended runs
+    if (rows["labels"] % 1 == 0).all():  # a criterion that ends runs leaves means between whole numbers
         rows["labels"] = rows["labels"].astype(int)
     beside = [name for name in table if name not in SUMMED and name.endswith(tuple(f"_{score}" for score in BESIDE))]
     return rows.join([student(groups[name], name) for name in (*SUMMED, *beside)]).reset_index()

@@ -67,17 +67,20 @@ def notes(table: Any, metric: Metric = ACCURACY) -> list[str]:
             f"random has not played in {', '.join(alone)}, so what is compared with it leaves "
             f"{'this setting' if len(alone) == 1 else 'these settings'} out: differences and interquartile means."
         )
-    return found + early_ends(table)
+    return found
 
 
-def early_ends(table: Any) -> list[str]:
-    """Return a paragraph on the settings in which methods that choose have different numbers of labels at the end."""
-    ends = table[table["pool_based"]].groupby("setting")["labeled"].nunique()
-    if not (settings := sorted(ends.index[ends > 1])):
+def early_ends(runs: Runs) -> list[str]:
+    """Return a paragraph on the settings in which a stopping criterion has ended runs, if there are."""
+    last = runs.rounds.drop_duplicates(list(KEYS), keep="last")
+    stopped = last["folder"].map(lambda folder: runs.configs[folder]["options"].get("stopping") is not None)
+    ended = last[stopped & last["finished"].astype(bool) & (last["labeled"] < last["budget"])]
+    if not len(ended):
         return []
     return [
-        f"In {', '.join(settings)}, runs of methods that choose ended at different numbers of labels, so that "
-        "differences at the end are between unequal budgets. Play them without `stopping` to compare methods."
+        f"In {', '.join(sorted(set(ended['setting'])))}, a stopping criterion ended {len(ended)} run{'s' * (len(ended) != 1)} before "
+        "the budget was spent, so that differences at the end are between unequal budgets. Play them without `stopping` to compare "
+        "methods."
     ]
 
 
@@ -129,7 +132,8 @@ def learned(metrics: Any) -> Any:
 
 def _means(table: Any) -> Any:
     """Return a row for each setting and method; the scores by other metrics that all lack have no column."""
-    rows = table[["setting", "method", "seeds", "labels"]].assign(synthetic=table["synthetic"].map("{:.0%}".format))
+    labels, shares = table["labels"].map("{:,.0f}".format), table["synthetic"].map("{:.0%}".format)
+    rows = table[["setting", "method", "seeds"]].assign(labels=labels, synthetic=shares)
     scores = [*SUMMED, *(name.removesuffix("_low") for name in table if name.endswith("_low"))]
     columns = {title_of(name): cells(table, name, "{:.3f}", " ± {half:.3f}") for name in dict.fromkeys(scores)}
     return rows.assign(**columns)

@@ -18,7 +18,9 @@ def check_body(model: Any, tokenizer: Any, name: str) -> None:
     """
     need = "a classifier reads a hidden state of each token. Give an encoder, such as 'bert-base-uncased'."
     if getattr(model.config, "is_encoder_decoder", False):
-        raise ModelError(f"{name} is a {type(model).__name__}, an encoder with a decoder; {need}")
+        raise ModelError(
+            f"{name} is a {type(model).__name__}, an encoder with a decoder, whose states are the decoder's; {need}"
+        )
     try:
         hidden = _hidden_states(model, _some_tokens(tokenizer, 2))
     except (TypeError, ValueError, AttributeError, RuntimeError) as error:

@@ -63,7 +63,8 @@ class CheckedClassifier:
         An empty list of texts gives arrays without rows, as wide as those of the last call.
 
         Raises:
-            ClassifierError: If shapes are wrong, values are not finite, or probabilities do not sum to 1.
+            ClassifierError: If it returns no pair of dense arrays, shapes are wrong, values are not finite, or
+                probabilities do not sum to 1.
         """
         if not texts:
             return Prediction(np.zeros((0, self.n_classes)), np.zeros((0, self._embedding_size)))
@@ -99,14 +100,18 @@ class CheckedClassifier:
 
     def _as_prediction(self, returned: Any, method: str) -> Prediction:
         """Return what a method of the classifier returned as a prediction, if it is two dense arrays of numbers."""
-        pair = returned if isinstance(returned, tuple) and len(returned) == 2 else (None, None)
-        arrays = [np.asarray(values) for values in pair]
-        if not all(array.dtype.kind in "fiub" for array in arrays):
-            what = f"{len(returned)} values" if isinstance(returned, tuple) else f"a {type(returned).__name__}"
-            raise ClassifierError(
-                f"{type(self.classifier).__name__}.{method} returned {what}; expected "
-                "Prediction(probabilities, embeddings), two dense arrays of numbers, (n, C) and (n, d)."
-            )
+        values = returned if isinstance(returned, tuple) else (returned,)
+        kinds = ", ".join(type(value).__name__ for value in values)
+        said = (
+            f"{type(self.classifier).__name__}.{method} returned {kinds}; expected "
+            "Prediction(probabilities, embeddings), two dense arrays of numbers, (n, C) and (n, d)."
+        )
+        try:
+            arrays = [np.asarray(value) for value in values]
+        except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors with gradients
+            raise ClassifierError(f"{said} NumPy reported: {error}") from error
+        if len(arrays) != 2 or any(array.dtype.kind not in "fiub" for array in arrays):
+            raise ClassifierError(said)
         return Prediction(*arrays)
 
     def pretrained(self, texts: Sequence[str]) -> Floats:

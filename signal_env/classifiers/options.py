@@ -129,22 +129,32 @@ def typed_options(
     """Return a classifier's options as the types that its signature has.
 
     Raises:
-        SignalError: Of the class `error`, if a value is not of its type.
+        SignalError: Of the class `error`, if a value is not of its type; of another one, if it is out of its range.
 
     Example:
         >>> def tree(task, encoder, device, depth: int = 3): ...
         >>> typed_options(tree, "tree", {"depth": 2.0})
         {'depth': 2}
     """
+    owners: list[Any] = [getattr(import_module(module), of) for module, of in (p.split(":") for p in _places(factory))]
     hints = type_hints(factory)
-    for place in getattr(factory, "_options_of", ()):
-        module, _, of = place.partition(":")
-        hints = type_hints(getattr(import_module(module), of)) | hints
+    for own in owners:
+        hints = type_hints(own) | hints
     where = f"The option {{}} of the classifier {name!r}"
-    return {
+    values = {
         option: typed(value, hints[option], where.format(option), error) if option in hints else value
         for option, value in given.items()
     }
+    ranged: list[Any] = [own for own in owners if dataclasses.is_dataclass(own)]
+    for own in ranged:  # a dataclass checks the ranges of its fields when it is made
+        own(**{field.name: values[field.name] for field in dataclasses.fields(own) if field.name in values})
+    return values
+
+
+def _places(factory: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the classes that `takes_options_of` named."""
+    places: tuple[str, ...] = getattr(factory, "_options_of", ())
+    return places
 
 
 def list_options(factories: Mapping[str, Callable[..., Any]]) -> str:

@@ -59,7 +59,12 @@ def _require_fit(model: Any, tokenizer: Any, which: str) -> None:
 
     Special tokens without a use may be more than the model has: transformers adds some to any tokenizer.
     """
-    size = vocabulary_size(model)
+    try:
+        size = vocabulary_size(model)
+    except AttributeError as error:
+        raise ModelError(
+            f"The {which} is a {type(model).__name__}, which reads no tokens. Give a model of texts."
+        ) from error
     used = {getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad", "cls", "sep")}
     unused = set(tokenizer.all_special_ids) - used
     last = max(token for token in tokenizer.get_vocab().values() if token not in unused)
@@ -71,14 +76,11 @@ def _require_fit(model: Any, tokenizer: Any, which: str) -> None:
 
 
 def vocabulary_size(model: Any) -> int:
-    """Return the number of tokens that a model knows; raise a `ModelError` if it reads no tokens."""
+    """Return the number of tokens that a model knows; an AttributeError says that it reads none."""
     try:
         return int(model.get_input_embeddings().num_embeddings)
     except (AttributeError, NotImplementedError):  # its tokens have no table of embeddings
-        size = getattr(model.config, "vocab_size", None)
-    if size is None:
-        raise ModelError(f"A {type(model).__name__} reads no tokens. Give a model of texts.")
-    return int(size)
+        return int(model.config.vocab_size)
 
 
 def require_device(device: str) -> None:

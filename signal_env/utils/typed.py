@@ -285,6 +285,6 @@ def _hint(value: Any, annotation: Any) -> str:
         return " In a file, put a text that looks like a number in quotes."
     if isinstance(value, str) and "number" in in_words(annotation) and reads_as_number(value):
         return " Write numbers without quotes."
-    if value == "None" and in_words(annotation).endswith("None"):
-        return " In YAML, None is written null."
+    if isinstance(value, str) and value == "None" and in_words(annotation).endswith("None"):
+        return " In a file, None is written null."
     return " Leave it out for the default." if value is None else ""

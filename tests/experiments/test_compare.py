@@ -62,7 +62,7 @@ def test_runs_with_other_options_are_replaced_only_if_asked(tmp_path, capsys):
     other = [*args, "--stopping", "stable_predictions", "--stopping-options", "threshold", "0.2", "window", "1"]
     assert main(other) == 1
     said = " ".join(capsys.readouterr().err.split())
-    assert "3 folders hold runs with other options than the study's" in said
+    assert "3 folders hold runs with other options than those asked for" in said
     assert "--overwrite to replace it" in said
     assert [file.read_bytes() for file in files] == whole
     assert main([*other, "--overwrite"]) == 0
@@ -79,7 +79,7 @@ def test_the_metric_is_that_of_the_tables_and_of_the_report(tmp_path, capsys):
     assert "accuracy" in runs.tables("accuracy")
     assert main(["report", str(tmp_path)]) == 0
     assert "points of macro-F1" in capsys.readouterr().out
-    with pytest.raises(RunError, match="Did you mean 'macro_f1'"):
+    with pytest.raises(RunError, match="Expected a metric among accuracy, macro_f1, nll; got 'macro_f'"):
         compare(["random"], metric="macro_f", out=tmp_path, **options)
 
 

@@ -445,7 +445,7 @@ def test_a_sweep_refuses_runs_whose_plugin_has_changed(tmp_path, capsys):
     forget()
     assert sweep(tmp_path, "out", "--workers", "0") == 1
     error = capsys.readouterr().err
-    assert "1 folders hold runs with other plugins than the study's" in error
+    assert "1 folder holds a run with other plugins than those asked for" in error
     assert f"own.py has changed (sha256 {old[:12]}, now {sha256(tmp_path / 'own.py')[:12]})" in error
     assert sweep(tmp_path, "out", "--workers", "0", "--accept-changed-plugins") == 0
     assert "1 runs, 1 of them finished" in capsys.readouterr().out
@@ -475,6 +475,22 @@ def test_a_study_in_python_takes_plugins(tmp_path):
     study = Study({"few": {"env": "SignalEnv-reviews-v0"}}, {"own": {"agent": "own"}}, seeds=[0], plugins=[file])
     assert [one.source for one in study.runs[0].plugins] == [file]
     assert yaml.safe_load(study.text)["plugins"] == [file]
+
+
+def test_a_comparison_replaces_runs_whose_plugin_has_changed_if_asked(tmp_path, capsys):
+    agent_file(tmp_path / "own.py")
+    args = ["compare", "--plugin", str(tmp_path / "own.py"), "--agents", "own", "--seeds", "1", "--workers", "0"]
+    args += ["--pool-size", "40", "--round-size", "20", "--budget", "40", "--out", str(tmp_path / "out")]
+    assert main(args) == 0
+    agent_file(tmp_path / "own.py", word="deeds")
+    forget()
+    capsys.readouterr()
+    assert main(args) == 1
+    error = " ".join(capsys.readouterr().err.split())
+    assert "or --overwrite to replace it). " not in error
+    assert error.endswith("or --overwrite to replace it).")  # it has no option that accepts the change
+    forget()
+    assert main([*args, "--overwrite"]) == 0
 
 
 def test_a_worker_refuses_a_plugin_that_changed_after_the_run_was_described(tmp_path):

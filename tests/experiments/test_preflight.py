@@ -43,6 +43,13 @@ def config(agent, agent_options=None, **options):
         ("random", {}, {"classifier": "liner"}, UnknownName, "Did you mean 'linear'"),
         ("random", {}, {"classifier_options": {"clas_weight": None}}, ClassifierError, "Did you mean 'class_weight'"),
         ("random", {}, {"classifier_options": {"class_weight": "None"}}, ClassifierError, "None is written null"),
+        (
+            "random",
+            {},
+            {"classifier": "finetune", "classifier_options": {"batch_size": 0}},
+            ClassifierError,
+            "at least 1",
+        ),
         ("random", {}, {"stopping": "stable"}, UnknownName, "stopping criterion 'stable'"),
         (
             "random",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments import play
 from experiments.__main__ import main
 from experiments.metric import METRICS
 from experiments.report.contents import early_ends, learned
@@ -58,12 +59,19 @@ def test_the_tables_of_a_report_are_printed(played, capsys):
         assert title in shown
 
 
-def test_unequal_ends_are_said():
-    table = pd.DataFrame({"setting": ["one"] * 2 + ["two"] * 3, "pool_based": [True] * 4 + [False]})
-    table["labeled"] = [60, 80, 100, 100, 200]
-    (said,) = early_ends(table)
-    assert said.startswith("In one, runs of methods that choose ended at different numbers of labels")
-    assert early_ends(table[table["setting"] == "two"]) == []
+def test_runs_that_a_criterion_ended_are_said(tmp_path, capsys):
+    small = {"pool_size": 60, "round_size": 15, "evaluation_size": 100, "tensorboard": False}
+    play(agent="margin", out=tmp_path / "whole", **small)
+    play(agent="random", out=tmp_path / "short", **small, budget=30)
+    assert early_ends(read_runs(tmp_path)) == []  # an unequal budget is no early end
+    stopping = {"stopping": "classification_change", "stopping_options": {"threshold": 0.5}}
+    play(agent="margin", method="stopped", out=tmp_path / "stopped", **small, **stopping)
+    runs = read_runs(tmp_path)
+    assert runs.rounds[runs.rounds["method"] == "stopped"]["labeled"].max() < 60
+    capsys.readouterr()
+    assert main(["summary", str(tmp_path)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "In SignalEnv-reviews-v0, a stopping criterion ended 1 run before the budget was spent" in shown
 
 
 def test_another_metric_may_be_what_is_compared(played, capsys):

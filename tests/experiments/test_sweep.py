@@ -161,7 +161,7 @@ def test_runs_of_other_options_are_left_alone(study, tmp_path, capsys):
     study.write_text(STUDY.replace("round_size: 10", "round_size: 20"))
     for only in ((), ("--only", "few/entropy")):  # whatever it is that would be played
         assert sweep(study, out, "--workers", "0", *only) == 1
-        assert "1 folders hold runs with other options than the study's" in capsys.readouterr().err
+        assert "1 folder holds a run with other options than those asked for" in capsys.readouterr().err
     assert files(out) == before
     assert (out / "study.yaml").read_text() == f"{STUDY}name: small\n"
     study.write_text(STUDY)

@@ -198,10 +198,12 @@ HALF = np.full((2, 2), 0.5)
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        (None, "Own.predict returned a NoneType; expected Prediction"),
-        (HALF, "Own.predict returned a ndarray; expected Prediction"),
-        ((HALF, HALF, HALF), "Own.predict returned 3 values; expected Prediction"),
-        ((HALF, csr_matrix(HALF)), "two dense arrays of numbers"),
+        (None, "Own.predict returned NoneType; expected Prediction"),
+        (HALF, "Own.predict returned ndarray; expected Prediction"),
+        ((HALF, HALF, HALF), "Own.predict returned ndarray, ndarray, ndarray; expected Prediction"),
+        ((HALF, csr_matrix(HALF)), "Own.predict returned ndarray, csr_matrix; .* two dense arrays of numbers"),
+        ((torch.full((2, 2), 0.5, requires_grad=True), HALF), "returned Tensor, ndarray; .*NumPy reported: .*detach"),
+        ((HALF, [[1.0], [1.0, 2.0]]), "returned ndarray, list; .*NumPy reported: "),
         ((HALF, np.ones(2)), r"shapes \(\(2, 2\), \(2,\)\) for 2 texts; expected \(2, 2\) and \(2, d\)\.$"),
         ((np.ones((2, 1)), HALF), "Classes without labels have columns too: give them the probability 0"),
         ((np.full((2, 3), 1 / 3), HALF), r"expected \(2, 2\) and \(2, d\)\.$"),

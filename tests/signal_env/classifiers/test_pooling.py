@@ -129,7 +129,7 @@ def bodies():
         "BartModel, an encoder with a decoder": transformers.BartModel(
             transformers.BartConfig(vocab_size=2000, d_model=8, **sides)
         ),
-        "ViTModel reads no tokens": transformers.ViTModel(transformers.ViTConfig(**vision)),
+        "ViTModel, which reads no tokens": transformers.ViTModel(transformers.ViTConfig(**vision)),
     }
 
 
@@ -147,7 +147,7 @@ def test_a_model_that_is_no_body_of_a_classifier_is_named(tmp_path, name):
         with pytest.raises(ModelError, match=f"(?i)a {said}"):
             make(TASK, str(tmp_path))
     if name != "ViTModel":
-        with pytest.raises(ModelError, match=r"an encoder with a decoder; .* a hidden state of each token"):
+        with pytest.raises(ModelError, match=r"an encoder with a decoder, .* a hidden state of each token"):
             FinetuneClassifier(TASK, str(tmp_path))
 
 
