@@ -77,10 +77,10 @@ def early_ends(runs: Runs) -> list[str]:
     ended = last[stopped & last["finished"].astype(bool) & (last["labeled"] < last["budget"])]
     if not len(ended):
         return []
+    settings, count = ", ".join(sorted(set(ended["setting"]))), f"{len(ended)} run{'s' * (len(ended) != 1)}"
     return [
-        f"In {', '.join(sorted(set(ended['setting'])))}, a stopping criterion ended {len(ended)} run{'s' * (len(ended) != 1)} before "
-        "the budget was spent, so that differences at the end are between unequal budgets. Play them without `stopping` to compare "
-        "methods."
+        f"In {settings}, a stopping criterion ended {count} before the budget was spent, so that differences at the "
+        "end are between unequal budgets. Play them without `stopping` to compare methods."
     ]
 
 
