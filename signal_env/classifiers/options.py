@@ -73,7 +73,7 @@ def options_of(factory: Callable[..., Any], skipped: int = GIVEN) -> tuple[list[
     ]
     if all(one.kind is not one.VAR_KEYWORD for one in parameters):
         return options, False
-    places = getattr(factory, "_options_of", ())
+    places = _places(factory)
     for place in places:
         module, _, name = place.partition(":")
         own = getattr(import_module(module), name)
